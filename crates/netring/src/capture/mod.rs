@@ -1,0 +1,285 @@
+//! Receiving: a packet socket with a V3 ring.
+
+mod open;
+mod options;
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use self::options::{CaptureOptions, TimestampSource};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fanout::{self, FanoutProgram};
+use crate::filter::{self, Filter};
+use crate::readiness::Readiness;
+use crate::ring::block::WalkOptions;
+use crate::ring::{Geometry, Lease, RxRing};
+use crate::stats::{CaptureStats, StatsAccumulator};
+use crate::sys::map::Mapping;
+use crate::sys::packet::PacketSocket;
+
+/// Packets read between two readings of the kernel's 32-bit counters, at most.
+const READ_STATISTICS_EVERY: u32 = 1 << 30;
+
+/// A capture. Closing it, or dropping it, frees the socket, promiscuous mode and the ring at once;
+/// addresses in the ring stay readable (as zeros) for whoever still holds its memory.
+#[derive(Debug)]
+pub struct Capture {
+    // Dropped in this order: the socket before the ring, the ring before what keeps it mapped.
+    socket: PacketSocket,
+    ring: RxRing,
+    mapping: Mapping,
+    readiness: Arc<Readiness>,
+    interface: String,
+    index: u32,
+    fanout_id: Option<u16>,
+    snaplen: u32,
+    reinsert_vlan: bool,
+    filter: Option<Filter>,
+    stats: StatsAccumulator,
+    unread: u32,
+    link: Link,
+}
+
+/// What is known of the interface from the socket's errors.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    /// It went down and nobody who waits has been told.
+    down_untold: bool,
+    removed: bool,
+}
+
+impl Capture {
+    /// Opens an interface.
+    pub fn open(interface: &str, options: CaptureOptions) -> Result<Self> {
+        let opened = open::open(interface, &options).map_err(|error| error.on_interface(interface))?;
+        Ok(Self {
+            socket: opened.socket,
+            mapping: opened.mapping,
+            ring: opened.ring,
+            readiness: opened.readiness,
+            interface: interface.to_owned(),
+            index: opened.index,
+            fanout_id: opened.fanout_id,
+            snaplen: options.snaplen,
+            reinsert_vlan: options.reinsert_vlan,
+            filter: options.filter,
+            stats: StatsAccumulator::default(),
+            unread: 0,
+            link: Link::default(),
+        })
+    }
+
+    /// The socket's descriptor, owned by the capture.
+    pub fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// The interface's index.
+    pub fn interface_index(&self) -> u32 {
+        self.index
+    }
+
+    /// The group it joined.
+    pub fn fanout_id(&self) -> Option<u16> {
+        self.fanout_id
+    }
+
+    /// The ring's shape, as it was got.
+    pub fn geometry(&self) -> Geometry {
+        self.ring.geometry()
+    }
+
+    /// Whether the ring is locked in memory.
+    pub fn locked(&self) -> bool {
+        self.mapping.locked
+    }
+
+    /// The ring.
+    pub fn ring(&self) -> &RxRing {
+        &self.ring
+    }
+
+    /// How the blocks of this capture are walked; `first` on the first walk of a block.
+    pub fn walk_options(&self, first: bool) -> WalkOptions {
+        WalkOptions { snaplen: self.snaplen, reinsert_vlan: self.reinsert_vlan && first }
+    }
+
+    /// For waiting without blocking. Wait only after [`poll`](Self::poll) had nothing.
+    pub fn readiness(&self) -> &Arc<Readiness> {
+        &self.readiness
+    }
+
+    /// The next block, `None` when there is none. Never blocks. Fails once the interface is gone
+    /// and the ring is empty.
+    pub fn next_block(&mut self) -> Result<Option<Lease>> {
+        let lease = match self.ring.acquire() {
+            Some(lease) => lease,
+            None => {
+                self.clear_edges()?;
+                match self.ring.acquire() {
+                    Some(lease) => lease,
+                    None => return self.fail_if_removed().map(|()| None),
+                }
+            }
+        };
+        self.link.down_untold = false;
+        self.count(&lease)?;
+        Ok(Some(lease))
+    }
+
+    /// Keeps the kernel's counters from wrapping, and its LOSING flag, which stays set until they
+    /// are read, true of this block only.
+    fn count(&mut self, lease: &Lease) -> Result<()> {
+        let block = self.ring.block(lease);
+        let losing = block.status() & crate::ring::layout::status::LOSING != 0;
+        self.unread = self.unread.saturating_add(block.packet_count());
+        if losing || self.unread >= READ_STATISTICS_EVERY {
+            self.read_statistics()?;
+        }
+        Ok(())
+    }
+
+    /// As [`next_block`](Self::next_block), waiting up to `timeout` on this thread. Fails when the link goes
+    /// down meanwhile.
+    pub fn next_block_within(&mut self, timeout: Duration) -> Result<Option<Lease>> {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        loop {
+            if let Some(lease) = self.next_block()? {
+                return Ok(Some(lease));
+            }
+            self.fail_if_down()?;
+            let edge = self.readiness.edges().wait_until(deadline).map_err(|error| self.wait_failed(&error))?;
+            if edge.error {
+                self.read_error()?;
+            }
+            if !edge.any {
+                // One last look: the deadline may have come before the edge did.
+                return self.next_block();
+            }
+        }
+    }
+
+    /// Whether [`next_block`](Self::next_block) would give a block. Clears the edges first, so that a wait
+    /// that follows misses nothing. Fails when the link went down since the last time.
+    pub fn poll(&mut self) -> Result<bool> {
+        if self.ring.ready() {
+            return Ok(true);
+        }
+        self.clear_edges()?;
+        if self.ring.ready() {
+            return Ok(true);
+        }
+        self.fail_if_removed()?;
+        self.fail_if_down()?;
+        Ok(false)
+    }
+
+    fn clear_edges(&mut self) -> Result<()> {
+        let edge = self.readiness.edges().clear().map_err(|error| self.wait_failed(&error))?;
+        if edge.error { self.read_error() } else { Ok(()) }
+    }
+
+    fn wait_failed(&self, error: &io::Error) -> Error {
+        Error::os(ErrorKind::Io, "epoll_wait", error, "cannot wait on the packet socket").on_interface(&self.interface)
+    }
+
+    /// ENETDOWN stands for both, down and gone; a socket whose interface is gone is bound to -1.
+    fn read_error(&mut self) -> Result<()> {
+        let failed = |error: &io::Error, name: &str| {
+            Error::os(ErrorKind::Io, "getsockopt", error, "the packet socket failed").on_interface(name)
+        };
+        let Some(error) = self.socket.take_error().map_err(|error| failed(&error, &self.interface))? else {
+            return Ok(());
+        };
+        if error.raw_os_error() != Some(libc::ENETDOWN) {
+            return Err(failed(&error, &self.interface));
+        }
+        let index = self.socket.bound_index().map_err(|error| failed(&error, &self.interface))?;
+        if index == -1 {
+            self.link.removed = true;
+        } else {
+            self.link.down_untold = true;
+        }
+        Ok(())
+    }
+
+    /// Packets that are already in the open block come first: the kernel's timer hands it over.
+    fn fail_if_removed(&self) -> Result<()> {
+        if !self.link.removed || self.ring.packets_coming() {
+            return Ok(());
+        }
+        let message = format!(
+            "interface {:?} is gone (deleted or moved to another network namespace); close this capture and open another",
+            self.interface
+        );
+        Err(Error::new(ErrorKind::InterfaceRemoved, message).on_interface(&self.interface))
+    }
+
+    fn fail_if_down(&mut self) -> Result<()> {
+        if self.link.removed || !std::mem::take(&mut self.link.down_untold) {
+            return Ok(());
+        }
+        let message =
+            format!("interface {:?} went down; wait again, this capture goes on when it is up", self.interface);
+        Err(Error { errno: Some(libc::ENETDOWN), ..Error::new(ErrorKind::LinkDown, message) }
+            .on_interface(&self.interface))
+    }
+
+    /// Gives a block back to the kernel.
+    pub fn release(&mut self, lease: Lease) {
+        self.ring.release(lease);
+    }
+
+    /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
+    /// after this returns, those already in the ring included; batches already taken stay. Takes
+    /// some milliseconds, in which nothing is received.
+    pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
+        let program = filter::with_snaplen(filter.as_ref(), self.snaplen);
+        let before = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
+        open::refilter(&self.socket, &mut self.ring, program.as_ref(), before.as_ref())
+            .map_err(|error| error.on_interface(&self.interface))?;
+        self.filter = filter;
+        Ok(())
+    }
+
+    /// Gives the fanout group its program.
+    pub fn set_fanout_program(&self, program: &FanoutProgram) -> Result<()> {
+        fanout::set_program(&self.socket, program).map_err(|error| error.on_interface(&self.interface))
+    }
+
+    fn read_statistics(&mut self) -> Result<()> {
+        let raw = self.socket.take_statistics().map_err(|error| {
+            Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read PACKET_STATISTICS")
+                .on_interface(&self.interface)
+        })?;
+        self.stats.add(raw);
+        self.unread = 0;
+        Ok(())
+    }
+
+    /// Packets and drops since the last call of this.
+    pub fn stats(&mut self) -> Result<CaptureStats> {
+        self.read_statistics()?;
+        Ok(self.stats.since_last())
+    }
+
+    /// Packets and drops since open.
+    pub fn cumulative_stats(&mut self) -> Result<CaptureStats> {
+        self.read_statistics()?;
+        Ok(self.stats.total())
+    }
+
+    /// Frees everything at once. The order matters: with the ring still mapped, close(2) alone
+    /// would stop nothing, neither promiscuous mode nor fanout nor writes into the ring.
+    pub fn close(self) -> Result<()> {
+        let Self { socket, ring, mapping, interface, .. } = self;
+        drop(socket);
+        drop(ring);
+        mapping.retire().map_err(|error| {
+            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the ring's mapping").on_interface(&interface)
+        })
+    }
+}

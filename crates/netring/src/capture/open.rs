@@ -1,0 +1,255 @@
+//! Setting a capture up, in the order that lets no stray and no unfiltered packet in.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use super::options::CaptureOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{self, Filter};
+use crate::interface::{entering, index_of};
+use crate::readiness::Readiness;
+use crate::ring::vlan::TAG_BYTES;
+use crate::ring::{Geometry, RxRing};
+use crate::sys::epoll::{Edges, Interest};
+use crate::sys::map::Mapping;
+use crate::sys::netns::path_of;
+use crate::sys::packet::PacketSocket;
+use crate::sys::page_size;
+use crate::{fanout, sys};
+
+/// A socket with its ring, receiving.
+pub(super) struct Opened {
+    pub(super) socket: PacketSocket,
+    pub(super) mapping: Mapping,
+    pub(super) ring: RxRing,
+    pub(super) readiness: std::sync::Arc<Readiness>,
+    pub(super) index: u32,
+    pub(super) fanout_id: Option<u16>,
+}
+
+/// socket (protocol 0) → version → reserve, timestamp → filter → ring → mmap → bind → fanout →
+/// promiscuous. A socket made with ETH_P_ALL and bound later has packets of other interfaces in
+/// its ring; a filter attached after bind lets unfiltered ones in.
+pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> {
+    let geometry = Geometry::new(options.block_size, options.block_count, options.frame_size, page_size())?;
+    let namespace = options.namespace.as_deref();
+    let path = namespace.map(path_of);
+    let socket = PacketSocket::open(path.as_deref())
+        .map_err(|failure| entering(namespace, failure, "cannot open a packet socket", "socket"))?;
+    let index = index_of(&socket, interface, namespace)?;
+    configure(&socket, options)?;
+    let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
+    // Between bind and joining its group a socket receives everything its filter lets through,
+    // the shares of the other members included: nothing passes until it is a member.
+    if options.fanout.is_some() {
+        attach(&socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
+    } else {
+        attach(&socket, program.as_ref())?;
+    }
+    let (geometry, mapping) = ring(&socket, geometry, options)?;
+    let ring = RxRing::new(mapping.memory(), geometry);
+    let edges = Edges::of(socket.as_fd(), Interest::Read)
+        .map_err(|error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the packet socket"))?;
+    socket.bind(index, libc::ETH_P_ALL as u16).map_err(|error| {
+        let kind =
+            if error.raw_os_error() == Some(libc::ENODEV) { ErrorKind::InterfaceRemoved } else { ErrorKind::Bind };
+        Error::os(kind, "bind", &error, format_args!("cannot bind to interface {interface:?}"))
+    })?;
+    let mut fanout_id = None;
+    if let Some(group) = &options.fanout {
+        let mut group = group.clone();
+        // Joining a group replaces PACKET_IGNORE_OUTGOING by the group's own flag.
+        group.ignore_outgoing |= options.ignore_outgoing;
+        fanout_id = Some(fanout::join(&socket, &group)?);
+        replace(&socket, program.as_ref())?;
+    }
+    if options.promiscuous {
+        socket
+            .join_promiscuous(index)
+            .map_err(|error| Error::sockopt("PACKET_ADD_MEMBERSHIP", &error, "promiscuous mode was refused"))?;
+    }
+    // An interface that is down leaves ENETDOWN behind; that is its state, not news.
+    socket.take_error().map_err(|error| Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read SO_ERROR"))?;
+    Ok(Opened { socket, mapping, ring, readiness: Readiness::new(edges), index: index as u32, fanout_id })
+}
+
+fn configure(socket: &PacketSocket, options: &CaptureOptions) -> Result<()> {
+    let packet = |name, label, value: u32, hint: &str| {
+        socket.set_packet(name, value as i32).map_err(|error| Error::sockopt(label, &error, hint))
+    };
+    packet(
+        libc::PACKET_VERSION,
+        "PACKET_VERSION",
+        libc::tpacket_versions::TPACKET_V3 as u32,
+        "this kernel has no TPACKET_V3 (Linux 3.2)",
+    )?;
+    if options.reinsert_vlan {
+        packet(libc::PACKET_RESERVE, "PACKET_RESERVE", TAG_BYTES, "room for VLAN tags was refused")?;
+    }
+    if let Some(flag) = options.timestamp_source.flag() {
+        packet(libc::PACKET_TIMESTAMP, "PACKET_TIMESTAMP", flag as u32, "this timestamp source was refused")?;
+    }
+    if options.ignore_outgoing {
+        packet(libc::PACKET_IGNORE_OUTGOING, "PACKET_IGNORE_OUTGOING", 1, "ignoreOutgoing needs Linux 4.20")?;
+    }
+    let socket_option = |name, label, value: u32, hint: &str| {
+        socket.set_socket(name, value as i32).map_err(|error| Error::sockopt(label, &error, hint))
+    };
+    if options.busy_poll_us > 0 {
+        socket_option(libc::SO_BUSY_POLL, "SO_BUSY_POLL", options.busy_poll_us, "busyPollUs was refused")?;
+    }
+    if options.reuse_port {
+        socket_option(
+            libc::SO_REUSEPORT,
+            "SO_REUSEPORT",
+            1,
+            "reusePort was refused: since Linux 6.14 only IP sockets may have it; use `fanout` to share an interface",
+        )?;
+    }
+    if options.receive_buffer_bytes > 0 {
+        let (name, label) = if options.receive_buffer_force {
+            (libc::SO_RCVBUFFORCE, "SO_RCVBUFFORCE")
+        } else {
+            (libc::SO_RCVBUF, "SO_RCVBUF")
+        };
+        socket_option(name, label, options.receive_buffer_bytes, "receiveBufferBytes was refused")?;
+    }
+    Ok(())
+}
+
+fn attach(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
+    match program {
+        None => Ok(()),
+        Some(Filter::Classic(code)) => socket.attach_classic(code),
+        Some(Filter::Ebpf(fd)) => socket.attach_ebpf(*fd),
+    }
+    .map_err(|error| {
+        let what = match (program, error.raw_os_error()) {
+            (Some(Filter::Ebpf(fd)), Some(libc::EBADF)) => format!("fd {fd} is not open"),
+            (Some(Filter::Ebpf(fd)), Some(libc::EINVAL)) => {
+                format!("fd {fd} is not an eBPF program of type BPF_PROG_TYPE_SOCKET_FILTER")
+            }
+            (_, Some(libc::EINVAL)) => {
+                "the classic BPF program is not valid: every jump must stay inside and the last instruction must return"
+                    .into()
+            }
+            _ => "the filter was refused".into(),
+        };
+        Error::os(ErrorKind::Filter, "setsockopt", &error, what)
+    })
+}
+
+/// As [`attach`], for a socket that has a filter: `None` takes it away.
+fn replace(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
+    if program.is_some() {
+        return attach(socket, program);
+    }
+    match socket.detach_filter() {
+        Err(error) if error.raw_os_error() != Some(libc::ENOENT) => {
+            Err(Error::os(ErrorKind::Filter, "setsockopt", &error, "the filter could not be taken away"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Replaces the filter so that no packet the new one refuses is ever shown. Nothing passes between
+/// the old one's end and the new one's beginning; what came before stays behind the ring's fence.
+pub(super) fn refilter(
+    socket: &PacketSocket,
+    ring: &mut RxRing,
+    program: Option<&Filter>,
+    before: Option<&Filter>,
+) -> Result<()> {
+    attach(socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
+    sys::membarrier::receive_paths();
+    let fence = ring.mark_stale();
+    if let Err(error) = replace(socket, program) {
+        // The new one is refused: as if nothing had been asked.
+        ring.restore_fence(fence);
+        replace(socket, before)?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The ring and its mapping. Where memory is short, with fewer blocks.
+fn ring(socket: &PacketSocket, wanted: Geometry, options: &CaptureOptions) -> Result<(Geometry, Mapping)> {
+    let geometry = with_fewer_blocks(wanted, |geometry| {
+        socket.receive_ring(geometry, options.block_timeout_ms, options.fill_rxhash)
+    })
+    .map_err(|error| {
+        let ask = format_args!(
+            "the kernel refused a ring of {} x {} bytes; ask for a smaller blockSize or blockCount",
+            wanted.block_count(),
+            wanted.block_size()
+        )
+        .to_string();
+        match error.raw_os_error() {
+            Some(libc::ENOMEM) => Error::os(ErrorKind::Mmap, "setsockopt", &error, ask),
+            _ => Error::sockopt("PACKET_RX_RING", &error, ask),
+        }
+    })?;
+    let mapping = Mapping::of_socket(socket.as_fd(), geometry.ring_bytes()).map_err(|error| {
+        Error::os(
+            ErrorKind::Mmap,
+            "mmap",
+            &error,
+            format_args!("cannot map the ring of {} bytes", geometry.ring_bytes()),
+        )
+    })?;
+    Ok((geometry, mapping))
+}
+
+/// Tries `make` with the blocks wanted, and on ENOMEM with three quarters of them again and again,
+/// down to a quarter of what was wanted.
+fn with_fewer_blocks(wanted: Geometry, make: impl Fn(Geometry) -> io::Result<()>) -> io::Result<Geometry> {
+    let least = wanted.block_count().div_ceil(4);
+    let mut geometry = wanted;
+    loop {
+        match make(geometry) {
+            Ok(()) => return Ok(geometry),
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && geometry.block_count() > least => {
+                let fewer = (u64::from(geometry.block_count()) * 3 / 4) as u32;
+                geometry = geometry.with_block_count(fewer.max(least));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    fn attempts(room: u32, wanted: u32) -> (Vec<u32>, io::Result<u32>) {
+        let tried = RefCell::new(Vec::new());
+        let geometry = Geometry::new(4096, wanted, 2048, 4096).unwrap();
+        let got = with_fewer_blocks(geometry, |geometry| {
+            tried.borrow_mut().push(geometry.block_count());
+            let full = io::Error::from_raw_os_error(libc::ENOMEM);
+            if geometry.block_count() > room { Err(full) } else { Ok(()) }
+        });
+        (tried.into_inner(), got.map(Geometry::block_count))
+    }
+
+    #[test]
+    fn short_memory_gives_fewer_blocks_down_to_a_quarter() {
+        assert_eq!(attempts(64, 64).1.unwrap(), 64);
+        let (tried, got) = attempts(30, 64);
+        assert_eq!(tried, [64, 48, 36, 27]);
+        assert_eq!(got.unwrap(), 27);
+        let (tried, got) = attempts(16, 64);
+        assert_eq!((tried.last(), got.unwrap()), (Some(&16), 16));
+        let (tried, got) = attempts(15, 64);
+        assert_eq!((tried.last(), got.unwrap_err().raw_os_error()), (Some(&16), Some(libc::ENOMEM)));
+        assert_eq!(attempts(0, 1).0, [1]);
+    }
+
+    #[test]
+    fn other_errors_are_not_retried() {
+        let geometry = Geometry::new(4096, 8, 2048, 4096).unwrap();
+        let error = with_fewer_blocks(geometry, |_| Err(io::Error::from_raw_os_error(libc::EINVAL))).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    }
+}

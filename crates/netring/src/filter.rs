@@ -1,0 +1,115 @@
+//! Filters: which packets enter the ring, and how much of each.
+
+use std::os::fd::RawFd;
+
+pub use crate::sys::packet::Instruction;
+
+/// A filter program.
+#[derive(Clone, Debug)]
+pub enum Filter {
+    /// Classic BPF.
+    Classic(Vec<Instruction>),
+    /// The descriptor of a loaded eBPF program of type BPF_PROG_TYPE_SOCKET_FILTER.
+    Ebpf(RawFd),
+}
+
+/// A snaplen from which on nothing is cut: tcpdump's "whole packet".
+pub const WHOLE_PACKET: u32 = 262_144;
+
+/// Class and operand bits of the instructions that matter here, include/uapi/linux/bpf_common.h.
+mod code {
+    pub(super) const RET: u16 = 0x06;
+    pub(super) const RET_A: u16 = RET | 0x10;
+    pub(super) const JA: u16 = 0x05;
+    pub(super) const JGT: u16 = 0x25;
+}
+
+const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> Instruction {
+    Instruction { code, jt, jf, k }
+}
+
+/// Lets nothing pass.
+pub const NOTHING: [Instruction; 1] = [instruction(code::RET, 0, 0, 0)];
+
+/// The program to attach for a filter and a snaplen, `None` for none at all. A packet is cut by
+/// what its filter returns; frame size and block size cut nothing.
+pub fn with_snaplen(filter: Option<&Filter>, snaplen: u32) -> Option<Filter> {
+    let cuts = snaplen < WHOLE_PACKET;
+    match filter {
+        None if cuts => Some(Filter::Classic(vec![instruction(code::RET, 0, 0, snaplen)])),
+        None => None,
+        Some(Filter::Classic(program)) if cuts => Some(Filter::Classic(cut(program, snaplen))),
+        // What an eBPF program returns cannot be changed; the walker cuts what is shown.
+        Some(filter) => Some(filter.clone()),
+    }
+}
+
+/// Caps every return value. `ret #k` is rewritten in place; `ret a` becomes a jump to an epilogue
+/// that compares, so that no other jump moves.
+fn cut(program: &[Instruction], snaplen: u32) -> Vec<Instruction> {
+    let mut out = program.to_vec();
+    let epilogue = program.len();
+    let mut compares = false;
+    for (at, step) in out.iter_mut().enumerate() {
+        match step.code {
+            code::RET => step.k = step.k.min(snaplen),
+            code::RET_A => {
+                compares = true;
+                *step = instruction(code::JA, 0, 0, (epilogue - at - 1) as u32);
+            }
+            _ => {}
+        }
+    }
+    if compares {
+        out.push(instruction(code::JGT, 0, 1, snaplen));
+        out.push(instruction(code::RET, 0, 0, snaplen));
+        out.push(instruction(code::RET_A, 0, 0, 0));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Enough of a BPF machine for the programs below: what `ret` gives.
+    fn run(program: &[Instruction], mut a: u32) -> u32 {
+        let mut at = 0;
+        loop {
+            let step = program[at];
+            at += 1;
+            match step.code {
+                code::RET => return step.k,
+                code::RET_A => return a,
+                code::JA => at += step.k as usize,
+                code::JGT => at += usize::from(if a > step.k { step.jt } else { step.jf }),
+                0x00 => a = step.k, // ld #k
+                other => panic!("code {other:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_return_is_capped_but_a_refusal_stays_one() {
+        let program =
+            [instruction(code::JGT, 0, 1, 5), instruction(code::RET, 0, 0, 0), instruction(code::RET, 0, 0, u32::MAX)];
+        let Some(Filter::Classic(cut)) = with_snaplen(Some(&Filter::Classic(program.to_vec())), 96) else { panic!() };
+        assert_eq!(run(&cut, 9), 0);
+        assert_eq!(run(&cut, 1), 96);
+    }
+
+    #[test]
+    fn a_computed_return_is_capped_in_an_epilogue() {
+        for (value, expected) in [(0, 0), (95, 95), (96, 96), (97, 96), (u32::MAX, 96)] {
+            let program = vec![instruction(0, 0, 0, value), instruction(code::RET_A, 0, 0, 0)];
+            let Some(Filter::Classic(cut)) = with_snaplen(Some(&Filter::Classic(program)), 96) else { panic!() };
+            assert_eq!(run(&cut, 7), expected);
+        }
+    }
+
+    #[test]
+    fn without_a_cut_nothing_is_attached_or_changed() {
+        assert!(with_snaplen(None, WHOLE_PACKET).is_none());
+        let Some(Filter::Ebpf(7)) = with_snaplen(Some(&Filter::Ebpf(7)), 64) else { panic!() };
+    }
+}

@@ -1,0 +1,182 @@
+//! A fake kernel: writes blocks as `tpacket_rcv` does, and lies when told to.
+//!
+//! Serves unit tests, property tests, benches and fuzzing, so that the ring logic is tried without
+//! a kernel and against one that breaks its promises.
+
+use super::geometry::Geometry;
+use super::layout::{block, packet, status};
+use super::memory::Memory;
+use super::rx::RxRing;
+
+/// One packet to deliver.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields of struct tpacket3_hdr and struct sockaddr_ll")]
+pub struct FakePacket {
+    pub data: Vec<u8>,
+    pub original: u32,
+    pub seconds: u32,
+    pub nanoseconds: u32,
+    pub status: u32,
+    pub rxhash: u32,
+    pub tci: u16,
+    pub tpid: u16,
+    pub packet_type: u8,
+    pub protocol: u16,
+    pub hardware_type: u16,
+    pub source: [u8; 6],
+}
+
+impl FakePacket {
+    /// An Ethernet packet with these bytes and unremarkable metadata.
+    pub fn new(data: &[u8]) -> Self {
+        Self {
+            data: data.to_vec(),
+            original: data.len() as u32,
+            seconds: 1_700_000_000,
+            nanoseconds: 999_999_999,
+            status: status::USER,
+            rxhash: 0xdead_beef,
+            tci: 0,
+            tpid: 0,
+            packet_type: 0,
+            protocol: 0x0800,
+            hardware_type: libc::ARPHRD_ETHER,
+            source: [2, 0, 0, 0, 0, 1],
+        }
+    }
+
+    /// The same with a stripped VLAN tag.
+    #[must_use]
+    pub fn tagged(mut self, tpid: u16, tci: u16) -> Self {
+        self.status |= status::VLAN_VALID | status::VLAN_TPID_VALID;
+        self.tpid = tpid;
+        self.tci = tci;
+        self
+    }
+}
+
+/// The kernel's side of a ring.
+#[derive(Debug)]
+pub struct FakeKernel {
+    memory: Memory,
+    geometry: Geometry,
+    /// The block being filled, or to be filled next.
+    current: u32,
+    sequence: u64,
+    open: bool,
+    /// Where the next packet goes, and the header of the last one.
+    cursor: usize,
+    last: Option<usize>,
+    /// Bytes between the end of struct sockaddr_ll and the link-layer header, as PACKET_RESERVE
+    /// and alignment make them.
+    pub gap: usize,
+    /// Packets that found no room.
+    pub dropped: u64,
+}
+
+impl FakeKernel {
+    /// A kernel and the ring it shares.
+    pub fn with_ring(block_size: u32, block_count: u32) -> (Self, RxRing) {
+        let geometry = Geometry::new(block_size, block_count, 128, 128).expect("a valid shape");
+        let memory = Memory::zeroed(geometry.ring_bytes());
+        let ring = RxRing::new(memory.clone(), geometry);
+        let kernel =
+            Self { memory, geometry, current: 0, sequence: 1, open: false, cursor: 0, last: None, gap: 18, dropped: 0 };
+        (kernel, ring)
+    }
+
+    fn base(&self) -> usize {
+        self.current as usize * self.geometry.block_size() as usize
+    }
+
+    /// Memory of the ring, for lies.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn open_block(&mut self) -> bool {
+        let word = self.memory.load_acquire(self.base() + block::STATUS).expect("inside");
+        if word & status::USER != 0 {
+            return false; // frozen
+        }
+        let base = self.base();
+        self.memory.set_u32(base + block::PACKETS, 0);
+        self.memory.set_u32(base + block::FIRST, block::SIZE as u32);
+        self.memory.set_u32(base + block::LENGTH, block::SIZE as u32);
+        self.memory.set_u64(base + block::SEQUENCE, self.sequence);
+        self.sequence += 1;
+        self.cursor = base + block::SIZE;
+        self.last = None;
+        self.open = true;
+        true
+    }
+
+    /// One packet arrives. False when it found no room and was dropped.
+    pub fn receive(&mut self, packet: &FakePacket) -> bool {
+        let mac = packet::SIZE + self.gap;
+        let size = (mac + packet.data.len()).next_multiple_of(packet::ALIGNMENT);
+        if !self.open && !self.open_block() {
+            self.dropped += 1;
+            return false;
+        }
+        if self.cursor + size > self.base() + self.geometry.block_size() as usize {
+            self.retire(0);
+            if !self.open_block() {
+                self.dropped += 1;
+                return false;
+            }
+        }
+        self.write(packet, mac);
+        let base = self.base();
+        let count = self.memory.u32(base + block::PACKETS).expect("inside");
+        self.memory.set_u32(base + block::PACKETS, count + 1);
+        if let Some(last) = self.last {
+            self.memory.set_u32(last + packet::NEXT, (self.cursor - last) as u32);
+        }
+        self.last = Some(self.cursor);
+        self.cursor += size;
+        self.memory.set_u32(base + block::LENGTH, (self.cursor - base) as u32);
+        true
+    }
+
+    fn write(&self, packet: &FakePacket, mac: usize) {
+        let (memory, at) = (&self.memory, self.cursor);
+        memory.set_u32(at + packet::NEXT, 0);
+        memory.set_u32(at + packet::SECONDS, packet.seconds);
+        memory.set_u32(at + packet::NANOSECONDS, packet.nanoseconds);
+        memory.set_u32(at + packet::SNAPLEN, packet.data.len() as u32);
+        memory.set_u32(at + packet::LENGTH, packet.original);
+        memory.set_u32(at + packet::STATUS, packet.status);
+        memory.set_u16(at + packet::MAC, mac as u16);
+        memory.set_u32(at + packet::RXHASH, packet.rxhash);
+        memory.set_u32(at + packet::VLAN_TCI, u32::from(packet.tci));
+        memory.set_u16(at + packet::VLAN_TPID, packet.tpid);
+        memory.set_u16(at + packet::PROTOCOL, packet.protocol.to_be());
+        memory.set_u16(at + packet::HARDWARE_TYPE, packet.hardware_type);
+        memory.set_u8(at + packet::PACKET_TYPE, packet.packet_type);
+        memory.set_u8(at + packet::ADDRESS_LENGTH, 6);
+        memory.write(at + packet::ADDRESS_BYTES, &packet.source);
+        memory.write(at + mac, &packet.data);
+    }
+
+    /// Hands the open block over, full or because its timer fired (`status::BLOCK_TIMEOUT`).
+    /// Opens an empty one first where none is open, as after a frame too large for a block.
+    pub fn retire(&mut self, bits: u32) -> bool {
+        if !self.open && !self.open_block() {
+            return false;
+        }
+        self.memory.store_release(self.base() + block::STATUS, status::USER | bits);
+        self.open = false;
+        self.current = (self.current + 1) % self.geometry.block_count();
+        true
+    }
+
+    /// Offset in memory of the header of packet `index` of block `number`.
+    pub fn header(&self, number: u32, index: u32) -> usize {
+        let mut at = number as usize * self.geometry.block_size() as usize + block::SIZE;
+        for _ in 0..index {
+            at += self.memory.u32(at + packet::NEXT).expect("inside") as usize;
+        }
+        at
+    }
+}

@@ -1,0 +1,229 @@
+//! Memory that somebody else writes: the kernel through a ring, JavaScript through a view.
+//!
+//! No reference into it ever exists (R1). Every access is bounds-checked, copies a value out once
+//! and never looks again (R2): what was checked is what is used.
+#![expect(unsafe_code, reason = "raw access to shared memory; everything above it is safe")]
+
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A range of shared memory and what keeps it mapped. Cheap to clone.
+#[derive(Clone)]
+pub struct Memory {
+    base: NonNull<u8>,
+    len: usize,
+    owner: Arc<dyn Any + Send + Sync>,
+}
+
+// SAFETY: R1. A Memory hands out copies, never references, and its owner is Send + Sync; who may
+// write when is the ring protocol's business (R3) and a race can only yield odd values, which
+// every reader checks (R2).
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memory").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+macro_rules! accessors {
+    ($($get:ident, $set:ident: $t:ty;)+) => {$(
+        /// Copies a native-endian value out; `None` outside the range or off its alignment.
+        #[inline(always)]
+        pub fn $get(&self, offset: usize) -> Option<$t> {
+            let pointer = self.pointer::<$t>(offset)?;
+            // SAFETY: R2. In bounds and aligned (checked by pointer()); volatile, so that the
+            // compiler reads exactly once.
+            Some(unsafe { pointer.read_volatile() })
+        }
+
+        /// Writes a native-endian value; false, and nothing written, outside the range or off its
+        /// alignment.
+        #[inline(always)]
+        pub fn $set(&self, offset: usize, value: $t) -> bool {
+            let Some(pointer) = self.pointer::<$t>(offset) else { return false };
+            // SAFETY: R2. In bounds and aligned (checked by pointer()).
+            unsafe { pointer.write_volatile(value) };
+            true
+        }
+    )+};
+}
+
+impl Memory {
+    /// # Safety
+    ///
+    /// `len` bytes at `base` stay readable and writable as long as `owner` lives, and no Rust
+    /// reference to any of them exists while a `Memory` or a clone of it does.
+    pub unsafe fn new(base: NonNull<u8>, len: usize, owner: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { base, len, owner }
+    }
+
+    /// Zeroed memory of this process, aligned to 8 bytes: for fakes and column arenas.
+    pub fn zeroed(len: usize) -> Self {
+        struct Heap(NonNull<u64>, usize);
+        // SAFETY: a Heap only owns its allocation; nobody reads through it.
+        unsafe impl Send for Heap {}
+        // SAFETY: as above.
+        unsafe impl Sync for Heap {}
+        impl Drop for Heap {
+            fn drop(&mut self) {
+                let words = std::ptr::slice_from_raw_parts_mut(self.0.as_ptr(), self.1);
+                // SAFETY: R4. The pointer and length came from Box::into_raw below, and this is
+                // the last owner.
+                drop(unsafe { Box::from_raw(words) });
+            }
+        }
+        let words = len.div_ceil(8).max(1);
+        let allocation = Box::into_raw(vec![0u64; words].into_boxed_slice());
+        let base = NonNull::new(allocation.cast::<u64>()).expect("Box::into_raw is never null");
+        // SAFETY: R4. The Heap owns the allocation, which holds at least len bytes; the Box is
+        // gone, so no reference exists.
+        unsafe { Self::new(base.cast(), len, Arc::new(Heap(base, words))) }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What keeps the bytes mapped. A view that leaves this crate holds a clone (R4).
+    pub fn owner(&self) -> Arc<dyn Any + Send + Sync> {
+        Arc::clone(&self.owner)
+    }
+
+    /// A part of it, with the same owner; `None` outside the range.
+    pub fn slice(&self, offset: usize, len: usize) -> Option<Self> {
+        self.check(offset, len)?;
+        // SAFETY: in bounds, so not null.
+        let base = unsafe { self.base.add(offset) };
+        Some(Self { base, len, owner: self.owner() })
+    }
+
+    /// The address, for a view that leaves this crate or for the kernel.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+
+    #[inline(always)]
+    fn check(&self, offset: usize, len: usize) -> Option<()> {
+        (len <= self.len && offset <= self.len - len).then_some(())
+    }
+
+    #[inline(always)]
+    fn pointer<T>(&self, offset: usize) -> Option<*mut T> {
+        self.check(offset, size_of::<T>())?;
+        // SAFETY: in bounds by check().
+        let pointer = unsafe { self.base.as_ptr().add(offset) }.cast::<T>();
+        pointer.is_aligned().then_some(pointer)
+    }
+
+    accessors! {
+        u8, set_u8: u8;
+        u16, set_u16: u16;
+        u32, set_u32: u32;
+        u64, set_u64: u64;
+    }
+
+    fn atomic(&self, offset: usize) -> Option<&AtomicU32> {
+        let pointer = self.pointer::<u32>(offset)?;
+        // SAFETY: in bounds and aligned; an AtomicU32 allows writes from elsewhere. The
+        // reference does not leave this module.
+        Some(unsafe { AtomicU32::from_ptr(pointer) })
+    }
+
+    /// Acquire load: what the other side wrote before its release of this word is visible after.
+    pub fn load_acquire(&self, offset: usize) -> Option<u32> {
+        Some(self.atomic(offset)?.load(Ordering::Acquire))
+    }
+
+    /// Release store: what this side did before is done before the other side sees `value`.
+    pub fn store_release(&self, offset: usize, value: u32) -> bool {
+        self.atomic(offset).map(|word| word.store(value, Ordering::Release)).is_some()
+    }
+
+    /// Moves bytes inside the range, which may overlap; false, and nothing moved, outside it.
+    pub fn copy_within(&self, from: usize, to: usize, len: usize) -> bool {
+        if self.check(from, len).is_none() || self.check(to, len).is_none() {
+            return false;
+        }
+        // SAFETY: R2. Both ranges are in bounds; copy() allows overlap.
+        unsafe { std::ptr::copy(self.base.as_ptr().add(from), self.base.as_ptr().add(to), len) };
+        true
+    }
+
+    /// Copies bytes into another range; false, and nothing copied, outside either.
+    pub fn copy_to(&self, offset: usize, len: usize, target: &Self, at: usize) -> bool {
+        if self.check(offset, len).is_none() || target.check(at, len).is_none() {
+            return false;
+        }
+        // SAFETY: R2. Both ranges are in bounds; copy() allows overlap.
+        unsafe { std::ptr::copy(self.base.as_ptr().add(offset), target.base.as_ptr().add(at), len) };
+        true
+    }
+
+    /// Writes bytes; false, and nothing written, outside the range.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+        if self.check(offset, bytes.len()).is_none() {
+            return false;
+        }
+        // SAFETY: R2. In bounds; `bytes` is private memory and cannot overlap (R1).
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.as_ptr().add(offset), bytes.len()) };
+        true
+    }
+
+    /// Copies bytes out; `None` outside the range.
+    pub fn read(&self, offset: usize, len: usize) -> Option<Vec<u8>> {
+        self.check(offset, len)?;
+        let mut bytes = vec![0; len];
+        // SAFETY: R2. In bounds; `bytes` is private memory and cannot overlap.
+        unsafe { std::ptr::copy_nonoverlapping(self.base.as_ptr().add(offset), bytes.as_mut_ptr(), len) };
+        Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_or_written_outside() {
+        let memory = Memory::zeroed(16);
+        assert_eq!(memory.u32(12), Some(0));
+        assert_eq!(memory.u32(13), None, "unaligned");
+        assert_eq!(memory.u32(16), None);
+        assert_eq!(memory.u64(usize::MAX - 3), None);
+        assert!(!memory.set_u64(12, 1));
+        assert!(!memory.write(10, &[1; 7]));
+        assert!(!memory.copy_within(0, 9, 8));
+        assert_eq!(memory.read(0, 17), None);
+        assert!(memory.slice(17, 0).is_none());
+        assert_eq!(memory.read(0, 16), Some(vec![0; 16]));
+    }
+
+    #[test]
+    fn slices_keep_their_owner() {
+        let memory = Memory::zeroed(32);
+        let tail = memory.slice(24, 8).unwrap();
+        drop(memory);
+        assert!(tail.set_u64(0, 7));
+        assert_eq!(tail.u64(0), Some(7));
+        assert_eq!(tail.u64(8), None);
+    }
+
+    #[test]
+    fn moves_may_overlap() {
+        let memory = Memory::zeroed(16);
+        assert!(memory.write(4, b"abcdefgh"));
+        assert!(memory.copy_within(4, 0, 8));
+        assert_eq!(memory.read(0, 8).unwrap(), b"abcdefgh");
+    }
+}

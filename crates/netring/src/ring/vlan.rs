@@ -1,0 +1,54 @@
+//! VLAN tags: the kernel strips the outermost one into the packet's header; this puts it back.
+
+use super::block::Frame;
+use super::layout::{packet, status};
+use super::memory::Memory;
+
+/// Bytes of a tag; what `PACKET_RESERVE` must leave free before the link-layer header.
+pub const TAG_BYTES: u32 = 4;
+/// Both MAC addresses: the tag goes behind them.
+const ADDRESSES: u32 = 12;
+/// TPID of a tag whose header does not say (before Linux 3.14, and never since).
+const DEFAULT_TPID: u16 = libc::ETH_P_8021Q as u16;
+
+/// The tag's control information and protocol, or zeros on an untagged packet.
+#[inline(always)]
+pub fn tag(status: u32, tci: u32, tpid: u16) -> (u16, u16) {
+    if status & status::VLAN_VALID == 0 {
+        (0, 0)
+    } else if status & status::VLAN_TPID_VALID == 0 {
+        (tci as u16, DEFAULT_TPID)
+    } else {
+        (tci as u16, tpid)
+    }
+}
+
+/// Puts the tag back as libpcap does: both addresses move down into the reserved bytes and the tag
+/// fills the gap. Corrects the packet's header as well, so that a second walk finds the mended
+/// packet. Leaves alone what has no Ethernet header or no room.
+#[cold]
+pub(super) fn reinsert(memory: &Memory, frame: &mut Frame<'_>) {
+    let header = frame.header as usize;
+    let hardware = memory.u16(header + packet::HARDWARE_TYPE).unwrap_or(u16::MAX);
+    let ethernet = matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK);
+    let room = frame.data - frame.header >= packet::SIZE as u32 + TAG_BYTES;
+    if !ethernet || !room || frame.captured < ADDRESSES {
+        return;
+    }
+    let tci = memory.u32(header + packet::VLAN_TCI).unwrap_or(0);
+    let tpid = memory.u16(header + packet::VLAN_TPID).unwrap_or(0);
+    let (tci, tpid) = tag(frame.status, tci, tpid);
+    let data = frame.data - TAG_BYTES;
+    let mut bytes = [0; TAG_BYTES as usize];
+    bytes[..2].copy_from_slice(&tpid.to_be_bytes());
+    bytes[2..].copy_from_slice(&tci.to_be_bytes());
+    let moved = memory.copy_within(frame.data as usize, data as usize, ADDRESSES as usize)
+        && memory.write((data + ADDRESSES) as usize, &bytes);
+    debug_assert!(moved, "the frame lies inside the block");
+    frame.data = data;
+    frame.captured += TAG_BYTES;
+    frame.original = frame.original.saturating_add(TAG_BYTES);
+    memory.set_u16(header + packet::MAC, (data - frame.header) as u16);
+    memory.set_u32(header + packet::SNAPLEN, frame.captured);
+    memory.set_u32(header + packet::LENGTH, frame.original);
+}

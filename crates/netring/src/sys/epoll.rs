@@ -1,0 +1,111 @@
+//! An edge-triggered epoll of one's own, for one socket.
+//!
+//! poll(2) on a V3 ring looks only at the block before the current one, so it reports readiness
+//! for as long as somebody holds that block: holding the newest one made 80 000 instant wake-ups
+//! in 50 ms. An edge is reported once. The epoll's descriptor can itself be waited on (by tokio),
+//! and closing the socket takes it out of the set, so no wait ever keeps a socket alive.
+#![expect(unsafe_code, reason = "epoll_create1, epoll_ctl, epoll_wait")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest as TokioInterest;
+use tokio::io::unix::AsyncFd;
+
+use super::check;
+
+/// What came since the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edge {
+    /// Anything at all.
+    pub any: bool,
+    /// The socket has a pending error (SO_ERROR).
+    pub error: bool,
+}
+
+/// What to be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Something to read, or an error.
+    Read,
+    /// Room to write, or an error.
+    Write,
+}
+
+/// Registers a readable descriptor with the tokio runtime that is entered.
+pub(crate) fn register<T: SteadyFd>(target: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: R6. A SteadyFd gives the same open descriptor for as long as it lives.
+    unsafe { AsyncFd::register_with_interest(target, TokioInterest::READABLE) }.map_err(Into::into)
+}
+
+/// Types that own one descriptor from their making to their end: `as_raw_fd` always gives that one.
+pub(crate) trait SteadyFd: AsFd + AsRawFd {}
+impl SteadyFd for std::sync::Arc<Edges> {}
+impl SteadyFd for super::netlink::LinkSocket {}
+
+/// The epoll.
+#[derive(Debug)]
+pub struct Edges {
+    fd: OwnedFd,
+}
+
+impl AsRawFd for Edges {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+impl AsFd for Edges {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Edges {
+    /// Watches a descriptor for as long as that is open.
+    pub fn of(target: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
+        // SAFETY: no preconditions; on success the descriptor is new and ours.
+        let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: as above.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let wanted = match interest {
+            Interest::Read => libc::EPOLLIN,
+            Interest::Write => libc::EPOLLOUT,
+        };
+        let mut event = libc::epoll_event { events: (wanted | libc::EPOLLERR | libc::EPOLLET) as u32, u64: 0 };
+        // SAFETY: the event is live for the call, and copied by the kernel.
+        check(unsafe { libc::epoll_ctl(fd.as_raw_fd(), libc::EPOLL_CTL_ADD, target.as_raw_fd(), &raw mut event) })?;
+        Ok(Self { fd })
+    }
+
+    /// Takes the edges that came since the last call. Look at the ring *after* this and wait only
+    /// if it has nothing: an edge that comes in between is not lost.
+    pub fn clear(&self) -> io::Result<Edge> {
+        self.wait_ms(0)
+    }
+
+    /// Waits for an edge until a deadline; none came when it passed. Signals do not end the wait.
+    pub fn wait_until(&self, deadline: Instant) -> io::Result<Edge> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Rounded up, else the last fraction of a millisecond would be a spin.
+            let ms = left
+                .checked_add(Duration::from_micros(999))
+                .map_or(i32::MAX, |left| i32::try_from(left.as_millis()).unwrap_or(i32::MAX));
+            match self.wait_ms(ms) {
+                Ok(edge) if !edge.any && Instant::now() < deadline => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn wait_ms(&self, ms: i32) -> io::Result<Edge> {
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: room for one event is given.
+        let count = check(unsafe { libc::epoll_wait(self.fd.as_raw_fd(), &raw mut event, 1, ms) })?;
+        let error = count > 0 && event.events & libc::EPOLLERR as u32 != 0;
+        Ok(Edge { any: count > 0, error })
+    }
+}

@@ -1,0 +1,26 @@
+//! The only callers of the operating system. Each module wraps one facility and turns -1 into
+//! `io::Error`; which error that means to a user is decided by the callers.
+
+pub mod epoll;
+pub mod ethtool;
+pub mod map;
+pub mod membarrier;
+pub mod netlink;
+pub mod netns;
+pub mod packet;
+pub mod send;
+
+use std::io;
+
+/// Turns the C convention into a result.
+pub(crate) fn check(value: libc::c_int) -> io::Result<libc::c_int> {
+    if value < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
+}
+
+/// The page size of the running kernel: 4, 16 or 64 KiB.
+#[expect(unsafe_code, reason = "sysconf")]
+pub fn page_size() -> u32 {
+    // SAFETY: sysconf has no preconditions.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u32::try_from(size).unwrap_or(4096)
+}

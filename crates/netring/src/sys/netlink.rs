@@ -1,0 +1,133 @@
+//! The kernel's list of interfaces and its news of them, rtnetlink(7).
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::path::Path;
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::LinkMessage;
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::netns;
+
+/// A netlink socket of one network namespace.
+pub struct LinkSocket {
+    socket: Socket,
+    sequence: u32,
+}
+
+/// What the kernel says of an interface.
+#[derive(Debug)]
+pub enum LinkNews {
+    /// It exists and this is its state.
+    Present(LinkMessage),
+    /// It was deleted or moved to another namespace.
+    Gone(u32),
+}
+
+impl AsRawFd for LinkSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl AsFd for LinkSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl LinkSocket {
+    /// Opens one; with `subscribe` it receives every change of an interface from now on.
+    pub fn open(namespace: Option<&Path>, subscribe: bool) -> Result<Self, netns::Failure> {
+        netns::within(namespace, || {
+            let mut socket = Socket::new(NETLINK_ROUTE)?;
+            let groups = if subscribe { libc::RTMGRP_LINK as u32 } else { 0 };
+            socket.bind(&SocketAddr::new(0, groups))?;
+            socket.connect(&SocketAddr::new(0, 0))?;
+            Ok(Self { socket, sequence: 0 })
+        })
+    }
+
+    /// From now on [`read`](Self::read) fails with `WouldBlock` where it would wait.
+    pub fn set_non_blocking(&self) -> io::Result<()> {
+        self.socket.set_non_blocking(true)
+    }
+
+    /// Asks for one interface by index; the answer comes through [`read`](Self::read).
+    pub fn ask(&mut self, index: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        self.request(link, NLM_F_REQUEST)
+    }
+
+    /// Every interface of the namespace.
+    pub fn all(&mut self) -> io::Result<Vec<LinkMessage>> {
+        self.request(LinkMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
+        let mut links = Vec::new();
+        loop {
+            let (bytes, _) = self.socket.recv_from_full()?;
+            for message in messages(&bytes) {
+                match message?.payload {
+                    NetlinkPayload::Done(_) => return Ok(links),
+                    NetlinkPayload::Error(error) => return Err(error.to_io()),
+                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => links.push(link),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, link: LinkMessage, flags: u16) -> io::Result<()> {
+        self.sequence += 1;
+        let mut message =
+            NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(RouteNetlinkMessage::GetLink(link)));
+        message.header.flags = flags;
+        message.header.sequence_number = self.sequence;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.socket.send(&bytes, 0)?;
+        Ok(())
+    }
+
+    /// What came next. ENODEV where [`ask`](Self::ask) was about an interface that is gone,
+    /// ENOBUFS where news were lost: ask again.
+    pub fn read(&self) -> io::Result<Vec<LinkNews>> {
+        let (bytes, _) = self.socket.recv_from_full()?;
+        let mut news = Vec::new();
+        for message in messages(&bytes) {
+            match message?.payload {
+                NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => news.push(LinkNews::Present(link)),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
+                    news.push(LinkNews::Gone(link.header.index));
+                }
+                _ => {}
+            }
+        }
+        Ok(news)
+    }
+}
+
+/// The messages of one datagram.
+fn messages(bytes: &[u8]) -> impl Iterator<Item = io::Result<NetlinkMessage<RouteNetlinkMessage>>> + '_ {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let message = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest) {
+            Ok(message) => message,
+            Err(error) => {
+                rest = &[];
+                return Some(Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())));
+            }
+        };
+        // NLMSG_ALIGN; a length of 0 would be for ever.
+        let length = (message.header.length as usize).next_multiple_of(4).max(16);
+        rest = rest.get(length..).unwrap_or(&[]);
+        Some(Ok(message))
+    })
+}

@@ -1,0 +1,48 @@
+//! Network namespaces: doing one thing in another one.
+//!
+//! A socket belongs for ever to the namespace it was made in, so only its making has to happen
+//! there: on a thread of its own, which ends with it. The caller's thread is never moved.
+#![expect(unsafe_code, reason = "setns")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use super::check;
+
+/// What went wrong: with the namespace, or with what was to be done there.
+#[derive(Debug)]
+pub enum Failure {
+    /// The namespace's file could not be opened.
+    Open(io::Error),
+    /// The thread could not enter it.
+    Enter(io::Error),
+    /// The call in it failed.
+    Call(io::Error),
+}
+
+/// A name under /run/netns, as `ip netns` makes them, or a path such as /proc/PID/ns/net.
+pub fn path_of(namespace: &str) -> PathBuf {
+    if namespace.contains('/') { PathBuf::from(namespace) } else { Path::new("/run/netns").join(namespace) }
+}
+
+/// Runs `call` in a network namespace; in this thread's own if that is `None`.
+pub fn within<T: Send>(namespace: Option<&Path>, call: impl FnOnce() -> io::Result<T> + Send) -> Result<T, Failure> {
+    let Some(path) = namespace else { return call().map_err(Failure::Call) };
+    let file = File::open(path).map_err(Failure::Open)?;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("netring-netns".into())
+            .spawn_scoped(scope, move || {
+                // SAFETY: setns moves only this thread, which nobody else uses.
+                check(unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) }).map_err(Failure::Enter)?;
+                call().map_err(Failure::Call)
+            })
+            .map_err(Failure::Enter)?;
+        match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
