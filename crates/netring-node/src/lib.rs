@@ -1,1 +1,14 @@
-//! x
+//! Node-API binding of the `netring` core. It converts and holds no logic: what a capture or an
+//! injector does is in the core, what users see is in TypeScript.
+//!
+//! Nothing here is public API; `index.d.ts` describes the seam between Rust and `src/*.ts`.
+
+#![allow(missing_docs, reason = "napi-derive expands to undocumented items")]
+
+pub mod capture;
+pub mod error;
+pub mod injector;
+pub mod interfaces;
+pub mod options;
+pub mod signal;
+pub mod view;

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of};
@@ -281,6 +282,11 @@ impl Injector {
         }
     }
 
+    /// How many refusals [`take_rejections`](Self::take_rejections) has to tell.
+    pub fn untold_rejections(&self) -> usize {
+        self.rejections.len()
+    }
+
     /// Frames refused since the last call of this, the newest 64.
     pub fn take_rejections(&mut self) -> Vec<Error> {
         std::mem::take(&mut self.rejections)
@@ -318,6 +324,31 @@ impl Injector {
     /// Frames queued or possibly still in the kernel, as of the last flush or stats().
     fn pending(&self) -> u64 {
         u64::from(self.slots.queued()) + self.in_kernel.len() as u64
+    }
+
+    /// Flushes until every frame has left or was refused, blocking this thread; false when
+    /// `timeout` passed first.
+    pub fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        loop {
+            let (_, end) = self.flush()?;
+            if self.pending() == 0 {
+                return Ok(true);
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Ok(false);
+            }
+            // Nothing tells when a queue below has room or the last frame has left.
+            let pause = deadline.min(now + Duration::from_millis(1));
+            match end {
+                Flushed::BufferFull => {
+                    self.readiness.edges().wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
+                }
+                Flushed::Everything | Flushed::QueueFull => std::thread::sleep(pause - now),
+            }
+        }
     }
 
     fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {

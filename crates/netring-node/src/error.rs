@@ -1,0 +1,33 @@
+//! Errors on their way to JavaScript, where src/errors.ts makes a NetringError of them.
+
+use netring::Error;
+
+/// Between the fields of an error's text; src/errors.ts splits at it.
+const SEPARATOR: char = '\u{1f}';
+
+/// Code, system call, errno, option, interface and message in one text.
+pub(crate) fn to_js(error: Error) -> napi::Error {
+    let errno = error.errno.map(|errno| errno.to_string());
+    let fields = [
+        error.kind.code(),
+        error.syscall.unwrap_or(""),
+        errno.as_deref().unwrap_or(""),
+        error.option.unwrap_or(""),
+        error.interface.as_deref().unwrap_or(""),
+        &error.message,
+    ];
+    napi::Error::from_reason(fields.join(&SEPARATOR.to_string()))
+}
+
+/// An object that was closed meanwhile.
+pub(crate) fn closed(what: &str) -> napi::Error {
+    to_js(Error::new(netring::ErrorKind::Closed, format!("the {what} is closed; open another")))
+}
+
+/// A batch or slot that was given back.
+pub(crate) fn released(what: &str) -> napi::Error {
+    to_js(Error::new(
+        netring::ErrorKind::Released,
+        format!("the {what} has been given back; copy() what must live longer"),
+    ))
+}

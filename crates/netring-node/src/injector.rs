@@ -1,0 +1,296 @@
+//! An injector and the slots of it that JavaScript fills.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use netring::injector::{Flushed, Injector};
+use netring::readiness::Wait;
+use netring::ring::SlotToken;
+use netring::{Error as CoreError, ErrorKind};
+
+use crate::error::{closed, released, to_js};
+use crate::options::NativeInjectorOptions;
+use crate::signal::{Message, Signal};
+use crate::view::{Ended, View};
+
+#[napi(object)]
+pub struct NativeTxStats {
+    pub sent: f64,
+    pub rejected: f64,
+    pub pending: f64,
+    pub bytes: f64,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct NativeFlush {
+    pub taken: u32,
+    /// Refusals that takeRejections() has to tell.
+    pub rejected: u32,
+    #[napi(ts_type = "'everything' | 'bufferFull' | 'queueFull'")]
+    pub end: &'static str,
+}
+
+/// A slot that JavaScript holds.
+struct Loan {
+    token: SlotToken,
+    view: Option<View>,
+}
+
+struct Inner {
+    injector: Injector,
+    loans: Vec<Option<Loan>>,
+    /// Slots that were given back while bytes of theirs could still be reached.
+    withheld: Vec<(u32, Rc<Cell<bool>>)>,
+}
+
+impl Inner {
+    fn sweep(&mut self) {
+        let mut at = 0;
+        while at < self.withheld.len() {
+            if self.withheld[at].1.get() {
+                let (slot, _) = self.withheld.swap_remove(at);
+                self.injector.reclaim(slot);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Takes a slot back from JavaScript: its view is empty from now on.
+    fn take(&mut self, slot: u32) -> Result<SlotToken> {
+        let loan = self.loans.get_mut(slot as usize).and_then(Option::take).ok_or_else(|| released("slot"))?;
+        if let Some(Ended::Later(finalized)) = loan.view.map(View::end).transpose()? {
+            self.injector.withhold(slot);
+            self.withheld.push((slot, finalized));
+        }
+        Ok(loan.token)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for loan in self.loans.iter_mut().filter_map(Option::take) {
+            // Nobody is left to be told; the mapping's owner is in the finalizer anyway (V2).
+            let _ = loan.view.map(View::end);
+        }
+    }
+}
+
+#[napi]
+pub struct NativeInjector {
+    inner: Option<Rc<RefCell<Inner>>>,
+    signal: Option<Signal>,
+    wait: Option<Wait>,
+}
+
+#[napi]
+impl NativeInjector {
+    #[napi(factory)]
+    pub fn open(interface: String, options: NativeInjectorOptions) -> Result<Self> {
+        let count = options.frame_count;
+        let injector = Injector::open(&interface, &options.into()).map_err(to_js)?;
+        let inner = Inner { injector, loans: (0..count).map(|_| None).collect(), withheld: Vec::new() };
+        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, wait: None })
+    }
+
+    fn inner(&self) -> Result<std::cell::RefMut<'_, Inner>> {
+        self.inner.as_ref().map(|inner| inner.borrow_mut()).ok_or_else(|| closed("injector"))
+    }
+
+    #[napi]
+    pub fn fd(&self) -> Result<i32> {
+        Ok(self.inner()?.injector.fd())
+    }
+
+    #[napi]
+    pub fn smallest_frame(&self) -> Result<u32> {
+        Ok(self.inner()?.injector.smallest_frame())
+    }
+
+    #[napi]
+    pub fn available(&self) -> Result<u32> {
+        let mut inner = self.inner()?;
+        inner.sweep();
+        Ok(inner.injector.slots().available())
+    }
+
+    /// A free slot's number, or -1.
+    #[napi]
+    pub fn allocate(&self) -> Result<i32> {
+        let mut inner = self.inner()?;
+        inner.sweep();
+        let Some(token) = inner.injector.allocate() else { return Ok(-1) };
+        let slot = token.index();
+        inner.loans[slot as usize] = Some(Loan { token, view: None });
+        Ok(slot as i32)
+    }
+
+    /// All bytes of a slot.
+    #[napi(ts_return_type = "ArrayBuffer")]
+    pub fn bytes<'env>(&self, env: &'env Env, slot: u32) -> Result<Unknown<'env>> {
+        let weak = self.inner.as_ref().map(Rc::downgrade);
+        let mut inner = self.inner()?;
+        let memory = match inner.loans.get(slot as usize) {
+            Some(Some(_)) => inner.injector.slots().bytes(slot),
+            _ => return Err(released("slot")),
+        };
+        let (view, value) = View::create(env, memory, move || {
+            if let Some(inner) = weak.as_ref().and_then(std::rc::Weak::upgrade)
+                && let Ok(mut inner) = inner.try_borrow_mut()
+            {
+                inner.sweep();
+            }
+        })?;
+        if let Some(Some(loan)) = inner.loans.get_mut(slot as usize) {
+            loan.view = Some(view);
+        }
+        Ok(value)
+    }
+
+    #[napi]
+    pub fn queue(&self, slot: u32, length: u32) -> Result<()> {
+        let mut inner = self.inner()?;
+        // Refused before the slot is taken: it can be mended and sent.
+        inner.injector.check(length as usize).map_err(to_js)?;
+        let token = inner.take(slot)?;
+        inner.injector.queue(token, length).map_err(to_js)
+    }
+
+    #[napi]
+    pub fn discard(&self, slot: u32) -> Result<()> {
+        let mut inner = self.inner()?;
+        let token = inner.take(slot)?;
+        inner.injector.discard(token);
+        Ok(())
+    }
+
+    /// False when no slot is free.
+    #[napi]
+    pub fn send(&self, frame: &[u8]) -> Result<bool> {
+        let mut inner = self.inner()?;
+        inner.sweep();
+        inner.injector.send(frame).map_err(to_js)
+    }
+
+    /// How many were queued. All are checked before the first one is.
+    #[napi]
+    pub fn send_many(&self, frames: Vec<&[u8]>) -> Result<u32> {
+        let mut inner = self.inner()?;
+        inner.sweep();
+        for (index, frame) in frames.iter().enumerate() {
+            inner.injector.check(frame.len()).map_err(|error| at(index, error))?;
+        }
+        let mut queued = 0;
+        for frame in frames {
+            if !inner.injector.send(frame).map_err(to_js)? {
+                break;
+            }
+            queued += 1;
+        }
+        Ok(queued)
+    }
+
+    /// As sendMany, for frames that lie `stride` bytes apart.
+    #[napi]
+    pub fn send_strided(&self, bytes: &[u8], lengths: &[u32], stride: u32) -> Result<u32> {
+        let mut inner = self.inner()?;
+        inner.sweep();
+        for (index, length) in lengths.iter().enumerate() {
+            inner.injector.check(*length as usize).map_err(|error| at(index, error))?;
+            let start = index * stride as usize;
+            if start + *length as usize > bytes.len() {
+                let message = format!(
+                    "frame {index}: {length} bytes at {start} (stride {stride}) end behind the buffer of {} bytes",
+                    bytes.len()
+                );
+                return Err(to_js(CoreError::new(ErrorKind::Frame, message)));
+            }
+        }
+        let mut queued = 0;
+        for (index, length) in lengths.iter().enumerate() {
+            let start = index * stride as usize;
+            if !inner.injector.send(&bytes[start..start + *length as usize]).map_err(to_js)? {
+                break;
+            }
+            queued += 1;
+        }
+        Ok(queued)
+    }
+
+    #[napi]
+    pub fn flush(&self) -> Result<NativeFlush> {
+        let mut inner = self.inner()?;
+        let (taken, end) = inner.injector.flush().map_err(to_js)?;
+        let rejected = inner.injector.untold_rejections() as u32;
+        let end = match end {
+            Flushed::Everything => "everything",
+            Flushed::BufferFull => "bufferFull",
+            Flushed::QueueFull => "queueFull",
+        };
+        Ok(NativeFlush { taken, rejected, end })
+    }
+
+    /// Errors of the frames that were refused since the last call, as texts for src/errors.ts.
+    #[napi]
+    pub fn take_rejections(&self) -> Result<Vec<String>> {
+        Ok(self.inner()?.injector.take_rejections().into_iter().map(|error| to_js(error).reason).collect())
+    }
+
+    #[napi]
+    pub fn stats(&self) -> Result<NativeTxStats> {
+        let stats = self.inner()?.injector.stats().map_err(to_js)?;
+        Ok(NativeTxStats {
+            sent: stats.sent as f64,
+            rejected: stats.rejected as f64,
+            pending: stats.pending as f64,
+            bytes: stats.bytes as f64,
+        })
+    }
+
+    #[napi]
+    pub fn wait_drained(&self, timeout_ms: f64) -> Result<bool> {
+        let timeout = Duration::from_secs_f64((timeout_ms / 1000.0).clamp(0.0, 1e9));
+        self.inner()?.injector.wait_drained(timeout).map_err(to_js)
+    }
+
+    /// The waker is called once the send buffer has room.
+    #[napi]
+    pub fn wait_writable(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
+        let readiness = std::sync::Arc::clone(self.inner()?.injector.readiness());
+        if self.signal.is_none() {
+            self.signal = Some(Signal::new(&waker)?);
+        }
+        let wake = self.signal.as_ref().map(Signal::sender).ok_or_else(|| closed("injector"))?;
+        let wait = readiness.wait(move |_| wake(Message::Wake)).map_err(|error| {
+            to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"))
+        })?;
+        self.wait = Some(wait);
+        Ok(())
+    }
+
+    #[napi]
+    pub fn stop_waiting(&mut self) {
+        self.wait = None;
+    }
+
+    #[napi]
+    pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
+        self.signal.as_mut().map_or(Ok(()), |signal| signal.keep_alive(env, keep))
+    }
+
+    #[napi]
+    pub fn close(&mut self) -> Result<()> {
+        self.wait = None;
+        self.signal = None;
+        self.inner = None;
+        Ok(())
+    }
+}
+
+fn at(index: usize, mut error: CoreError) -> napi::Error {
+    error.message = format!("frame {index}: {}", error.message);
+    to_js(error)
+}

@@ -1,0 +1,75 @@
+//! Calls from the core's I/O thread into JavaScript.
+#![expect(unsafe_code, reason = "napi_ref_threadsafe_function has no safe counterpart behind an Arc")]
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::*;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, check_status, sys};
+use netring::link::LinkEvent;
+
+/// What JavaScript is told; src/source/signals.ts has the same numbers.
+#[derive(Clone, Copy)]
+pub(crate) enum Message {
+    /// Look at the ring again.
+    Wake = 0,
+    LinkDown = 1,
+    LinkUp = 2,
+    Removed = 3,
+    /// The link can no longer be watched.
+    WatchFailed = 4,
+}
+
+impl From<std::io::Result<LinkEvent>> for Message {
+    fn from(event: std::io::Result<LinkEvent>) -> Self {
+        match event {
+            Ok(LinkEvent::Down) => Self::LinkDown,
+            Ok(LinkEvent::Up) => Self::LinkUp,
+            Ok(LinkEvent::Removed) => Self::Removed,
+            Err(_) => Self::WatchFailed,
+        }
+    }
+}
+
+type Callback = ThreadsafeFunction<u32, (), u32, Status, false, true, 0>;
+
+/// A JavaScript function that other threads may call. By itself it does not keep the process
+/// alive.
+pub(crate) struct Signal {
+    callback: Arc<Callback>,
+    keeps_alive: bool,
+}
+
+impl Signal {
+    pub(crate) fn new(callback: &Function<'_, u32, ()>) -> Result<Self> {
+        let callback = callback.build_threadsafe_function::<u32>().weak::<true>().callee_handled::<false>().build()?;
+        Ok(Self { callback: Arc::new(callback), keeps_alive: false })
+    }
+
+    /// For another thread. A call that comes when the environment is going away does nothing.
+    pub(crate) fn sender(&self) -> impl Fn(Message) + Send + Sync + 'static {
+        let callback = Arc::clone(&self.callback);
+        move |message| {
+            callback.call(message as u32, ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    /// Whether it keeps the process alive.
+    pub(crate) fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
+        if self.keeps_alive == keep || self.callback.aborted() {
+            return Ok(());
+        }
+        self.keeps_alive = keep;
+        let (env, raw) = (env.raw(), self.callback.raw());
+        // SAFETY: the function is not aborted (checked above, on the env's own thread, on which
+        // alone it is aborted), so `raw` is live.
+        let status = unsafe {
+            if keep {
+                sys::napi_ref_threadsafe_function(env, raw)
+            } else {
+                sys::napi_unref_threadsafe_function(env, raw)
+            }
+        };
+        check_status!(status, "cannot ref or unref")
+    }
+}

@@ -1,0 +1,130 @@
+//! External ArrayBuffers over memory of the core, and their end.
+//!
+//! A view is detached before its memory is used for anything else, which makes every Buffer and
+//! typed array over it empty (V1). Where that cannot be shown, because `transfer()` moved the
+//! bytes to another ArrayBuffer or the collector took the object first, the memory waits for the
+//! finalizer, which runs when nothing in JavaScript refers to the bytes any more (V2). The
+//! finalizer owns the memory's mapping, so no address a view can reach is ever unmapped (R4).
+#![expect(unsafe_code, reason = "external ArrayBuffers, references, finalizers")]
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::*;
+use napi::{Env, check_status, sys};
+use netring::ring::Memory;
+
+/// An ArrayBuffer that JavaScript may still hold.
+pub(crate) struct View {
+    env: sys::napi_env,
+    reference: sys::napi_ref,
+    finalized: Rc<Cell<bool>>,
+}
+
+/// What became of a view that was to end.
+pub(crate) enum Ended {
+    /// No address in its memory can be reached from JavaScript.
+    Now,
+    /// Some may be, until the finalizer has run.
+    Later(Rc<Cell<bool>>),
+}
+
+/// What the finalizer owns.
+struct Finalizer {
+    _memory: Memory,
+    finalized: Rc<Cell<bool>>,
+    then: Box<dyn FnOnce()>,
+}
+
+unsafe extern "C" fn finalize(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: V2. `hint` is the Box that create() leaked; Node-API runs a finalizer once.
+    let finalizer = unsafe { Box::from_raw(hint.cast::<Finalizer>()) };
+    finalizer.finalized.set(true);
+    (finalizer.then)();
+}
+
+impl View {
+    /// An ArrayBuffer over `memory`. `then` runs on this thread, on a later tick, once nothing
+    /// refers to the bytes.
+    pub(crate) fn create<'env>(
+        env: &'env Env,
+        memory: Memory,
+        then: impl FnOnce() + 'static,
+    ) -> Result<(Self, Unknown<'env>)> {
+        let raw = env.raw();
+        let finalized = Rc::new(Cell::new(false));
+        let (data, len) = (memory.as_ptr(), memory.len());
+        let finalizer = Finalizer { _memory: memory, finalized: Rc::clone(&finalized), then: Box::new(then) };
+        let hint = Box::into_raw(Box::new(finalizer));
+        let mut value = ptr::null_mut();
+        // SAFETY: V2. `data` stays valid for `len` bytes until finalize() drops its owner; no Rust
+        // reference into it exists (R1).
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(raw, data.cast(), len, Some(finalize), hint.cast(), &raw mut value)
+        };
+        if status != sys::Status::napi_ok {
+            // SAFETY: the call failed, so the finalizer will not run and the Box is still ours.
+            let mut refused = unsafe { Box::from_raw(hint) };
+            refused.then = Box::new(|| ());
+            drop(refused);
+            if status == sys::Status::napi_no_external_buffers_allowed {
+                return Err(crate::error::to_js(netring::Error::new(
+                    netring::ErrorKind::Unsupported,
+                    "this runtime forbids external buffers (Electron does): views onto the ring are impossible here; use Node.js",
+                )));
+            }
+            check_status!(status, "cannot create a view")?;
+        }
+        let mut reference = ptr::null_mut();
+        // SAFETY: `value` was just made in the current scope. A count of 0 makes it weak.
+        check_status!(unsafe { sys::napi_create_reference(raw, value, 0, &raw mut reference) })?;
+        // SAFETY: as above.
+        let unknown = unsafe { Unknown::from_raw_unchecked(raw, value) };
+        Ok((Self { env: raw, reference, finalized }, unknown))
+    }
+
+    /// Detaches the ArrayBuffer if it can still be found.
+    pub(crate) fn end(self) -> Result<Ended> {
+        if self.finalized.get() {
+            return Ok(Ended::Now);
+        }
+        let mut value = ptr::null_mut();
+        // SAFETY: the reference lives until Drop, and this runs on the env's thread.
+        check_status!(unsafe { sys::napi_get_reference_value(self.env, self.reference, &raw mut value) })?;
+        let mut detached = true;
+        if !value.is_null() {
+            // SAFETY: `value` is the ArrayBuffer that create() made.
+            check_status!(unsafe { sys::napi_is_detached_arraybuffer(self.env, value, &raw mut detached) })?;
+        }
+        if detached {
+            // Collected, or moved elsewhere by transfer(): only the finalizer knows.
+            return Ok(Ended::Later(Rc::clone(&self.finalized)));
+        }
+        // SAFETY: V1. `value` is an ArrayBuffer that is not detached.
+        check_status!(unsafe { sys::napi_detach_arraybuffer(self.env, value) })?;
+        Ok(Ended::Now)
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // SAFETY: made by create(), deleted once, on the env's thread. While the env is torn down
+        // Node-API may refuse, and has then freed it itself.
+        let _ = unsafe { sys::napi_delete_reference(self.env, self.reference) };
+    }
+}
+
+/// Lets the core write into bytes of JavaScript's for the length of one call.
+pub(crate) fn with_memory<T>(array: &mut Uint8Array, call: impl FnOnce(&Memory) -> T) -> T {
+    // SAFETY: R5. Nothing else in this addon looks at the array during the call, and JavaScript,
+    // whose thread this is, cannot.
+    let bytes = unsafe { array.as_mut() };
+    let Some(base) = NonNull::new(bytes.as_mut_ptr()) else { return call(&Memory::zeroed(0)) };
+    // SAFETY: R5. `bytes` is borrowed for the whole call and not used meanwhile; what `call` gets
+    // does not outlive it, because the core keeps no target of a copy.
+    let memory = unsafe { Memory::new(base, bytes.len(), Arc::new(())) };
+    call(&memory)
+}

@@ -1,0 +1,97 @@
+/** Errors of the operating system and of wrong use, with a stable `code`. */
+
+/** Every code a {@link NetringError} can have. */
+export type NetringErrorCode =
+  | 'ERR_NETRING_PERMISSION'
+  | 'ERR_NETRING_INTERFACE_NOT_FOUND'
+  | 'ERR_NETRING_CONFIG'
+  | 'ERR_NETRING_SOCKET'
+  | 'ERR_NETRING_MMAP'
+  | 'ERR_NETRING_BIND'
+  | 'ERR_NETRING_SOCKOPT'
+  | 'ERR_NETRING_IO'
+  | 'ERR_NETRING_LINK_DOWN'
+  | 'ERR_NETRING_INTERFACE_REMOVED'
+  | 'ERR_NETRING_CLOSED'
+  | 'ERR_NETRING_RELEASED'
+  | 'ERR_NETRING_FILTER'
+  | 'ERR_NETRING_FRAME'
+  | 'ERR_NETRING_XDP_PROGRAM'
+  | 'ERR_NETRING_UNSUPPORTED'
+
+/** What a {@link NetringError} carries beside its message. */
+export interface NetringErrorDetails {
+  readonly syscall?: string
+  readonly errno?: number
+  readonly option?: string
+  readonly interface?: string
+}
+
+/**
+ * An error with a stable `code`, as `node:net` has them. The message names the value and says how to mend it.
+ *
+ * Ill-typed and out-of-range arguments are not NetringErrors but `TypeError` and `RangeError` with
+ * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE`.
+ */
+export class NetringError extends Error {
+  readonly code: NetringErrorCode
+  /** The system call that failed. */
+  declare readonly syscall?: string
+  /** Its errno, positive (`os.constants.errno`). */
+  declare readonly errno?: number
+  /** The socket option, on `ERR_NETRING_SOCKOPT`. */
+  declare readonly option?: string
+  /** The interface concerned. */
+  declare readonly interface?: string
+
+  constructor(code: NetringErrorCode, message: string, details: NetringErrorDetails = {}) {
+    super(message)
+    this.code = code
+    if (details.syscall !== undefined) this.syscall = details.syscall
+    if (details.errno !== undefined) this.errno = details.errno
+    if (details.option !== undefined) this.option = details.option
+    if (details.interface !== undefined) this.interface = details.interface
+  }
+
+  override get name(): string {
+    return 'NetringError'
+  }
+}
+
+/** Between the fields of a native error's text; crates/netring-node/src/error.rs joins with it. */
+const SEPARATOR = '\u001f'
+
+/** Makes a NetringError of the text that the addon throws. */
+export function parseNative(text: string): NetringError | undefined {
+  const [code, syscall, errno, option, interfaceName, message] = text.split(SEPARATOR)
+  if (message === undefined) return undefined
+  return new NetringError(code as NetringErrorCode, message, {
+    ...(syscall && { syscall }),
+    ...(errno && { errno: Number(errno) }),
+    ...(option && { option }),
+    ...(interfaceName && { interface: interfaceName }),
+  })
+}
+
+/** What to throw for something the addon threw. */
+export function fromNative(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const parsed = parseNative(error.message)
+  if (parsed === undefined) return error
+  Error.captureStackTrace(parsed, fromNative)
+  return parsed
+}
+
+/** Calls into the addon; for paths where a closure does not matter. */
+export function native<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+/** Whether something is a NetringError with this code. */
+export function hasCode(error: unknown, code: NetringErrorCode): boolean {
+  return error instanceof NetringError && error.code === code
+}

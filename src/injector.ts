@@ -1,0 +1,325 @@
+/** Sending on an interface. */
+import { EventEmitter } from 'node:events'
+import { Writable } from 'node:stream'
+import { NativeInjector } from './binding.js'
+import { fromNative, native, NetringError, parseNative } from './errors.js'
+import { checkBytes, checkInteger, checkMilliseconds, checkObject, checkSignal, checkString, wrongType } from './options/check.js'
+import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
+import type { PacketSink, Slot, TxStats } from './sink.js'
+import { LoanedSlot } from './slot.js'
+import type { WaitOptions } from './source/packet-source.js'
+import { pause } from './source/turns.js'
+import { Waiters } from './source/waiters.js'
+
+/** Events of an injector. */
+export type InjectorEvent = 'rejected' | 'close'
+
+/** Nothing tells when a queue below the socket has room or its last frame has left: look again after this. */
+const LOOK_AGAIN_MS = 1
+
+/**
+ * An injector: slots of memory that JavaScript fills and the kernel sends.
+ *
+ * Frames are complete, link-layer header included. `send`, `sendBatch` and `slot.send` queue; `flush` hands over what is
+ * queued. Frames leave in the order in which they were queued.
+ *
+ * @example
+ * ```ts
+ * import { Injector } from 'netring'
+ *
+ * using injector = Injector.open('eth0')
+ * const frame = Buffer.from('ffffffffffff02000000000188b5' + '00'.repeat(46), 'hex')
+ * injector.send(frame)
+ * await injector.drained()
+ * console.log(injector.txStats()) // { sent: 1, rejected: 0, pending: 0, bytes: 60 }
+ * ```
+ */
+export class Injector implements PacketSink {
+  /** The interface's name. */
+  readonly interface: string
+  /** The socket's descriptor, for other tools' socket options. Owned by the injector: do not close it. */
+  readonly fd: number
+  /** Bytes of the largest frame. */
+  readonly frameCapacity: number
+  /** Slots. */
+  readonly frameCount: number
+  readonly #native: NativeInjector
+  readonly #lender: { readonly native: NativeInjector; readonly frameCapacity: number; closed: boolean }
+  readonly #waiters: Waiters
+  readonly #events = new EventEmitter()
+
+  private constructor(interfaceName: string, nativeInjector: NativeInjector, frameSize: number, frameCount: number) {
+    this.interface = interfaceName
+    this.fd = nativeInjector.fd()
+    this.frameCapacity = frameSize
+    this.frameCount = frameCount
+    this.#native = nativeInjector
+    this.#lender = { native: nativeInjector, frameCapacity: frameSize, closed: false }
+    const weak = new WeakRef(this)
+    const onMessage = (): void => {
+      const injector = weak.deref()
+      if (injector !== undefined) injector.#wake()
+    }
+    this.#waiters = new Waiters({
+      arm: () => {
+        if (this.#awake) return true
+        nativeInjector.waitWritable(onMessage)
+        return false
+      },
+      disarm: () => {
+        nativeInjector.stopWaiting()
+      },
+      keepAlive: (keep) => {
+        nativeInjector.keepAlive(keep)
+      },
+    })
+  }
+
+  /** The native wait came back: whoever waits tries again. */
+  #awake = false
+  #wake(): void {
+    if (this.#lender.closed) return
+    this.#awake = true
+    this.#waiters.wake()
+    this.#awake = false
+  }
+
+  /**
+   * Opens an interface for sending.
+   * @throws NetringError ERR_NETRING_PERMISSION without CAP_NET_RAW, ERR_NETRING_INTERFACE_NOT_FOUND,
+   * ERR_NETRING_CONFIG, ERR_NETRING_MMAP, ERR_NETRING_SOCKOPT, ERR_NETRING_BIND
+   * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option, before any system call
+   */
+  static open(interfaceName: string, options?: InjectorOptions): Injector {
+    const name = checkString('interfaceName', interfaceName)
+    const checked = checkInjectorOptions(options)
+    const opened = native(() => NativeInjector.open(name, checked))
+    return new Injector(name, opened, checked.frameSize, checked.frameCount)
+  }
+
+  /**
+   * The next free slot, or undefined when there is none. A slot that is neither sent nor discarded is discarded by
+   * close() and, with a warning, by the collector. For many small frames sendBatch() is faster: a slot's view costs more
+   * than copying such a frame.
+   * @throws RangeError when `length` exceeds frameCapacity
+   * @throws NetringError ERR_NETRING_CLOSED
+   */
+  allocate(length: number): Slot | undefined {
+    if (length === undefined) throw wrongType('length', 'a number', length)
+    const checked = checkInteger('length', length, 0, 0, this.frameCapacity)
+    const slot = native(() => this.#native.allocate())
+    return slot < 0 ? undefined : new LoanedSlot(this.#lender, slot, checked)
+  }
+
+  /**
+   * Queues a copy of a frame; false when no slot is free.
+   * @throws NetringError ERR_NETRING_FRAME when it is longer than frameCapacity or shorter than its link-layer header
+   */
+  send(frame: Uint8Array): boolean {
+    checkBytes('frame', frame)
+    try {
+      return this.#native.send(frame)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /**
+   * Queues copies of many frames in one native call and returns how many: fewer than given when the slots run out.
+   * With `lengths` the frames lie in one buffer, `stride` bytes apart, which is the fastest.
+   * @throws NetringError ERR_NETRING_FRAME, naming the frame by its index; then none was queued
+   */
+  sendBatch(frames: readonly Uint8Array[]): number
+  sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
+  sendBatch(
+    frames: readonly Uint8Array[] | Uint8Array,
+    lengths?: Uint32Array | readonly number[],
+    stride?: number,
+  ): number {
+    try {
+      if (Array.isArray(frames)) {
+        frames.forEach((frame, index) => checkBytes(`frames[${String(index)}]`, frame))
+        return this.#native.sendMany(frames as Uint8Array[])
+      }
+      const bytes = checkBytes('frames', frames)
+      if (stride === undefined) throw wrongType('stride', 'a number', stride)
+      return this.#native.sendStrided(bytes, checkLengths(lengths), checkInteger('stride', stride, 0))
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /**
+   * Hands what is queued to the kernel, as much as it takes now; never blocks. Returns how many frames it took. What it
+   * did not take stays queued. A frame that it refuses (longer than the interface's MTU allows, say) is dropped, counted
+   * in rejectedSlots and passed to 'rejected' listeners as an error; with `onMalformed: 'stop'` it is thrown instead.
+   * @throws NetringError ERR_NETRING_LINK_DOWN (frames stay queued), ERR_NETRING_INTERFACE_REMOVED, ERR_NETRING_CLOSED,
+   * ERR_NETRING_FRAME with `onMalformed: 'stop'`
+   */
+  flush(): number {
+    return this.#flush().taken
+  }
+
+  #flush(): { readonly taken: number; readonly end: 'everything' | 'bufferFull' | 'queueFull' } {
+    const flushed = native(() => this.#native.flush())
+    if (flushed.rejected > 0) {
+      for (const text of this.#native.takeRejections()) this.#events.emit('rejected', parseNative(text))
+    }
+    return flushed
+  }
+
+  /**
+   * Queues a frame, waiting for a free slot by flushing. Rejects with `signal.reason` or as send() and flush() throw; the
+   * frame is then not queued.
+   */
+  async sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void> {
+    const signal = waitSignal(options)
+    signal?.throwIfAborted()
+    while (!this.send(frame)) await this.#makeRoom(signal)
+  }
+
+  /**
+   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued.
+   */
+  async sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void> {
+    const signal = waitSignal(options)
+    signal?.throwIfAborted()
+    let rest = frames
+    for (;;) {
+      rest = rest.slice(this.sendBatch(rest))
+      if (rest.length === 0) return
+      await this.#makeRoom(signal)
+    }
+  }
+
+  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+    const { taken, end } = this.#flush()
+    if (taken === 0 || this.availableSlots === 0) await this.#wait(end, signal)
+  }
+
+  /** Waits until another flush may get further. */
+  async #wait(end: 'everything' | 'bufferFull' | 'queueFull', signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    if (end === 'bufferFull') await this.#waiters.wait(signal)
+    else await pause(LOOK_AGAIN_MS, signal, true)
+  }
+
+  /**
+   * Flushes and resolves when every queued frame has left this host's queues or was refused. Rejects with
+   * `signal.reason` or as flush() throws.
+   */
+  async drained(options?: WaitOptions): Promise<void> {
+    const signal = waitSignal(options)
+    for (;;) {
+      signal?.throwIfAborted()
+      const { end } = this.#flush()
+      if (this.pendingCount === 0) return
+      await this.#wait(end, signal)
+    }
+  }
+
+  /** As drained(), blocking this thread (the event loop stands still); false when `timeoutMs` passed first. */
+  waitDrained(timeoutMs: number): boolean {
+    if (timeoutMs === undefined) throw wrongType('timeoutMs', 'a number', timeoutMs)
+    const timeout = checkMilliseconds('timeoutMs', timeoutMs, 0)
+    const drained = native(() => this.#native.waitDrained(Math.min(timeout, 1e12)))
+    for (const text of this.#native.takeRejections()) this.#events.emit('rejected', parseNative(text))
+    return drained
+  }
+
+  /** Slots that can be allocated now. */
+  get availableSlots(): number {
+    return native(() => this.#native.available())
+  }
+  /** Frames that are queued here or may still wait in the kernel. One system call. */
+  get pendingCount(): number {
+    return this.txStats().pending
+  }
+  /** Frames that the kernel refused. */
+  get rejectedSlots(): number {
+    return this.txStats().rejected
+  }
+
+  txStats(): TxStats {
+    return native(() => this.#native.stats())
+  }
+
+  /** A node:stream that takes frames (Buffers), with backpressure. Ending it drains the injector; it stays open. */
+  writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable {
+    const given = checkObject('options', options, ['signal', 'highWaterMark'])
+    const signal = checkSignal('options.signal', given.signal)
+    const settle = (work: Promise<void>, done: (error?: Error | null) => void): void => {
+      work.then(
+        () => {
+          done()
+        },
+        (error: unknown) => {
+          done(error as Error)
+        },
+      )
+    }
+    return new Writable({
+      objectMode: true,
+      highWaterMark: checkInteger('options.highWaterMark', given.highWaterMark, 16),
+      ...(signal && { signal }),
+      write: (frame: Uint8Array, _encoding, done) => {
+        settle(this.sendAsync(frame), done)
+      },
+      writev: (chunks, done) => {
+        settle(this.sendBatchAsync(chunks.map(({ chunk }) => chunk as Uint8Array)), done)
+      },
+      final: (done) => {
+        settle(this.drained(), done)
+      },
+    })
+  }
+
+  /** 'rejected': the kernel refused a frame, with the reason as a NetringError. 'close': after close(). */
+  on(event: 'rejected', listener: (reason: NetringError) => void): this
+  on(event: 'close', listener: () => void): this
+  on(event: InjectorEvent, listener: ((reason: NetringError) => void) | (() => void)): this {
+    if (!['rejected', 'close'].includes(event)) throw wrongType('event', 'one of rejected, close', event)
+    this.#events.on(event, listener)
+    return this
+  }
+
+  off(event: string, listener: (...args: never[]) => void): this {
+    this.#events.off(event, listener as () => void)
+    return this
+  }
+
+  get closed(): boolean {
+    return this.#lender.closed
+  }
+
+  /** Idempotent. What is queued and not flushed is not sent; every slot's view becomes empty. */
+  close(): void {
+    if (this.#lender.closed) return
+    this.#lender.closed = true
+    try {
+      this.#waiters.fail(new NetringError('ERR_NETRING_CLOSED', 'the injector is closed; open another'))
+    } finally {
+      native(() => {
+        this.#native.close()
+      })
+    }
+    process.nextTick(() => this.#events.emit('close'))
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function waitSignal(options: WaitOptions | undefined): AbortSignal | undefined {
+  return checkSignal('options.signal', checkObject('options', options, ['signal']).signal)
+}
+
+function checkLengths(lengths: Uint32Array | readonly number[] | undefined): Uint32Array {
+  if (lengths instanceof Uint32Array) return lengths
+  if (!Array.isArray(lengths)) throw wrongType('lengths', 'a Uint32Array or an array of numbers', lengths)
+  return Uint32Array.from(lengths as number[], (length, index) => {
+    if (length === undefined) throw wrongType(`lengths[${String(index)}]`, 'a number', length)
+    return checkInteger(`lengths[${String(index)}]`, length, 0)
+  })
+}

@@ -1,0 +1,119 @@
+/** A batch: a run of packets in one buffer, with columns, and a way to give it back. */
+import type { NativeBatch } from '../binding.js'
+import type { PacketColumns } from './columns.js'
+import { Loan, type Lender } from './loan.js'
+import { StoredPacket, type OwnedPacket, type Packet } from './packet.js'
+
+/**
+ * A block of the ring on loan. Everything made from it (buffer, columns, packets' data) is empty after {@link release}.
+ * The kernel does not write into it until then, and drops packets once every block is on loan.
+ *
+ * Do not hand its Buffers to asynchronous I/O (`fs.write`, a socket) and release before that has finished: libuv reads
+ * the memory later, whatever became of the view. `copy()` first.
+ */
+export interface Batch extends Iterable<Packet>, Disposable {
+  /** Packets; 0 after release. */
+  readonly length: number
+  /** Number of the block; gaps do not show drops. */
+  readonly seqNum: number
+  /** Handed over by its timer, not because it was full. */
+  readonly timedOut: boolean
+  /** Packets have been dropped since the batch before. */
+  readonly losing: boolean
+  /** Of the first packet, nanoseconds since the epoch. */
+  readonly firstTimestamp: bigint
+  /** Of the last packet. */
+  readonly lastTimestamp: bigint
+  /** The block's bytes, kernel headers between the packets; `columns.offset` points into it. */
+  readonly buffer: Buffer
+  /** The packets' fields as typed arrays, filled when first asked for: the fastest way through a batch. */
+  readonly columns: PacketColumns
+  readonly released: boolean
+  /** @throws NetringError ERR_NETRING_RELEASED */
+  at(index: number): Packet | undefined
+  /**
+   * Owned copies of all packets, in one buffer together.
+   * @throws NetringError ERR_NETRING_RELEASED
+   */
+  copy(): OwnedPacket[]
+  /** Gives the block back to the kernel. Idempotent. */
+  release(): void
+}
+
+/** A batch over a loan. */
+export class LoanedBatch implements Batch {
+  readonly seqNum: number
+  readonly timedOut: boolean
+  readonly losing: boolean
+  readonly #loan: Loan
+  readonly #length: number
+
+  constructor(lender: Lender, batch: NativeBatch) {
+    this.seqNum = batch.seqNum
+    this.timedOut = batch.timedOut
+    this.losing = batch.losing
+    this.#length = batch.length
+    this.#loan = new Loan(lender, batch)
+  }
+
+  get length(): number {
+    return this.#loan.length
+  }
+  get released(): boolean {
+    return this.#loan.released
+  }
+  get columns(): PacketColumns {
+    return this.#loan.columns
+  }
+  get buffer(): Buffer {
+    return this.#loan.bytes
+  }
+  get firstTimestamp(): bigint {
+    return new StoredPacket(this.#loan, 0).timestamp
+  }
+  get lastTimestamp(): bigint {
+    return new StoredPacket(this.#loan, this.#length - 1).timestamp
+  }
+
+  at(index: number): Packet | undefined {
+    this.#loan.check()
+    const at = Math.trunc(index) || 0
+    const from = at < 0 ? at + this.#length : at
+    return from >= 0 && from < this.#length ? new StoredPacket(this.#loan, from) : undefined
+  }
+
+  [Symbol.iterator](): Iterator<Packet> {
+    this.#loan.check()
+    return new PacketIterator(this.#loan, this.#length)
+  }
+
+  copy(): OwnedPacket[] {
+    this.#loan.check()
+    const store = this.#loan.copy(0, this.#length)
+    return Array.from({ length: this.#length }, (_, index) => new StoredPacket(store, index))
+  }
+
+  release(): void {
+    this.#loan.release()
+  }
+  [Symbol.dispose](): void {
+    this.#loan.release()
+  }
+}
+
+/** By hand, because a generator costs 50 ns a packet. Ends, without an error, where the batch is released on the way. */
+class PacketIterator implements Iterator<Packet> {
+  readonly #loan: Loan
+  readonly #length: number
+  #index = 0
+
+  constructor(loan: Loan, length: number) {
+    this.#loan = loan
+    this.#length = length
+  }
+
+  next(): IteratorResult<Packet, undefined> {
+    if (this.#index >= this.#length || this.#loan.released) return { done: true, value: undefined }
+    return { done: false, value: new StoredPacket(this.#loan, this.#index++) }
+  }
+}

@@ -1,0 +1,177 @@
+/** Packets as columns: one typed array a field, over one piece of memory. */
+import { nativeColumnStarts } from '../binding.js'
+
+/** Which way a packet went; `direction` columns hold the index into this (PACKET_HOST … PACKET_OUTGOING). */
+export const directions = ['host', 'broadcast', 'multicast', 'otherHost', 'outgoing'] as const
+/** Which way a packet went. */
+export type Direction = (typeof directions)[number]
+
+/** Bits of the `status` column: TP_STATUS_* of include/uapi/linux/if_packet.h. */
+export const PacketStatus = {
+  /** Fewer bytes captured than were on the wire. */
+  truncated: 0x2,
+  /** Packets were dropped before this one. */
+  losing: 0x4,
+  /** The checksum is not computed yet: sent by this host, left to the hardware. */
+  csumNotReady: 0x8,
+  /** There is a VLAN tag. */
+  vlanValid: 0x10,
+  /** The tag's TPID is known. */
+  vlanTpidValid: 0x40,
+  /** The hardware checked the checksum. */
+  csumValid: 0x80,
+  /** Several TCP segments in one. */
+  gsoTcp: 0x100,
+  /** Stamped by the kernel. */
+  timestampSoftware: 0x2000_0000,
+  /** Stamped by the interface, in the system's time. */
+  timestampSystemHardware: 0x4000_0000,
+  /** Stamped by the interface. */
+  timestampRawHardware: 0x8000_0000,
+} as const
+
+/** Each array has `batch.length` entries and is empty after release(). */
+export interface PacketColumns {
+  /** `batch.buffer[offset[i]]` is the first byte of packet i's link-layer header. */
+  readonly offset: Uint32Array
+  /** Bytes present at the offset. */
+  readonly capturedLength: Uint32Array
+  /** Bytes on the wire. */
+  readonly originalLength: Uint32Array
+  /** Seconds since the epoch. */
+  readonly seconds: Uint32Array
+  /** Nanoseconds of that second. */
+  readonly nanoseconds: Uint32Array
+  /** Flow hash of the kernel; 0 where it had none. */
+  readonly rxhash: Uint32Array
+  /** {@link PacketStatus} bits. */
+  readonly status: Uint32Array
+  /** VLAN tag control information; 0 without a tag. */
+  readonly vlanTci: Uint16Array
+  /** VLAN tag protocol identifier, such as 0x8100; 0 without a tag. */
+  readonly vlanTpid: Uint16Array
+  /** Index into {@link directions}. */
+  readonly direction: Uint8Array
+  /** Ethertype as the link layer said it. */
+  readonly protocol: Uint16Array
+}
+
+/** The columns in the order of `Column` in crates/netring/src/ring/columns.rs. */
+export const Column = {
+  offset: 0,
+  capturedLength: 1,
+  originalLength: 2,
+  seconds: 3,
+  nanoseconds: 4,
+  rxhash: 5,
+  status: 6,
+  vlanTci: 7,
+  vlanTpid: 8,
+  protocol: 9,
+  direction: 10,
+  addressLength: 11,
+  sourceAddress: 12,
+} as const
+type Column = (typeof Column)[keyof typeof Column]
+
+/** The set of columns that every access to bytes needs. */
+export const PLACE: number = (1 << Column.offset) | (1 << Column.capturedLength)
+
+const starts: readonly number[] = nativeColumnStarts()
+/** Bytes that all columns take a packet. */
+export const BYTES_PER_PACKET: number = starts[starts.length - 1] ?? 0
+/** Capacities are multiples of this. */
+export const CAPACITY_STEP = 8
+
+const none32 = new Uint32Array(0)
+const none16 = new Uint16Array(0)
+const none8 = new Uint8Array(0)
+
+/** Where columns come from when they are first asked for. */
+export interface ColumnSource {
+  /** The memory of all columns with this one filled; undefined when it is gone. */
+  demand(column: number): ArrayBuffer | undefined
+}
+
+/** Typed arrays over the columns' memory, made when asked for. */
+export class Columns implements PacketColumns {
+  readonly #source: ColumnSource
+  readonly #length: number
+  #offset: Uint32Array | undefined
+  #capturedLength: Uint32Array | undefined
+  #originalLength: Uint32Array | undefined
+  #seconds: Uint32Array | undefined
+  #nanoseconds: Uint32Array | undefined
+  #rxhash: Uint32Array | undefined
+  #status: Uint32Array | undefined
+  #vlanTci: Uint16Array | undefined
+  #vlanTpid: Uint16Array | undefined
+  #protocol: Uint16Array | undefined
+  #direction: Uint8Array | undefined
+  #addressLength: Uint8Array | undefined
+  #sourceAddress: Uint8Array | undefined
+
+  constructor(source: ColumnSource, length: number) {
+    this.#source = source
+    this.#length = length
+  }
+
+  get offset(): Uint32Array {
+    return (this.#offset ??= this.#words(Column.offset))
+  }
+  get capturedLength(): Uint32Array {
+    return (this.#capturedLength ??= this.#words(Column.capturedLength))
+  }
+  get originalLength(): Uint32Array {
+    return (this.#originalLength ??= this.#words(Column.originalLength))
+  }
+  get seconds(): Uint32Array {
+    return (this.#seconds ??= this.#words(Column.seconds))
+  }
+  get nanoseconds(): Uint32Array {
+    return (this.#nanoseconds ??= this.#words(Column.nanoseconds))
+  }
+  get rxhash(): Uint32Array {
+    return (this.#rxhash ??= this.#words(Column.rxhash))
+  }
+  get status(): Uint32Array {
+    return (this.#status ??= this.#words(Column.status))
+  }
+  get vlanTci(): Uint16Array {
+    return (this.#vlanTci ??= this.#halves(Column.vlanTci))
+  }
+  get vlanTpid(): Uint16Array {
+    return (this.#vlanTpid ??= this.#halves(Column.vlanTpid))
+  }
+  get protocol(): Uint16Array {
+    return (this.#protocol ??= this.#halves(Column.protocol))
+  }
+  get direction(): Uint8Array {
+    return (this.#direction ??= this.#bytes(Column.direction, 1))
+  }
+  /** Bytes of the link-layer source address that are used. */
+  get addressLength(): Uint8Array {
+    return (this.#addressLength ??= this.#bytes(Column.addressLength, 1))
+  }
+  /** Link-layer source addresses, 8 bytes a packet. */
+  get sourceAddress(): Uint8Array {
+    return (this.#sourceAddress ??= this.#bytes(Column.sourceAddress, 8))
+  }
+
+  #words(column: Column): Uint32Array {
+    const memory = this.#source.demand(column)
+    return memory === undefined ? none32 : new Uint32Array(memory, start(memory, column), this.#length)
+  }
+  #halves(column: Column): Uint16Array {
+    const memory = this.#source.demand(column)
+    return memory === undefined ? none16 : new Uint16Array(memory, start(memory, column), this.#length)
+  }
+  #bytes(column: Column, width: number): Uint8Array {
+    const memory = this.#source.demand(column)
+    return memory === undefined ? none8 : new Uint8Array(memory, start(memory, column), this.#length * width)
+  }
+}
+
+function start(memory: ArrayBuffer, column: Column): number {
+  return (starts[column] ?? 0) * (memory.byteLength / BYTES_PER_PACKET)
+}

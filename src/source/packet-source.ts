@@ -1,0 +1,421 @@
+/** What every source of packets does, over its native side. */
+import { EventEmitter } from 'node:events'
+import type { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import type { NativeBatch } from '../binding.js'
+import { fromNative, hasCode, native, NetringError } from '../errors.js'
+import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
+import { LoanedBatch, type Batch } from './batch.js'
+import type { Lender } from './loan.js'
+import type { NativeSource } from './native-source.js'
+import type { OwnedPacket, Packet } from './packet.js'
+import { linkEvents, Message } from './signals.js'
+import { ownedPacketStream, batchStream } from './streams.js'
+import { nextTurn } from './turns.js'
+import { Waiters } from './waiters.js'
+
+/** What can end a wait. */
+export interface WaitOptions {
+  /** Aborting rejects with `signal.reason`. */
+  readonly signal?: AbortSignal
+}
+
+/** What ends a loop over packets. */
+export interface PacketLoopOptions {
+  /** Packets. */
+  readonly count?: number
+  readonly durationMs?: number
+  /** A time, epoch milliseconds if a number. */
+  readonly until?: Date | number
+  /** Aborting makes the loop throw `signal.reason`. */
+  readonly signal?: AbortSignal
+}
+
+/** Packets of a source. */
+export interface CaptureStats {
+  /** Delivered into the ring, drops not included. */
+  readonly packets: number
+  /** Passed the filter and found no room. `packets + drops` is what passed the filter. */
+  readonly drops: number
+  /** Times the ring was full and the kernel stopped writing. */
+  readonly freezeCount: number
+}
+
+/** A source of batches: {@link Capture} is one. */
+export interface PacketSource extends Disposable, AsyncIterable<Batch> {
+  nextBatch(): Batch | undefined
+  nextBatchBlocking(timeoutMs?: number): Batch | undefined
+  readable(options?: WaitOptions): Promise<void>
+  recv(options?: WaitOptions): Promise<OwnedPacket[]>
+  packets(options?: PacketLoopOptions): Iterable<Packet>
+  packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet>
+  stats(): CaptureStats
+  cumulativeStats(): CaptureStats
+  readableStream(): ReadableStream<Batch>
+  stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable
+  on(event: SourceEvent, listener: () => void): this
+  off(event: string, listener: (...args: never[]) => void): this
+  ref(): this
+  unref(): this
+  readonly closed: boolean
+  close(): void
+}
+
+/** Events of a source. `linkDown` and `linkUp` follow the interface's flag and its carrier. */
+export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
+const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close']
+
+/** The shared half of every source; what differs is native. */
+export abstract class NativePacketSource<N extends NativeSource> implements PacketSource {
+  /** The native side. For subclasses. */
+  protected readonly native: N
+  readonly #lender: { readonly native: N; closed: boolean; wanted: number }
+  readonly #waiters: Waiters
+  readonly #events = new EventEmitter()
+  readonly #pollTimeoutMs: number
+  readonly #netns: string | undefined
+  readonly #onMessage: (message: number) => void
+
+  protected constructor(nativeSource: N, pollTimeoutMs: number, netns: string | undefined) {
+    this.native = nativeSource
+    this.#lender = { native: nativeSource, closed: false, wanted: 0 } satisfies Lender
+    this.#pollTimeoutMs = pollTimeoutMs
+    this.#netns = netns
+    // The addon holds this function for good; it must not hold the source.
+    const weak = new WeakRef(this)
+    const onMessage = (message: number): void => {
+      const source = weak.deref()
+      if (source !== undefined) source.#receive(message)
+    }
+    this.#onMessage = onMessage
+    // While something waits, these keep the source.
+    this.#waiters = new Waiters({
+      arm: () => this.native.pollOrWait(onMessage),
+      disarm: () => {
+        this.native.stopWaiting()
+      },
+      keepAlive: (keep) => {
+        this.native.keepAlive(keep)
+      },
+    })
+  }
+
+  #receive(message: number): void {
+    if (this.#lender.closed) return
+    if (message === Message.wake) {
+      this.#waiters.wake()
+      return
+    }
+    const event = linkEvents.get(message)
+    if (event !== undefined) {
+      this.#events.emit(event)
+      return
+    }
+    process.emitWarning('The link can no longer be watched: there will be no more linkDown and linkUp events.', {
+      type: 'NetringWarning',
+      code: 'NETRING_LINK_WATCH',
+    })
+  }
+
+  #batch(batch: NativeBatch | null): Batch | undefined {
+    return batch === null ? undefined : new LoanedBatch(this.#lender, batch)
+  }
+
+  /**
+   * The next full block, or undefined: never blocks. Several batches may be held; release them in any order.
+   * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_INTERFACE_REMOVED (once the ring is empty)
+   */
+  nextBatch(): Batch | undefined {
+    try {
+      return this.#batch(this.native.next())
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /**
+   * The next batch, waiting for it on this thread (the event loop stands still), at most `timeoutMs` (default: the
+   * source's pollTimeoutMs).
+   * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_LINK_DOWN (wait again: the source goes on when it is up),
+   * ERR_NETRING_INTERFACE_REMOVED
+   */
+  nextBatchBlocking(timeoutMs?: number): Batch | undefined {
+    const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
+    try {
+      return this.#batch(this.native.nextBlocking(Math.min(timeout, 1e12)))
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /**
+   * Resolves when nextBatch() would give a batch. No thread and no polling behind it.
+   *
+   * Rejects with `signal.reason`, or NetringError ERR_NETRING_CLOSED, ERR_NETRING_LINK_DOWN (once each time the interface
+   * is set down; wait again, the source goes on when it is up) or ERR_NETRING_INTERFACE_REMOVED.
+   */
+  readable(options?: WaitOptions): Promise<void> {
+    return this.#wait(waitSignal(options))
+  }
+
+  #wait(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> {
+    if (this.#lender.closed) return Promise.reject(closedError())
+    return this.#waiters.wait(signal, timeoutMs)
+  }
+
+  /** As #wait, through a link that goes down and up again. */
+  async #waitThrough(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> {
+    try {
+      await this.#wait(signal, timeoutMs)
+    } catch (error) {
+      if (!hasCode(error, 'ERR_NETRING_LINK_DOWN')) throw error
+    }
+  }
+
+  /** Waits for a batch and copies its packets into one buffer of their own: nothing to release. Rejects as readable(). */
+  async recv(options?: WaitOptions): Promise<OwnedPacket[]> {
+    const signal = waitSignal(options)
+    for (;;) {
+      await this.#wait(signal)
+      const batch = this.nextBatch()
+      if (batch === undefined) continue
+      try {
+        return batch.copy()
+      } finally {
+        batch.release()
+      }
+    }
+  }
+
+  /**
+   * Batch after batch; going on to the next one releases the one before. Ends when the source is closed, goes on through
+   * a link that is down, and throws ERR_NETRING_INTERFACE_REMOVED. Leaving the loop does not close the source. At most
+   * one batch a turn of the event loop.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    yield* this.#batches(undefined, Infinity)
+  }
+
+  async *#batches(signal: AbortSignal | undefined, deadline: number): AsyncGenerator<Batch, void, undefined> {
+    let batch: Batch | undefined
+    try {
+      while (!this.#lender.closed) {
+        signal?.throwIfAborted()
+        batch = this.nextBatch()
+        if (batch === undefined) {
+          const left = deadline - performance.now()
+          if (left <= 0) return
+          await this.#waitThrough(signal, left)
+          continue
+        }
+        yield batch
+        batch.release()
+        batch = undefined
+        if (performance.now() >= deadline) return
+        await nextTurn()
+      }
+    } catch (error) {
+      if (!this.#lender.closed || !hasCode(error, 'ERR_NETRING_CLOSED')) throw error
+    } finally {
+      batch?.release()
+    }
+  }
+
+  /**
+   * Packet after packet, blocking this thread while there is none. The block is released when its last packet has been
+   * passed; `copy()` what must live longer. Ends by `count`, `durationMs`, `until` or close().
+   */
+  packets(options?: PacketLoopOptions): Iterable<Packet> {
+    const loop = checkLoop(options)
+    return { [Symbol.iterator]: () => new PacketLoop(this, loop, this.#pollTimeoutMs) }
+  }
+
+  /** As packets(), waiting without blocking. */
+  packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet> {
+    const loop = checkLoop(options)
+    return { [Symbol.asyncIterator]: () => this.#packetsAsync(loop) }
+  }
+
+  async *#packetsAsync({ count, signal, durationMs }: Loop): AsyncGenerator<Packet, void, undefined> {
+    let left = count
+    if (left === 0) return
+    for await (const batch of this.#batches(signal, performance.now() + durationMs)) {
+      for (const packet of batch) {
+        yield packet
+        if (--left === 0) return
+        signal?.throwIfAborted()
+      }
+    }
+  }
+
+  /** Packets and drops since the last call of this. */
+  stats(): CaptureStats {
+    return native(() => this.native.stats(false))
+  }
+
+  /** Packets and drops since open. */
+  cumulativeStats(): CaptureStats {
+    return native(() => this.native.stats(true))
+  }
+
+  /** A web stream, a batch a chunk, none fetched before it is asked for. Release each batch; cancelling ends the stream. */
+  readableStream(): ReadableStream<Batch> {
+    return batchStream(this)
+  }
+
+  /** A node:stream in object mode, owned packets, with backpressure. Destroying it leaves the source open. */
+  stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable {
+    return ownedPacketStream(this, options)
+  }
+
+  /** Events inform; failures reach whoever waits or calls, never as an 'error' event. */
+  on(event: SourceEvent, listener: () => void): this {
+    if (!sourceEvents.includes(event)) throw wrongType('event', `one of ${sourceEvents.join(', ')}`, event)
+    this.#events.on(event, listener)
+    if (event !== 'close' && !this.#lender.closed) {
+      native(() => {
+        this.native.watchLink(this.#onMessage, this.#netns)
+      })
+    }
+    return this
+  }
+
+  off(event: string, listener: (...args: never[]) => void): this {
+    this.#events.off(event, listener as () => void)
+    return this
+  }
+
+  /** Keeps the process alive while something waits on this source: the default. */
+  ref(): this {
+    this.#waiters.referenced = true
+    return this
+  }
+
+  /** Lets the process end although something waits on this source. */
+  unref(): this {
+    this.#waiters.referenced = false
+    return this
+  }
+
+  get closed(): boolean {
+    return this.#lender.closed
+  }
+
+  /** Idempotent. Every live view becomes empty; socket, promiscuity and ring are free when it returns. */
+  close(): void {
+    if (this.#lender.closed) return
+    this.#lender.closed = true
+    try {
+      this.#waiters.fail(closedError())
+    } finally {
+      native(() => {
+        this.native.close()
+      })
+    }
+    process.nextTick(() => this.#events.emit('close'))
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** A checked {@link PacketLoopOptions}. */
+interface Loop {
+  readonly count: number
+  readonly durationMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+function checkLoop(options: PacketLoopOptions | undefined): Loop {
+  const { count, durationMs, until, signal } = checkObject('options', options, ['count', 'durationMs', 'until', 'signal'])
+  let left = checkMilliseconds('options.durationMs', durationMs, Infinity)
+  if (until !== undefined) {
+    const time = until instanceof Date ? until.getTime() : until
+    if (typeof time !== 'number' || Number.isNaN(time)) {
+      throw wrongType('options.until', 'a valid Date or epoch milliseconds', until)
+    }
+    left = Math.min(left, Math.max(0, time - Date.now()))
+  }
+  return {
+    count: count === Infinity ? Infinity : checkInteger('options.count', count, Infinity, 0, Number.MAX_SAFE_INTEGER),
+    durationMs: left,
+    signal: checkSignal('options.signal', signal),
+  }
+}
+
+function waitSignal(options: WaitOptions | undefined): AbortSignal | undefined {
+  return checkSignal('options.signal', checkObject('options', options, ['signal']).signal)
+}
+
+function closedError(): NetringError {
+  return new NetringError('ERR_NETRING_CLOSED', 'the source is closed; open another')
+}
+
+/** The loop behind packets(). */
+class PacketLoop implements Iterator<Packet> {
+  readonly #source: PacketSource
+  readonly #signal: AbortSignal | undefined
+  readonly #deadline: number
+  readonly #pollTimeoutMs: number
+  #left: number
+  #batch: Batch | undefined
+  #packets: Iterator<Packet> | undefined
+
+  constructor(source: PacketSource, loop: Loop, pollTimeoutMs: number) {
+    this.#source = source
+    this.#signal = loop.signal
+    this.#left = loop.count
+    this.#deadline = performance.now() + loop.durationMs
+    this.#pollTimeoutMs = pollTimeoutMs
+  }
+
+  next(): IteratorResult<Packet, undefined> {
+    while (this.#left > 0) {
+      const next = this.#packets?.next()
+      if (next?.done === false) {
+        this.#left--
+        return next
+      }
+      if (!this.#advance()) break
+    }
+    return this.return()
+  }
+
+  /** Fetches the next batch; false when the loop is over. */
+  #advance(): boolean {
+    this.#release()
+    for (;;) {
+      if (this.#source.closed) return false
+      this.#signal?.throwIfAborted()
+      const left = this.#deadline - performance.now()
+      if (left <= 0) return false
+      this.#batch = this.#fetch(Math.min(left, this.#pollTimeoutMs))
+      if (this.#batch !== undefined) {
+        this.#packets = this.#batch[Symbol.iterator]()
+        return true
+      }
+    }
+  }
+
+  #fetch(timeoutMs: number): Batch | undefined {
+    try {
+      return this.#source.nextBatchBlocking(timeoutMs)
+    } catch (error) {
+      if (hasCode(error, 'ERR_NETRING_LINK_DOWN')) return undefined
+      throw error
+    }
+  }
+
+  #release(): void {
+    this.#packets = undefined
+    this.#batch?.release()
+    this.#batch = undefined
+  }
+
+  return(): IteratorResult<Packet, undefined> {
+    this.#left = 0
+    this.#release()
+    return { done: true, value: undefined }
+  }
+}

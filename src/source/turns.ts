@@ -1,0 +1,29 @@
+/** Time and turns of the event loop. */
+import { setImmediate as immediate } from 'node:timers/promises'
+
+/** Lets timers and other I/O run: one batch a turn, so that a busy ring does not starve the process. */
+export function nextTurn(): Promise<void> {
+  return immediate(undefined)
+}
+
+/** Resolves after `ms` milliseconds, or rejects with the signal's reason. Longer times than a timer can hold are in order. */
+export function pause(ms: number, signal: AbortSignal | undefined, keepAlive: boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clearTimeout(timer)
+      reject(signal?.reason as Error)
+    }
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      },
+      Math.min(ms, LONGEST_TIMER),
+    )
+    if (!keepAlive) timer.unref()
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+}
+
+/** setTimeout takes no more than 2^31 - 1 milliseconds. */
+export const LONGEST_TIMER = 0x7fff_ffff

@@ -1,0 +1,102 @@
+/** Promises that wait for the ring: many waiters, one native wait. */
+import { fromNative } from '../errors.js'
+
+interface Waiter {
+  readonly resolve: () => void
+  readonly reject: (reason: unknown) => void
+  readonly leave: () => void
+}
+
+/** The native side of waiting. */
+export interface Waitable {
+  /** True when there is nothing to wait for; otherwise wake() will be called on the waiters. */
+  arm(): boolean
+  disarm(): void
+  keepAlive(keep: boolean): void
+}
+
+/** Waiters that are waiting are reachable from here: the addon itself refers to them weakly. */
+const active = new Set<Waiters>()
+
+export class Waiters {
+  readonly #waitable: Waitable
+  readonly #waiting = new Set<Waiter>()
+  #referenced = true
+
+  constructor(waitable: Waitable) {
+    this.#waitable = waitable
+  }
+
+  /** Resolves once there is nothing to wait for any more, or after `timeoutMs`. */
+  wait(signal: AbortSignal | undefined, timeoutMs: number = Infinity): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    try {
+      if (this.#waitable.arm()) return Promise.resolve()
+    } catch (error) {
+      return Promise.reject(fromNative(error) as Error)
+    }
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        this.#settle(waiter)
+        reject(signal?.reason as Error)
+      }
+      const expire = (): void => {
+        this.#settle(waiter)
+        resolve()
+      }
+      const timer = timeoutMs === Infinity ? undefined : setTimeout(expire, Math.min(timeoutMs, 0x7fff_ffff))
+      if (!this.#referenced) timer?.unref()
+      signal?.addEventListener('abort', abort, { once: true })
+      const leave = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
+      }
+      const waiter = { resolve, reject, leave }
+      this.#waiting.add(waiter)
+      active.add(this)
+      this.#waitable.keepAlive(this.#referenced)
+    })
+  }
+
+  /** Something changed: looks, and settles everybody or goes on waiting. */
+  wake(): void {
+    if (this.#waiting.size === 0) return
+    let failure: unknown
+    try {
+      if (!this.#waitable.arm()) return
+    } catch (error) {
+      failure = fromNative(error)
+    }
+    this.#settleAll(failure)
+  }
+
+  /** Rejects everybody. */
+  fail(reason: unknown): void {
+    this.#settleAll(reason)
+  }
+
+  set referenced(referenced: boolean) {
+    this.#referenced = referenced
+    if (this.#waiting.size > 0) this.#waitable.keepAlive(referenced)
+  }
+  get referenced(): boolean {
+    return this.#referenced
+  }
+
+  #settleAll(failure: unknown): void {
+    for (const waiter of [...this.#waiting]) {
+      this.#settle(waiter)
+      if (failure === undefined) waiter.resolve()
+      else waiter.reject(failure)
+    }
+  }
+
+  #settle(waiter: Waiter): void {
+    waiter.leave()
+    this.#waiting.delete(waiter)
+    if (this.#waiting.size > 0) return
+    active.delete(this)
+    this.#waitable.keepAlive(false)
+    this.#waitable.disarm()
+  }
+}
