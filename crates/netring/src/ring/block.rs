@@ -7,8 +7,8 @@
 use std::marker::PhantomData;
 
 use super::layout::{block, packet, status};
-use super::memory::Memory;
-use super::vlan;
+use super::memory::{Memory, Window};
+use super::vlan::{self, Extent};
 
 /// A block that user space owns, borrowed from its [`Lease`](super::Lease).
 pub struct Block<'lease> {
@@ -19,7 +19,7 @@ pub struct Block<'lease> {
 
 /// One packet of a block, its place checked: `data .. data + captured` lies inside the block and
 /// behind the packet's own header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Frame<'block> {
     /// Offset of the packet's header from the block's start.
     pub header: u32,
@@ -31,8 +31,13 @@ pub struct Frame<'block> {
     pub original: u32,
     /// `TP_STATUS_*` bits, with `TRUNCATED` where `captured < original`.
     pub status: u32,
-    block: PhantomData<&'block ()>,
+    /// The packet's own header, for the fields that the walk itself does not need.
+    pub fields: Fields<'block>,
 }
+
+/// `struct tpacket3_hdr` and `struct sockaddr_ll` of one packet, at the offsets of
+/// [`layout::packet`](super::layout::packet).
+pub type Fields<'block> = Window<'block, { packet::SIZE }>;
 
 /// What to do with each packet on the way.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +119,7 @@ impl<'lease> Block<'lease> {
                 visit(index - self.skip, &frame);
             }
             if index + 1 < total {
-                let next = self.word(header as usize + packet::NEXT);
+                let next = frame.fields.u32::<{ packet::NEXT }>();
                 if next < SMALLEST_PACKET || next > end - header {
                     return malformed(index, "tp_next_offset leads out of the block");
                 }
@@ -132,55 +137,28 @@ impl<'lease> Block<'lease> {
         if end < packet::SIZE as u32 || header > end - packet::SIZE as u32 {
             return Err("a packet's header leaves the block");
         }
-        let at = header as usize;
-        let mac = u32::from(self.memory.u16(at + packet::MAC).unwrap_or(0));
-        let mut frame = Frame {
-            header,
+        let Some(fields) = self.memory.window(header as usize) else {
+            return Err("a packet's header leaves the block");
+        };
+        let mac = u32::from(fields.u16::<{ packet::MAC }>());
+        let bits = fields.u32::<{ packet::STATUS }>() & !status::TRUNCATED;
+        let mut extent = Extent {
             data: header + mac,
-            captured: self.word(at + packet::SNAPLEN),
-            original: self.word(at + packet::LENGTH),
-            status: self.word(at + packet::STATUS) & !status::TRUNCATED,
-            block: PhantomData,
+            captured: fields.u32::<{ packet::SNAPLEN }>(),
+            original: fields.u32::<{ packet::LENGTH }>(),
         };
         if mac < packet::SIZE as u32 {
             return Err("tp_mac points into the packet's header");
         }
-        if frame.data > end || frame.captured > end - frame.data {
+        if extent.data > end || extent.captured > end - extent.data {
             return Err("tp_snaplen leaves the block");
         }
-        if options.reinsert_vlan && frame.status & status::VLAN_VALID != 0 {
-            vlan::reinsert(&self.memory, &mut frame);
+        if options.reinsert_vlan && bits & status::VLAN_VALID != 0 {
+            extent = vlan::reinsert(&self.memory, header, bits, extent);
         }
-        frame.captured = frame.captured.min(options.snaplen);
-        if frame.captured < frame.original {
-            frame.status |= status::TRUNCATED;
-        }
-        Ok(frame)
-    }
-}
-
-impl Frame<'_> {
-    /// Seconds and nanoseconds since the epoch.
-    #[inline(always)]
-    pub fn timestamp(&self, block: &Block<'_>) -> (u32, u32) {
-        (self.field(block, packet::SECONDS), self.field(block, packet::NANOSECONDS))
-    }
-
-    /// A 32-bit field of the packet's header.
-    #[inline(always)]
-    pub fn field(&self, block: &Block<'_>, offset: usize) -> u32 {
-        block.word(self.header as usize + offset)
-    }
-
-    /// A 16-bit field of the packet's header.
-    #[inline(always)]
-    pub fn field16(&self, block: &Block<'_>, offset: usize) -> u16 {
-        block.memory.u16(self.header as usize + offset).unwrap_or(0)
-    }
-
-    /// An 8-bit field of the packet's header.
-    #[inline(always)]
-    pub fn field8(&self, block: &Block<'_>, offset: usize) -> u8 {
-        block.memory.u8(self.header as usize + offset).unwrap_or(0)
+        let captured = extent.captured.min(options.snaplen);
+        let truncated = if captured < extent.original { status::TRUNCATED } else { 0 };
+        let Extent { data, original, .. } = extent;
+        Ok(Frame { header, data, captured, original, status: bits | truncated, fields })
     }
 }

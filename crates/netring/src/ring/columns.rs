@@ -3,9 +3,9 @@
 //! All columns of a batch lie in one piece of memory, each at a multiple of the capacity, so that a
 //! column's place is `start(column) * capacity` on both sides of the binding.
 
-use super::block::{Block, Malformed, WalkOptions};
+use super::block::{Block, Frame, Malformed, WalkOptions};
 use super::layout::{block, packet};
-use super::memory::Memory;
+use super::memory::{Lane, Memory};
 use super::vlan;
 
 /// The fields that can be had as a column. The order is that of the memory.
@@ -132,14 +132,15 @@ impl Columns {
     /// Fills the columns of `set` from one walk over the block. Offsets count from the end of the
     /// block's head, where the bytes that JavaScript sees begin.
     pub fn fill(&self, block: &Block<'_>, options: WalkOptions, set: ColumnSet) -> Result<(), Malformed> {
+        let lanes = self.lanes();
         if set == ColumnSet::PLACE {
-            return block.walk(options, |index, frame| {
-                self.set_place(index, frame.data - block::SIZE as u32, frame.captured);
+            return block.walk(options, |row, frame| {
+                lanes.set_place(row, frame.data - block::SIZE as u32, frame.captured);
             });
         }
-        block.walk(options, |index, frame| {
-            self.set_place(index, frame.data - block::SIZE as u32, frame.captured);
-            self.set_fields(index, block, frame, set);
+        block.walk(options, |row, frame| {
+            lanes.set_place(row, frame.data - block::SIZE as u32, frame.captured);
+            lanes.set_fields(row, frame, set);
         })
     }
 
@@ -153,6 +154,7 @@ impl Columns {
         count: u32,
         target: &Memory,
     ) -> Result<(), CopyFailure> {
+        let lanes = self.lanes();
         let mut at = 0usize;
         let mut fits = true;
         block
@@ -161,8 +163,8 @@ impl Columns {
                 let length = frame.captured as usize;
                 fits = fits && row < self.capacity && block.memory().copy_to(frame.data as usize, length, target, at);
                 if fits {
-                    self.set_place(row, at as u32, frame.captured);
-                    self.set_fields(row, block, frame, ColumnSet::ALL);
+                    lanes.set_place(row, at as u32, frame.captured);
+                    lanes.set_fields(row, frame, ColumnSet::ALL);
                     at += length;
                 }
             })
@@ -170,79 +172,91 @@ impl Columns {
         if fits { Ok(()) } else { Err(CopyFailure::TargetTooSmall) }
     }
 
-    #[inline(always)]
-    fn place(&self, column: Column, index: u32) -> usize {
-        column.start() * self.capacity as usize + column.width() * index as usize
-    }
-
-    #[inline(always)]
-    fn set32(&self, column: Column, index: u32, value: u32) {
-        if index < self.capacity {
-            self.memory.set_u32(self.place(column, index), value);
+    fn lanes(&self) -> Lanes<'_> {
+        Lanes {
+            offset: self.lane(Column::Offset),
+            captured: self.lane(Column::CapturedLength),
+            original: self.lane(Column::OriginalLength),
+            seconds: self.lane(Column::Seconds),
+            nanoseconds: self.lane(Column::Nanoseconds),
+            rxhash: self.lane(Column::Rxhash),
+            status: self.lane(Column::Status),
+            tci: self.lane(Column::VlanTci),
+            tpid: self.lane(Column::VlanTpid),
+            protocol: self.lane(Column::Protocol),
+            direction: self.lane(Column::Direction),
+            address_length: self.lane(Column::AddressLength),
+            source_address: self.lane(Column::SourceAddress),
         }
     }
 
+    fn lane<T: Copy>(&self, column: Column) -> Lane<'_, T> {
+        assert_eq!(column.width(), size_of::<T>(), "a lane has its column's width");
+        self.memory
+            .lane(column.start() * self.capacity as usize, self.capacity as usize)
+            .expect("every column lies inside the memory, aligned to its width")
+    }
+}
+
+/// The columns, ready to be written.
+struct Lanes<'a> {
+    offset: Lane<'a, u32>,
+    captured: Lane<'a, u32>,
+    original: Lane<'a, u32>,
+    seconds: Lane<'a, u32>,
+    nanoseconds: Lane<'a, u32>,
+    rxhash: Lane<'a, u32>,
+    status: Lane<'a, u32>,
+    tci: Lane<'a, u16>,
+    tpid: Lane<'a, u16>,
+    protocol: Lane<'a, u16>,
+    direction: Lane<'a, u8>,
+    address_length: Lane<'a, u8>,
+    source_address: Lane<'a, [u8; 8]>,
+}
+
+impl Lanes<'_> {
     #[inline(always)]
-    fn set16(&self, column: Column, index: u32, value: u16) {
-        if index < self.capacity {
-            self.memory.set_u16(self.place(column, index), value);
-        }
+    fn set_place(&self, row: u32, offset: u32, captured: u32) {
+        self.offset.set(row, offset);
+        self.captured.set(row, captured);
     }
 
     #[inline(always)]
-    fn set8(&self, column: Column, index: u32, value: u8) {
-        if index < self.capacity {
-            self.memory.set_u8(self.place(column, index), value);
-        }
-    }
-
-    #[inline(always)]
-    fn set_place(&self, index: u32, offset: u32, captured: u32) {
-        self.set32(Column::Offset, index, offset);
-        self.set32(Column::CapturedLength, index, captured);
-    }
-
-    #[inline(always)]
-    fn set_fields(&self, index: u32, block: &Block<'_>, frame: &super::Frame<'_>, set: ColumnSet) {
-        let field = |offset| frame.field(block, offset);
+    fn set_fields(&self, row: u32, frame: &Frame<'_>, set: ColumnSet) {
+        let fields = frame.fields;
         if set.has(Column::OriginalLength) {
-            self.set32(Column::OriginalLength, index, frame.original);
+            self.original.set(row, frame.original);
         }
         if set.has(Column::Seconds) {
-            self.set32(Column::Seconds, index, field(packet::SECONDS));
+            self.seconds.set(row, fields.u32::<{ packet::SECONDS }>());
         }
         if set.has(Column::Nanoseconds) {
-            self.set32(Column::Nanoseconds, index, field(packet::NANOSECONDS));
+            self.nanoseconds.set(row, fields.u32::<{ packet::NANOSECONDS }>());
         }
         if set.has(Column::Rxhash) {
-            self.set32(Column::Rxhash, index, field(packet::RXHASH));
+            self.rxhash.set(row, fields.u32::<{ packet::RXHASH }>());
         }
         if set.has(Column::Status) {
-            self.set32(Column::Status, index, frame.status);
+            self.status.set(row, frame.status);
         }
         if set.has(Column::VlanTci) || set.has(Column::VlanTpid) {
-            let tpid = frame.field16(block, packet::VLAN_TPID);
-            let (tci, tpid) = vlan::tag(frame.status, field(packet::VLAN_TCI), tpid);
-            self.set16(Column::VlanTci, index, tci);
-            self.set16(Column::VlanTpid, index, tpid);
+            let (tci, tpid) =
+                vlan::tag(frame.status, fields.u32::<{ packet::VLAN_TCI }>(), fields.u16::<{ packet::VLAN_TPID }>());
+            self.tci.set(row, tci);
+            self.tpid.set(row, tpid);
         }
         if set.has(Column::Protocol) {
-            let protocol = frame.field16(block, packet::PROTOCOL);
-            self.set16(Column::Protocol, index, u16::from_be(protocol));
+            self.protocol.set(row, u16::from_be(fields.u16::<{ packet::PROTOCOL }>()));
         }
         if set.has(Column::Direction) {
-            let kind = frame.field8(block, packet::PACKET_TYPE);
+            let kind = fields.u8::<{ packet::PACKET_TYPE }>();
             // PACKET_HOST … PACKET_OUTGOING are 0 … 4; what nlmon adds above is the host's own.
-            self.set8(Column::Direction, index, if kind <= libc::PACKET_OUTGOING { kind } else { 0 });
+            self.direction.set(row, if kind <= libc::PACKET_OUTGOING { kind } else { 0 });
         }
         if set.has(Column::AddressLength) || set.has(Column::SourceAddress) {
-            let length = frame.field8(block, packet::ADDRESS_LENGTH).min(8);
-            self.set8(Column::AddressLength, index, length);
-            if index < self.capacity {
-                let from = frame.header as usize + packet::ADDRESS_BYTES;
-                let to = self.place(Column::SourceAddress, index);
-                block.memory().copy_to(from, 8, &self.memory, to);
-            }
+            self.address_length.set(row, fields.u8::<{ packet::ADDRESS_LENGTH }>().min(8));
+            self.source_address.set(row, fields.bytes8::<{ packet::ADDRESS_BYTES }>());
         }
     }
 }
@@ -265,8 +279,8 @@ mod tests {
     #[test]
     fn a_column_never_leaves_its_memory() {
         let columns = Columns::for_packets(8);
-        columns.set32(Column::Status, 8, 1);
-        columns.set8(Column::AddressLength, 8, 1);
+        columns.lanes().status.set(8, 1);
+        columns.lanes().address_length.set(8, 1);
         let bytes = columns.memory().read(0, columns.memory().len()).unwrap();
         assert!(bytes.iter().all(|byte| *byte == 0));
         assert!(Columns::in_memory(Memory::zeroed(8 * BYTES_PER_PACKET - 1), 8).is_none());

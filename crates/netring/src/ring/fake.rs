@@ -112,21 +112,27 @@ impl FakeKernel {
     }
 
     /// One packet arrives. False when it found no room and was dropped.
+    ///
+    /// As in `tpacket_rcv`, what is too large for a block is clamped to it; and as in
+    /// `__packet_lookup_frame_in_block`, a packet that would end exactly where its block ends goes
+    /// to the next one. So a clamped packet leaves an empty block behind.
     pub fn receive(&mut self, packet: &FakePacket) -> bool {
         let mac = packet::SIZE + self.gap;
-        let size = (mac + packet.data.len()).next_multiple_of(packet::ALIGNMENT);
+        let block_size = self.geometry.block_size() as usize;
+        let captured = packet.data.len().min((block_size - block::SIZE).saturating_sub(mac));
+        let size = (mac + captured).next_multiple_of(packet::ALIGNMENT);
         if !self.open && !self.open_block() {
             self.dropped += 1;
             return false;
         }
-        if self.cursor + size > self.base() + self.geometry.block_size() as usize {
+        if self.cursor + size >= self.base() + block_size {
             self.retire(0);
             if !self.open_block() {
                 self.dropped += 1;
                 return false;
             }
         }
-        self.write(packet, mac);
+        self.write(packet, mac, captured);
         let base = self.base();
         let count = self.memory.u32(base + block::PACKETS).expect("inside");
         self.memory.set_u32(base + block::PACKETS, count + 1);
@@ -139,12 +145,12 @@ impl FakeKernel {
         true
     }
 
-    fn write(&self, packet: &FakePacket, mac: usize) {
+    fn write(&self, packet: &FakePacket, mac: usize, captured: usize) {
         let (memory, at) = (&self.memory, self.cursor);
         memory.set_u32(at + packet::NEXT, 0);
         memory.set_u32(at + packet::SECONDS, packet.seconds);
         memory.set_u32(at + packet::NANOSECONDS, packet.nanoseconds);
-        memory.set_u32(at + packet::SNAPLEN, packet.data.len() as u32);
+        memory.set_u32(at + packet::SNAPLEN, captured as u32);
         memory.set_u32(at + packet::LENGTH, packet.original);
         memory.set_u32(at + packet::STATUS, packet.status);
         memory.set_u16(at + packet::MAC, mac as u16);
@@ -156,7 +162,7 @@ impl FakeKernel {
         memory.set_u8(at + packet::PACKET_TYPE, packet.packet_type);
         memory.set_u8(at + packet::ADDRESS_LENGTH, 6);
         memory.write(at + packet::ADDRESS_BYTES, &packet.source);
-        memory.write(at + mac, &packet.data);
+        memory.write(at + mac, &packet.data[..captured]);
     }
 
     /// Hands the open block over, full or because its timer fired (`status::BLOCK_TIMEOUT`).

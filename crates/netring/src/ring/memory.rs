@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "raw access to shared memory; everything above it is safe")]
 
 use std::any::Any;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -133,6 +134,23 @@ impl Memory {
         u64, set_u64: u64;
     }
 
+    /// A window of `N` bytes, aligned to 8, checked once; `None` outside the range.
+    #[inline(always)]
+    pub fn window<const N: usize>(&self, offset: usize) -> Option<Window<'_, N>> {
+        self.check(offset, N)?;
+        // SAFETY: in bounds by check().
+        let base = unsafe { self.base.add(offset) };
+        base.cast::<u64>().is_aligned().then_some(Window { base, memory: PhantomData })
+    }
+
+    /// `count` values in a row, checked once; `None` outside the range or off the alignment.
+    pub fn lane<T: Copy>(&self, offset: usize, count: usize) -> Option<Lane<'_, T>> {
+        self.check(offset, count.checked_mul(size_of::<T>())?)?;
+        // SAFETY: in bounds by check().
+        let base = unsafe { self.base.add(offset) }.cast::<T>();
+        base.is_aligned().then_some(Lane { base, count, memory: PhantomData })
+    }
+
     fn atomic(&self, offset: usize) -> Option<&AtomicU32> {
         let pointer = self.pointer::<u32>(offset)?;
         // SAFETY: in bounds and aligned; an AtomicU32 allows writes from elsewhere. The
@@ -190,6 +208,62 @@ impl Memory {
     }
 }
 
+/// Part of a [`Memory`] whose fields are read at places known to the compiler, so that no read
+/// has to be checked any more.
+#[derive(Clone, Copy)]
+pub struct Window<'a, const N: usize> {
+    base: NonNull<u8>,
+    memory: PhantomData<&'a Memory>,
+}
+
+macro_rules! fields {
+    ($($get:ident: $t:ty;)+) => {$(
+        /// Copies the native-endian value at byte `AT` out.
+        #[inline(always)]
+        pub fn $get<const AT: usize>(self) -> $t {
+            const { assert!(AT + size_of::<$t>() <= N && AT.is_multiple_of(size_of::<$t>())) };
+            // SAFETY: R2. In bounds and aligned: checked above by the compiler and, for the window
+            // itself, by window(). Volatile, so that the compiler reads exactly once.
+            unsafe { self.base.add(AT).cast::<$t>().read_volatile() }
+        }
+    )+};
+}
+
+impl<const N: usize> Window<'_, N> {
+    fields! {
+        u8: u8;
+        u16: u16;
+        u32: u32;
+    }
+
+    /// Copies the 8 bytes at byte `AT` out, whatever their alignment.
+    #[inline(always)]
+    pub fn bytes8<const AT: usize>(self) -> [u8; 8] {
+        const { assert!(AT + 8 <= N) };
+        // SAFETY: R2. In bounds, as above; [u8; 8] has no alignment.
+        unsafe { self.base.add(AT).cast::<[u8; 8]>().read_volatile() }
+    }
+}
+
+/// Part of a [`Memory`] that is written as an array.
+#[derive(Clone, Copy)]
+pub struct Lane<'a, T> {
+    base: NonNull<T>,
+    count: usize,
+    memory: PhantomData<&'a Memory>,
+}
+
+impl<T: Copy> Lane<'_, T> {
+    /// Writes value `index`; nothing outside the lane.
+    #[inline(always)]
+    pub fn set(self, index: u32, value: T) {
+        if (index as usize) < self.count {
+            // SAFETY: R2. In bounds, here and in lane(), and aligned.
+            unsafe { self.base.add(index as usize).write(value) };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +281,23 @@ mod tests {
         assert_eq!(memory.read(0, 17), None);
         assert!(memory.slice(17, 0).is_none());
         assert_eq!(memory.read(0, 16), Some(vec![0; 16]));
+    }
+
+    #[test]
+    fn windows_and_lanes_are_checked_when_they_are_made() {
+        let memory = Memory::zeroed(32);
+        assert!(memory.window::<32>(0).is_some());
+        assert!(memory.window::<32>(8).is_none());
+        assert!(memory.window::<8>(4).is_none(), "unaligned");
+        assert!(memory.window::<8>(usize::MAX - 7).is_none());
+        assert!(memory.lane::<u32>(0, 9).is_none());
+        assert!(memory.lane::<u32>(2, 1).is_none(), "unaligned");
+        assert!(memory.lane::<u32>(0, usize::MAX).is_none());
+        let lane = memory.lane::<u32>(16, 4).unwrap();
+        lane.set(3, 7);
+        lane.set(4, 8);
+        assert_eq!(memory.u32(28), Some(7));
+        assert_eq!(memory.window::<32>(0).unwrap().u32::<28>(), 7);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! VLAN tags: the kernel strips the outermost one into the packet's header; this puts it back.
 
-use super::block::Frame;
 use super::layout::{packet, status};
 use super::memory::Memory;
 
@@ -23,32 +22,44 @@ pub fn tag(status: u32, tci: u32, tpid: u16) -> (u16, u16) {
     }
 }
 
+/// Where a packet's bytes are, how many were captured and how many were on the wire.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) data: u32,
+    pub(super) captured: u32,
+    pub(super) original: u32,
+}
+
 /// Puts the tag back as libpcap does: both addresses move down into the reserved bytes and the tag
 /// fills the gap. Corrects the packet's header as well, so that a second walk finds the mended
 /// packet. Leaves alone what has no Ethernet header or no room.
+///
+/// Takes and returns values, and is not inlined: were the extent's address taken, the walker would
+/// keep it in memory and wait for it on every packet, tagged or not.
 #[cold]
-pub(super) fn reinsert(memory: &Memory, frame: &mut Frame<'_>) {
-    let header = frame.header as usize;
-    let hardware = memory.u16(header + packet::HARDWARE_TYPE).unwrap_or(u16::MAX);
+#[inline(never)]
+pub(super) fn reinsert(memory: &Memory, header: u32, status: u32, extent: Extent) -> Extent {
+    let at = header as usize;
+    let hardware = memory.u16(at + packet::HARDWARE_TYPE).unwrap_or(u16::MAX);
     let ethernet = matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK);
-    let room = frame.data - frame.header >= packet::SIZE as u32 + TAG_BYTES;
-    if !ethernet || !room || frame.captured < ADDRESSES {
-        return;
+    let room = extent.data - header >= packet::SIZE as u32 + TAG_BYTES;
+    if !ethernet || !room || extent.captured < ADDRESSES {
+        return extent;
     }
-    let tci = memory.u32(header + packet::VLAN_TCI).unwrap_or(0);
-    let tpid = memory.u16(header + packet::VLAN_TPID).unwrap_or(0);
-    let (tci, tpid) = tag(frame.status, tci, tpid);
-    let data = frame.data - TAG_BYTES;
+    let tci = memory.u32(at + packet::VLAN_TCI).unwrap_or(0);
+    let tpid = memory.u16(at + packet::VLAN_TPID).unwrap_or(0);
+    let (tci, tpid) = tag(status, tci, tpid);
+    let data = extent.data - TAG_BYTES;
     let mut bytes = [0; TAG_BYTES as usize];
     bytes[..2].copy_from_slice(&tpid.to_be_bytes());
     bytes[2..].copy_from_slice(&tci.to_be_bytes());
-    let moved = memory.copy_within(frame.data as usize, data as usize, ADDRESSES as usize)
+    let moved = memory.copy_within(extent.data as usize, data as usize, ADDRESSES as usize)
         && memory.write((data + ADDRESSES) as usize, &bytes);
     debug_assert!(moved, "the frame lies inside the block");
-    frame.data = data;
-    frame.captured += TAG_BYTES;
-    frame.original = frame.original.saturating_add(TAG_BYTES);
-    memory.set_u16(header + packet::MAC, (data - frame.header) as u16);
-    memory.set_u32(header + packet::SNAPLEN, frame.captured);
-    memory.set_u32(header + packet::LENGTH, frame.original);
+    let mended =
+        Extent { data, captured: extent.captured + TAG_BYTES, original: extent.original.saturating_add(TAG_BYTES) };
+    memory.set_u16(at + packet::MAC, (data - header) as u16);
+    memory.set_u32(at + packet::SNAPLEN, mended.captured);
+    memory.set_u32(at + packet::LENGTH, mended.original);
+    mended
 }

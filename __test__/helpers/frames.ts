@@ -1,0 +1,60 @@
+/** Frames to send, each recognisable by its number. */
+
+/** Local experimental ethertype (IEEE 802): nothing on a host answers to it. */
+export const ETHERTYPE = 0x88b5
+
+const destination = '020000000002'
+const source = '020000000001'
+
+/** A frame of `length` bytes (14 or more) with its number behind the header, as far as there is room. */
+export function frame(length: number, number = 0): Buffer {
+  const bytes = Buffer.alloc(length)
+  for (let at = 0; at < length; at++) bytes[at] = (at * 7 + number) & 0xff
+  bytes.write(destination + source, 0, 'hex')
+  bytes.writeUInt16BE(ETHERTYPE, 12)
+  if (length >= 18) bytes.writeUInt32BE(number, 14)
+  return bytes
+}
+
+/** The number of a frame that frame() made. */
+export function numberOf(data: Buffer): number {
+  return data.readUInt32BE(14)
+}
+
+/** A frame with VLAN tags, outermost first. */
+export function tagged(length: number, ...tags: readonly { readonly tpid: number; readonly tci: number }[]): Buffer {
+  const plain = frame(length)
+  const head = Buffer.concat(
+    tags.map(({ tpid, tci }) => {
+      const tag = Buffer.alloc(4)
+      tag.writeUInt16BE(tpid, 0)
+      tag.writeUInt16BE(tci, 2)
+      return tag
+    }),
+  )
+  return Buffer.concat([plain.subarray(0, 12), head, plain.subarray(12)])
+}
+
+/** A UDP packet over IPv4 between two ports and hosts, for what hashes or filters flows. */
+export function udp(sourcePort: number, destinationPort: number, payload: string, reverse = false): Buffer {
+  const bytes = Buffer.alloc(42 + payload.length)
+  bytes.write(destination + source + '0800', 0, 'hex')
+  bytes.write('4500', 14, 'hex')
+  bytes.writeUInt16BE(28 + payload.length, 16)
+  bytes.write('4011', 22, 'hex')
+  const [from, to] = ['0a000001', '0a000002']
+  bytes.write(reverse ? to + from : from + to, 26, 'hex')
+  bytes.writeUInt16BE(ipChecksum(bytes.subarray(14, 34)), 24)
+  bytes.writeUInt16BE(reverse ? destinationPort : sourcePort, 34)
+  bytes.writeUInt16BE(reverse ? sourcePort : destinationPort, 36)
+  bytes.writeUInt16BE(8 + payload.length, 38)
+  bytes.write(payload, 42)
+  return bytes
+}
+
+function ipChecksum(header: Buffer): number {
+  let sum = 0
+  for (let at = 0; at < header.length; at += 2) sum += header.readUInt16BE(at)
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return ~sum & 0xffff
+}

@@ -1,0 +1,65 @@
+/** Networks of a test's own: two namespaces and a veth pair between them, gone when the test is over. */
+import { execFileSync } from 'node:child_process'
+import type { ExecutionContext } from 'ava'
+
+/** One end of a veth pair. */
+export interface End {
+  readonly name: string
+  /** For the `netns` option. */
+  readonly netns: string
+  /** Runs a command in the namespace and returns what it printed. */
+  run(command: string, ...args: string[]): string
+  /** `ip ...` in the namespace. */
+  ip(...args: string[]): string
+}
+
+/** A veth pair, each end alone in a namespace. No addresses and no IPv6: nothing is on the wire but what a test sends. */
+export interface Network {
+  readonly a: End
+  readonly b: End
+}
+
+let made = 0
+
+function sh(command: string, ...args: string[]): string {
+  return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+function end(name: string, netns: string): End {
+  const run = (command: string, ...args: string[]): string => sh('ip', 'netns', 'exec', netns, command, ...args)
+  return { name, netns, run, ip: (...args) => sh('ip', '-n', netns, ...args) }
+}
+
+export interface NetworkOptions {
+  readonly mtu?: number
+  readonly queues?: number
+}
+
+/** Makes a network and registers its end with the test. */
+export function network(t: ExecutionContext, options: NetworkOptions = {}): Network {
+  const id = `nr${String(process.pid)}-${String(++made)}`
+  const a = end('va', `${id}-a`)
+  const b = end('vb', `${id}-b`)
+  t.teardown(() => {
+    sh('ip', 'netns', 'del', a.netns)
+    sh('ip', 'netns', 'del', b.netns)
+  })
+  for (const { netns, run } of [a, b]) {
+    sh('ip', 'netns', 'add', netns)
+    run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1')
+  }
+  const queues = String(options.queues ?? 1)
+  const counts = ['numrxqueues', queues, 'numtxqueues', queues]
+  a.ip('link', 'add', a.name, ...counts, 'type', 'veth', 'peer', 'name', b.name, ...counts, 'netns', b.netns)
+  for (const side of [a, b]) {
+    if (options.mtu !== undefined) side.ip('link', 'set', side.name, 'mtu', String(options.mtu))
+    side.ip('link', 'set', side.name, 'up')
+  }
+  return { a, b }
+}
+
+/** Frames that an interface has received, by the kernel's own count. */
+export function received(at: End): number {
+  const [link] = JSON.parse(at.ip('-s', '-j', 'link', 'show', at.name)) as [{ stats64: { rx: { packets: number } } }]
+  return link.stats64.rx.packets
+}
