@@ -27,8 +27,8 @@ export declare class NativeCapture {
   columns(block: number, set: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
   fill(block: number, set: number): void
-  /** Copies packets end to end into `data` and their columns into `columns`. */
-  copy(block: number, first: number, count: number, data: Uint8Array, columns: Uint8Array): void
+  /** Copies all packets end to end into `data` and their columns into `columns`. */
+  copy(block: number, data: Uint8Array, columns: Uint8Array): void
   release(block: number): void
   setFilter(filter?: NativeProgram | undefined | null): void
   setFanoutProgram(program: NativeProgram): void

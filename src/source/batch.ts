@@ -60,7 +60,7 @@ export class LoanedBatch implements Batch {
     return this.#loan.length
   }
   get released(): boolean {
-    return this.#loan.released
+    return this.#loan.gone
   }
   get columns(): PacketColumns {
     return this.#loan.columns
@@ -89,7 +89,7 @@ export class LoanedBatch implements Batch {
 
   copy(): OwnedPacket[] {
     this.#loan.check()
-    const store = this.#loan.copy(0, this.#length)
+    const store = this.#loan.copyAll()
     return Array.from({ length: this.#length }, (_, index) => new StoredPacket(store, index))
   }
 
@@ -113,7 +113,7 @@ class PacketIterator implements Iterator<Packet> {
   }
 
   next(): IteratorResult<Packet, undefined> {
-    if (this.#index >= this.#length || this.#loan.released) return { done: true, value: undefined }
+    if (this.#index >= this.#length || this.#loan.gone) return { done: true, value: undefined }
     return { done: false, value: new StoredPacket(this.#loan, this.#index++) }
   }
 }

@@ -1,4 +1,5 @@
 /** Packets as columns: one typed array a field, over one piece of memory. */
+import { endianness } from 'node:os'
 import { nativeColumnStarts } from '../binding.js'
 
 /** Which way a packet went; `direction` columns hold the index into this (PACKET_HOST … PACKET_OUTGOING). */
@@ -174,4 +175,33 @@ export class Columns implements PacketColumns {
 
 function start(memory: ArrayBuffer, column: Column): number {
   return (starts[column] ?? 0) * (memory.byteLength / BYTES_PER_PACKET)
+}
+
+const LITTLE_ENDIAN = endianness() === 'LE'
+
+/** Columns' memory for one packet, copied from row `index`. */
+export function copyRow(from: Columns, index: number, length: number): ArrayBuffer {
+  const memory = new ArrayBuffer(CAPACITY_STEP * BYTES_PER_PACKET)
+  const view = new DataView(memory)
+  const word = (column: Column, value: number | undefined): void => {
+    view.setUint32(start(memory, column), value ?? 0, LITTLE_ENDIAN)
+  }
+  const half = (column: Column, value: number | undefined): void => {
+    view.setUint16(start(memory, column), value ?? 0, LITTLE_ENDIAN)
+  }
+  word(Column.capturedLength, length)
+  word(Column.originalLength, from.originalLength[index])
+  word(Column.seconds, from.seconds[index])
+  word(Column.nanoseconds, from.nanoseconds[index])
+  word(Column.rxhash, from.rxhash[index])
+  word(Column.status, from.status[index])
+  half(Column.vlanTci, from.vlanTci[index])
+  half(Column.vlanTpid, from.vlanTpid[index])
+  half(Column.protocol, from.protocol[index])
+  view.setUint8(start(memory, Column.direction), from.direction[index] ?? 0)
+  view.setUint8(start(memory, Column.addressLength), from.addressLength[index] ?? 0)
+  for (let byte = 0; byte < 8; byte++) {
+    view.setUint8(start(memory, Column.sourceAddress) + byte, from.sourceAddress[index * 8 + byte] ?? 0)
+  }
+  return memory
 }

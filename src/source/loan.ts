@@ -2,7 +2,7 @@
 import type { NativeBatch } from '../binding.js'
 import { fromNative, NetringError } from '../errors.js'
 import { bufferOver } from './buffer.js'
-import { BYTES_PER_PACKET, CAPACITY_STEP, Columns, PLACE, type ColumnSource } from './columns.js'
+import { BYTES_PER_PACKET, CAPACITY_STEP, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
 import type { PacketStore } from './packet.js'
 
@@ -48,6 +48,7 @@ export class Loan implements PacketStore, ColumnSource {
   readonly #length: number
   #released = false
   #filled = 0
+  #columnMemory: ArrayBuffer | undefined
   #memory: ArrayBuffer | undefined
   #bytes: Buffer | undefined
 
@@ -59,26 +60,26 @@ export class Loan implements PacketStore, ColumnSource {
     forgotten.register(this, { lender, block: batch.block }, this)
   }
 
-  get released(): boolean {
+  get gone(): boolean {
     return this.#released || this.#lender.closed
   }
 
   check(): void {
-    if (this.released) throw releasedError(this.#lender.closed)
+    if (this.gone) throw releasedError(this.#lender.closed)
   }
 
   demand(column: number): ArrayBuffer | undefined {
-    if (this.released) return undefined
+    if (this.gone) return undefined
     if ((this.#filled & (1 << column)) === 0) this.#fill((1 << column) | PLACE)
-    return this.#memory
+    return this.#columnMemory
   }
 
   #fill(set: number): void {
     const lender = this.#lender
     const all = (lender.wanted |= set)
     try {
-      if (this.#memory === undefined) {
-        this.#memory = Object.assign(lender.native.columns(this.#block, all), { [owner]: this })
+      if (this.#columnMemory === undefined) {
+        this.#columnMemory = Object.assign(lender.native.columns(this.#block, all), { [owner]: this })
       } else {
         lender.native.fill(this.#block, all)
       }
@@ -89,41 +90,53 @@ export class Loan implements PacketStore, ColumnSource {
   }
 
   get bytes(): Buffer {
-    if (this.released) return this.#bytes ?? none
-    if (this.#bytes === undefined) {
-      try {
-        const memory = Object.assign(this.#lender.native.bytes(this.#block), { [owner]: this })
-        this.#bytes = bufferOver(memory, 0, memory.byteLength)
-      } catch (error) {
-        throw fromNative(error)
-      }
-    }
-    return this.#bytes
+    if (this.gone) return this.#bytes ?? none
+    const { memory } = this
+    return (this.#bytes ??= bufferOver(memory, 0, memory.byteLength))
   }
 
-  view(offset: number, length: number): Buffer {
-    return bufferOver((this.#bytes ?? this.bytes).buffer, offset, length)
+  get memory(): ArrayBuffer {
+    return (this.#memory ??= this.#view())
   }
 
-  /** Copies packets into one buffer of their own. */
-  copy(first: number, count: number): PacketStore {
-    this.check()
-    const lengths = this.columns.capturedLength
-    let size = 0
-    for (let index = first; index < first + count; index++) size += lengths[index] ?? 0
-    const data = Buffer.allocUnsafeSlow(size)
-    const capacity = Math.ceil(count / CAPACITY_STEP) * CAPACITY_STEP
-    const rows = new ArrayBuffer(capacity * BYTES_PER_PACKET)
+  get start(): number {
+    return 0
+  }
+
+  #view(): ArrayBuffer {
     try {
-      this.#lender.native.copy(this.#block, first, count, data, new Uint8Array(rows))
+      return Object.assign(this.#lender.native.bytes(this.#block), { [owner]: this })
     } catch (error) {
       throw fromNative(error)
     }
-    return new OwnedStore(data, rows, count)
+  }
+
+  /** Copies every packet into one buffer of their own. */
+  copyAll(): PacketStore {
+    this.check()
+    let size = 0
+    for (const length of this.columns.capturedLength) size += length
+    const data = Buffer.allocUnsafeSlow(size)
+    const capacity = Math.ceil(this.#length / CAPACITY_STEP) * CAPACITY_STEP
+    const rows = new ArrayBuffer(capacity * BYTES_PER_PACKET)
+    try {
+      this.#lender.native.copy(this.#block, data, new Uint8Array(rows))
+    } catch (error) {
+      throw fromNative(error)
+    }
+    return new OwnedStore(data, rows, this.#length)
+  }
+
+  copyOne(index: number): PacketStore {
+    this.check()
+    const { columns } = this
+    const offset = columns.offset[index] ?? 0
+    const data = Buffer.from(bufferOver(this.memory, offset, columns.capturedLength[index] ?? 0))
+    return new OwnedStore(data, copyRow(columns, index, data.length), 1)
   }
 
   get length(): number {
-    return this.released ? 0 : this.#length
+    return this.gone ? 0 : this.#length
   }
 
   release(): void {
@@ -150,11 +163,14 @@ function releasedError(closed: boolean): NetringError {
 /** Packets that own their bytes. */
 class OwnedStore implements PacketStore, ColumnSource {
   readonly columns: Columns
-  readonly #data: Buffer
+  readonly gone = false
+  readonly memory: ArrayBufferLike
+  readonly start: number
   readonly #rows: ArrayBuffer
 
   constructor(data: Buffer, rows: ArrayBuffer, count: number) {
-    this.#data = data
+    this.memory = data.buffer
+    this.start = data.byteOffset
     this.#rows = rows
     this.columns = new Columns(this, count)
   }
@@ -167,11 +183,7 @@ class OwnedStore implements PacketStore, ColumnSource {
     // Nothing can be taken back.
   }
 
-  view(offset: number, length: number): Buffer {
-    return bufferOver(this.#data.buffer, this.#data.byteOffset + offset, length)
-  }
-
-  copy(): PacketStore {
+  copyOne(): PacketStore {
     return this
   }
 }

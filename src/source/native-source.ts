@@ -12,7 +12,7 @@ export interface NativeSource {
   bytes(block: number): ArrayBuffer
   columns(block: number, set: number): ArrayBuffer
   fill(block: number, set: number): void
-  copy(block: number, first: number, count: number, data: Uint8Array, columns: Uint8Array): void
+  copy(block: number, data: Uint8Array, columns: Uint8Array): void
   release(block: number): void
   stats(cumulative: boolean): NativeStats
   close(): void

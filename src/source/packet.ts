@@ -1,5 +1,6 @@
 /** Packets as objects: an index into columns, and nothing that is not asked for. */
 import { inspect } from 'node:util'
+import { bufferOver } from './buffer.js'
 import { directions, PacketStatus, type Columns, type Direction } from './columns.js'
 
 /** What is known of a packet. After the batch was released every field throws `ERR_NETRING_RELEASED`. */
@@ -58,100 +59,108 @@ export interface OwnedPacket extends PacketFields {
 /** Where packets are: a batch on loan, or a copy. */
 export interface PacketStore {
   readonly columns: Columns
+  /** The bytes cannot be had any more. */
+  readonly gone: boolean
   /** @throws NetringError ERR_NETRING_RELEASED once the bytes are gone */
   check(): void
-  view(offset: number, length: number): Buffer
-  /** A store of these packets only that owns its bytes; itself where it does already. */
-  copy(first: number, count: number): PacketStore
+  /** The packets' bytes, and where offsets count from. */
+  readonly memory: ArrayBufferLike
+  readonly start: number
+  /** A store of this packet only that owns its bytes; itself where it does already. */
+  copyOne(index: number): PacketStore
 }
 
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** Packet `index` of a store. */
 export class StoredPacket implements Packet {
-  readonly #store: PacketStore
-  readonly #index: number
+  // Not #private: V8 up to Node 22 defines private fields one call at a time, twice the cost of the whole object.
+  private readonly store: PacketStore
+  private readonly index: number
 
   constructor(store: PacketStore, index: number) {
-    this.#store = store
-    this.#index = index
+    this.store = store
+    this.index = index
   }
 
-  #columns(): Columns {
-    this.#store.check()
-    return this.#store.columns
+  private columns(): Columns {
+    const { store } = this
+    if (store.gone) store.check()
+    return store.columns
   }
-  #status(bit: number): boolean {
-    return ((this.#columns().status[this.#index] ?? 0) & bit) !== 0
+  private hasStatus(bit: number): boolean {
+    return ((this.columns().status[this.index] ?? 0) & bit) !== 0
   }
 
   get timestamp(): bigint {
     return BigInt(this.seconds) * 1_000_000_000n + BigInt(this.nanoseconds)
   }
   get seconds(): number {
-    return this.#columns().seconds[this.#index] ?? 0
+    return this.columns().seconds[this.index] ?? 0
   }
   get nanoseconds(): number {
-    return this.#columns().nanoseconds[this.#index] ?? 0
+    return this.columns().nanoseconds[this.index] ?? 0
   }
   get length(): number {
-    return this.#columns().capturedLength[this.#index] ?? 0
+    return this.columns().capturedLength[this.index] ?? 0
   }
   get originalLength(): number {
-    return this.#columns().originalLength[this.#index] ?? 0
+    return this.columns().originalLength[this.index] ?? 0
   }
   get truncated(): boolean {
-    return this.#status(PacketStatus.truncated)
+    return this.hasStatus(PacketStatus.truncated)
   }
   get losing(): boolean {
-    return this.#status(PacketStatus.losing)
+    return this.hasStatus(PacketStatus.losing)
   }
   get vlanValid(): boolean {
-    return this.#status(PacketStatus.vlanValid)
+    return this.hasStatus(PacketStatus.vlanValid)
   }
   get vlanTpidValid(): boolean {
-    return this.#status(PacketStatus.vlanTpidValid)
+    return this.hasStatus(PacketStatus.vlanTpidValid)
   }
   get csumValid(): boolean {
-    return this.#status(PacketStatus.csumValid)
+    return this.hasStatus(PacketStatus.csumValid)
   }
   get csumNotReady(): boolean {
-    return this.#status(PacketStatus.csumNotReady)
+    return this.hasStatus(PacketStatus.csumNotReady)
   }
   get gsoTcp(): boolean {
-    return this.#status(PacketStatus.gsoTcp)
+    return this.hasStatus(PacketStatus.gsoTcp)
   }
   get rxhash(): number {
-    return this.#columns().rxhash[this.#index] ?? 0
+    return this.columns().rxhash[this.index] ?? 0
   }
   get vlanTci(): number {
-    return this.#columns().vlanTci[this.#index] ?? 0
+    return this.columns().vlanTci[this.index] ?? 0
   }
   get vlanTpid(): number {
-    return this.#columns().vlanTpid[this.#index] ?? 0
+    return this.columns().vlanTpid[this.index] ?? 0
   }
   get direction(): Direction {
-    return directions[this.#columns().direction[this.#index] ?? 0] ?? 'host'
+    return directions[this.columns().direction[this.index] ?? 0] ?? 'host'
   }
   get sourceAddress(): string {
-    const columns = this.#columns()
-    const start = this.#index * 8
-    const bytes = columns.sourceAddress.subarray(start, start + (columns.addressLength[this.#index] ?? 0))
+    const columns = this.columns()
+    const start = this.index * 8
+    const bytes = columns.sourceAddress.subarray(start, start + (columns.addressLength[this.index] ?? 0))
     return Array.from(bytes, (byte) => hex[byte]).join(':')
   }
   get protocol(): number {
-    return this.#columns().protocol[this.#index] ?? 0
+    return this.columns().protocol[this.index] ?? 0
   }
 
   get data(): Buffer {
-    const columns = this.#columns()
-    return this.#store.view(columns.offset[this.#index] ?? 0, columns.capturedLength[this.#index] ?? 0)
+    const { store, index } = this
+    if (store.gone) store.check()
+    const { offset, capturedLength } = store.columns
+    return bufferOver(store.memory, store.start + (offset[index] ?? 0), capturedLength[index] ?? 0)
   }
 
   copy(): OwnedPacket {
-    this.#store.check()
-    const store = this.#store.copy(this.#index, 1)
-    return store === this.#store ? this : new StoredPacket(store, 0)
+    this.store.check()
+    const store = this.store.copyOne(this.index)
+    return store === this.store ? this : new StoredPacket(store, 0)
   }
 
   /** Every field as a plain object, for JSON and console.log. */

@@ -312,16 +312,9 @@ impl NativeCapture {
         fill(&mut *self.inner()?, block, set)
     }
 
-    /// Copies packets end to end into `data` and their columns into `columns`.
+    /// Copies all packets end to end into `data` and their columns into `columns`.
     #[napi]
-    pub fn copy(
-        &self,
-        block: u32,
-        first: u32,
-        count: u32,
-        mut data: Uint8Array,
-        mut columns: Uint8Array,
-    ) -> Result<()> {
+    pub fn copy(&self, block: u32, mut data: Uint8Array, mut columns: Uint8Array) -> Result<()> {
         let mut inner = self.inner()?;
         let (capture, loan) = inner.loan(block)?;
         let view = capture.ring().block(&loan.lease);
@@ -329,7 +322,7 @@ impl NativeCapture {
         let capacity = (columns.len() / BYTES_PER_PACKET) as u32;
         let copied = with_memory(&mut data, |data| {
             with_memory(&mut columns, |columns| match Columns::in_memory(columns.clone(), capacity) {
-                Some(columns) => columns.copy(&view, options, first, count, data),
+                Some(columns) => columns.copy(&view, options, 0, u32::MAX, data),
                 None => Err(CopyFailure::TargetTooSmall),
             })
         });
