@@ -1,0 +1,17 @@
+/** `npm run ready`: what CI runs. The tests first, as a newcomer would, then what only a contributor has to know. */
+import { npm, read, say } from './run.mjs'
+import { suite } from './test/suite.mjs'
+import { ReportTally, StepTally, Tally } from './test/tally.mjs'
+
+const total = new Tally()
+
+await suite(total, new ReportTally(), 'npm test', npm('test', '--silent'))
+if (!read('cargo', 'fmt', '--version') || !read('cargo', 'clippy', '--version')) {
+  say('rustfmt or clippy is missing, and so the next check fails. Run:\n  rustup component add rustfmt clippy')
+}
+for (const script of ['lint:rust', 'lint:ts', 'check:generated']) {
+  await suite(total, new StepTally(), script, npm('run', '--silent', script))
+}
+
+console.log(total.report())
+process.exitCode = total.failed.length === 0 ? 0 : 1

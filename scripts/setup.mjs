@@ -1,0 +1,159 @@
+/**
+ * Makes a fresh clone ready: checks what has to be there, installs what is missing where that is allowed, and builds
+ * what is older than its sources. What may not be done here ends the script with the line that does it.
+ *
+ *   node scripts/setup.mjs
+ */
+import { readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { npm, read, root, run, say, stop, which } from './run.mjs'
+
+/** Program to Debian package. */
+const packages = {
+  cc: ['gcc', 'libc6-dev'],
+  unshare: ['util-linux'],
+  ip: ['iproute2'],
+  tc: ['iproute2'],
+  tcpdump: ['tcpdump'],
+  ethtool: ['ethtool'],
+  sysctl: ['procps'],
+}
+/** Folders of crates/ that the native part is not made of. */
+const notBuilt = new Set(['target', 'tests', 'benches', 'examples', 'fuzz'])
+const oldestNode = [20, 19]
+const oldestRust = [1, 88]
+const rustup = `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . "$HOME/.cargo/env"`
+
+/** Returns when everything is in place: `tools` are programs of the system, beyond those that every script needs. */
+export function ensureReady({ tools = [] } = {}) {
+  checkNode()
+  useHomeOfCaller()
+  checkTools(['cc', 'unshare', ...tools])
+  const rust = checkRust()
+  say(`Node ${process.versions.node}, Rust ${rust}, ${['cc', ...tools].join(', ')}: found`)
+  installNpmPackages()
+  build()
+}
+
+/** Builds the Rust tests where crates can still be fetched. That it failed will show again when they are to run. */
+export function buildRustTests() {
+  say('building the Rust tests')
+  runAsCaller(['cargo', 'test', '--workspace', '--locked', '--no-run'])
+}
+
+function checkNode() {
+  if (process.platform !== 'linux') stop('AF_PACKET is a part of Linux; nothing to run here')
+  if (older(process.versions.node, oldestNode)) {
+    stop(`Node ${process.versions.node} is too old: ${oldestNode.join('.')} or newer is needed. See https://nodejs.org`)
+  }
+}
+
+function checkTools(tools) {
+  const missing = tools.filter((tool) => !which(tool))
+  if (missing.length === 0) return
+  const wanted = [...new Set(missing.flatMap((tool) => packages[tool]))]
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...wanted]
+  if (!which('apt-get')) stop(`${missing.join(', ')} missing: install what Debian calls ${wanted.join(', ')}`)
+  if (process.getuid() !== 0) {
+    stop(`${missing.join(', ')} missing. Run:\n  sudo apt-get update && sudo ${install.join(' ')}`)
+  }
+  say(`${missing.join(', ')} missing: installing ${wanted.join(', ')}`)
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
+  if (!run(['apt-get', 'update'], options)) say('apt-get update failed; trying with the package lists at hand')
+  if (!run(install, options)) stop(`${install.join(' ')} failed: see above`)
+}
+
+function checkRust() {
+  // rustup puts cargo here, and into PATH only at the next login.
+  if (!which('cargo')) process.env.PATH += `${delimiter}${join(process.env.HOME ?? '/root', '.cargo', 'bin')}`
+  if (!which('cargo')) {
+    const curl = which('curl') ? '' : `${process.getuid() === 0 ? '' : 'sudo '}apt-get install -y curl && `
+    stop(`Rust is missing. Run:\n  ${curl}${rustup}`)
+  }
+  const version = read('cargo', '--version')?.split(' ')[1]
+  const update = which('rustup') ? 'rustup update stable && rustup default stable' : rustup
+  if (version === undefined) stop(`cargo is there but does not run. Run:\n  ${update}`)
+  if (older(version, oldestRust)) {
+    stop(`Rust ${version} is too old: ${oldestRust.join('.')} or newer is needed. Run:\n  ${update}`)
+  }
+  return version
+}
+
+function older(version, [major, minor]) {
+  const [a, b] = version.split('.').map(Number)
+  return a < major || (a === major && b < minor)
+}
+
+function installNpmPackages() {
+  if (npmPackagesMatch()) return
+  say('installing the npm packages that package-lock.json names (npm ci)')
+  // None of them has an install script to run; the level hides warnings about Node versions that work.
+  const ci = npm('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error')
+  if (!runAsCaller(ci)) stop('npm ci failed: see above')
+}
+
+/** Compares versions, not times: npm writes the lock file and node_modules in no fixed order. */
+function npmPackagesMatch() {
+  const installed = readLock('node_modules/.package-lock.json')
+  return Object.entries(readLock('package-lock.json')).every(
+    ([path, wanted]) => path === '' || wanted.optional || installed[path]?.version === wanted.version,
+  )
+}
+
+function readLock(file) {
+  try {
+    return JSON.parse(readFileSync(join(root, file), 'utf8')).packages
+  } catch {
+    return {}
+  }
+}
+
+function build() {
+  const manifests = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock']
+  const binding = readdirSync(root).filter((name) => name.endsWith(`.linux-${process.arch}-gnu.node`))
+  buildWhenOlder('build:native', 'the Rust part, a minute or two the first time', {
+    outputs: ['index.js', 'index.d.ts', binding[0] ?? 'netring.node'],
+    sources: [...manifests, 'crates'],
+  })
+  buildWhenOlder('build:ts', 'the TypeScript part', {
+    outputs: ['dist/index.js', 'dist/index.d.ts'],
+    sources: ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'index.d.ts', 'src'],
+  })
+}
+
+function buildWhenOlder(script, what, { outputs, sources }) {
+  const started = new Date()
+  const oldest = Math.min(...outputs.map((path) => newest(path) ?? 0))
+  if (Math.max(...sources.map((path) => newest(path) ?? 0)) < oldest) return
+  say(`building ${what} (npm run ${script})`)
+  if (!runAsCaller(npm('run', '--silent', script))) stop(`npm run ${script} failed: see above`)
+  // A source that was saved while its build ran is newer than the build.
+  for (const path of outputs) if (newest(path)) utimesSync(join(root, path), started, started)
+}
+
+/** Time of the last change at or below a path. Folders count too: they tell of files that went away. */
+function newest(path) {
+  const stat = statSync(join(root, path), { throwIfNoEntry: false })
+  if (!stat?.isDirectory()) return stat?.mtimeMs
+  const below = readdirSync(join(root, path)).filter((name) => !notBuilt.has(name))
+  return Math.max(stat.mtimeMs, ...below.map((name) => newest(join(path, name))))
+}
+
+/** Under sudo, runs as whoever called it: what is installed and built must not end up belonging to root. */
+function runAsCaller(command) {
+  return run(command, underSudo() ? { uid: Number(process.env.SUDO_UID), gid: Number(process.env.SUDO_GID) } : {})
+}
+
+function underSudo() {
+  return process.getuid() === 0 && Number(process.env.SUDO_UID ?? 0) !== 0
+}
+
+/** rustup and the caches of npm and cargo are found through HOME, which sudo sets to root's. */
+function useHomeOfCaller() {
+  if (underSudo()) process.env.HOME = read('getent', 'passwd', process.env.SUDO_UID)?.split(':')[5] ?? process.env.HOME
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  ensureReady({ tools: ['ip', 'tcpdump', 'ethtool', 'tc', 'sysctl'] })
+  say('ready')
+}

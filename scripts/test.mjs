@@ -1,0 +1,11 @@
+/**
+ * `npm test`: every test there is, in a network of their own. Builds what is missing.
+ * `npm test -- __test__/capture.test.ts`: what follows the dashes goes to ava, and only ava runs.
+ */
+import { enterPrivateNamespace } from './namespace.mjs'
+import { buildRustTests, ensureReady } from './setup.mjs'
+
+const args = process.argv.slice(2)
+ensureReady({ tools: ['ip', 'tcpdump', 'ethtool', 'tc', 'sysctl'] })
+if (args.length === 0) buildRustTests()
+enterPrivateNamespace(['scripts/test/main.mjs', ...args])
