@@ -1,0 +1,70 @@
+// netring doing the benchmark's work, in three ways: by columns, by packet objects, and by packet objects whose bytes
+// are asked for as Buffers.
+import { Capture } from '../dist/index.js'
+import { Tally, receiverOptions } from './tally.mjs'
+
+const options = receiverOptions({ mode: 'columns', 'block-size': '4194304', 'block-count': '64', 'block-timeout': '60' })
+const capture = Capture.open(options.interface, {
+  blockSize: Number(options['block-size']),
+  blockCount: Number(options['block-count']),
+  blockTimeoutMs: Number(options['block-timeout']),
+})
+const tally = new Tally(`netring-${options.mode}`, options, () => {
+  tally.drops = capture.cumulativeStats().drops
+  capture.close()
+})
+
+/** Four bytes, the length and the time of every packet, in place. */
+function columns(batch) {
+  const { offset, capturedLength, seconds, nanoseconds } = batch.columns
+  const bytes = batch.buffer
+  const count = batch.length
+  let { checksum, newestTimestamp } = tally
+  let total = 0
+  for (let i = 0; i < count; i++) {
+    const at = offset[i]
+    const length = capturedLength[i]
+    const timestamp = seconds[i] + nanoseconds[i] / 1e9
+    total += length
+    if (timestamp > newestTimestamp) newestTimestamp = timestamp
+    checksum = (checksum + length + bytes[at + 12] + bytes[at + 23] + bytes[at + 37] + bytes[at + 49]) | 0
+  }
+  tally.packets += count
+  tally.bytes += total
+  tally.newestTimestamp = newestTimestamp
+  tally.checksum = checksum
+}
+
+/** The same fields through packet objects; the bytes through the batch's buffer. */
+function packets(batch) {
+  for (const packet of batch) {
+    tally.packets++
+    tally.bytes += packet.length
+    const timestamp = packet.seconds + packet.nanoseconds / 1e9
+    if (timestamp > tally.newestTimestamp) tally.newestTimestamp = timestamp
+    tally.checksum = (tally.checksum + packet.length) | 0
+  }
+}
+
+/** The same through a Buffer a packet. */
+function data(batch) {
+  for (const packet of batch) {
+    const bytes = packet.data
+    const length = bytes.length
+    const timestamp = packet.seconds + packet.nanoseconds / 1e9
+    tally.packets++
+    tally.bytes += length
+    if (timestamp > tally.newestTimestamp) tally.newestTimestamp = timestamp
+    tally.checksum = (tally.checksum + length + bytes[12] + bytes[23] + bytes[37] + bytes[49]) | 0
+  }
+}
+
+const work = { columns, packets, data }[options.mode]
+if (work === undefined) throw new TypeError(`--mode ${options.mode}: columns, packets or data`)
+
+tally.ready()
+for await (const batch of capture) {
+  if (tally.packets === 0) tally.firstPacket()
+  work(batch)
+  if (tally.count > 0 && tally.packets >= tally.count) tally.finish()
+}
