@@ -19,7 +19,10 @@ test('frames of every size arrive byte for byte', async (t) => {
   const frames = sizes.map((size, index) => frame(size, index))
   await sendAll(injector, frames)
   const packets = await receive(capture, frames.length)
-  t.deepEqual(packets.map((packet) => packet.length), sizes)
+  t.deepEqual(
+    packets.map((packet) => packet.length),
+    sizes,
+  )
   for (const [index, packet] of packets.entries()) {
     t.true(packet.data.equals(frames[index] ?? Buffer.alloc(0)), `frame of ${String(sizes[index])} bytes`)
     t.is(packet.originalLength, sizes[index])
@@ -114,7 +117,10 @@ test('columns, packets and copies say the same', async (t) => {
     t.true(bytes.equals(frames[index] ?? Buffer.alloc(0)))
     t.true(packet.data.equals(bytes))
     t.deepEqual(JSON.parse(JSON.stringify(copy)), JSON.parse(JSON.stringify(packet)))
-    t.is(packet.timestamp, BigInt(columns.seconds[index] ?? 0) * 1_000_000_000n + BigInt(columns.nanoseconds[index] ?? 0))
+    t.is(
+      packet.timestamp,
+      BigInt(columns.seconds[index] ?? 0) * 1_000_000_000n + BigInt(columns.nanoseconds[index] ?? 0),
+    )
     t.is(packet.rxhash, columns.rxhash[index])
     t.is(packet.vlanValid, ((columns.status[index] ?? 0) & PacketStatus.vlanValid) !== 0)
     t.is(packet.protocol, columns.protocol[index])
@@ -139,7 +145,9 @@ test('timestamps are those of arrival', async (t) => {
   const after = BigInt(Date.now() + 1) * 1_000_000n
   const [first, second] = await receive(capture, 2)
   t.true(first !== undefined && first.timestamp >= before && first.timestamp <= after)
-  t.true(second !== undefined && first !== undefined && second.timestamp >= first.timestamp && second.timestamp <= after)
+  t.true(
+    second !== undefined && first !== undefined && second.timestamp >= first.timestamp && second.timestamp <= after,
+  )
 })
 
 test('every timestamp source opens, and falls back to software where the hardware has no clock', async (t) => {
@@ -158,7 +166,10 @@ test('what a ring cannot hold is counted: sent = seen + dropped', async (t) => {
   const capture = captureOn(t, b, { blockSize: 65536, blockCount: 2 })
   const injector = injectorOn(t, a)
   const sent = 5000
-  await sendAll(injector, Array.from({ length: sent }, (_, number) => frame(200, number)))
+  await sendAll(
+    injector,
+    Array.from({ length: sent }, (_, number) => frame(200, number)),
+  )
   let seen = 0
   let losing = false
   for (const packet of await receiveFor(capture, 300)) {
@@ -264,7 +275,10 @@ test.serial('a blocked event loop loses nothing that the ring can hold', async (
 test.serial('one batch a turn: a full ring does not starve timers', async (t) => {
   const { a, b } = network(t)
   const capture = captureOn(t, b, { blockSize: 65536, blockCount: 64 })
-  await sendAll(injectorOn(t, a), Array.from({ length: 4000 }, (_, number) => frame(600, number)))
+  await sendAll(
+    injectorOn(t, a),
+    Array.from({ length: 4000 }, (_, number) => frame(600, number)),
+  )
   let turns = 0
   const timer = setInterval(() => turns++, 0)
   let batches = 0
@@ -332,7 +346,12 @@ test('closing rejects who waits', async (t) => {
   t.throws(() => capture.nextBatch(), { code: 'ERR_NETRING_CLOSED' })
   t.throws(() => capture.nextBatchBlocking(), { code: 'ERR_NETRING_CLOSED' })
   t.throws(() => capture.stats(), { code: 'ERR_NETRING_CLOSED' })
-  t.throws(() => { capture.detachFilter() }, { code: 'ERR_NETRING_CLOSED' })
+  t.throws(
+    () => {
+      capture.detachFilter()
+    },
+    { code: 'ERR_NETRING_CLOSED' },
+  )
   capture.close()
   t.deepEqual([...capture.packets()], [])
 })
@@ -341,11 +360,11 @@ test.serial('packets() ends by count, by time and at a moment', async (t) => {
   const { a, b } = network(t)
   const capture = captureOn(t, b)
   const injector = injectorOn(t, a)
-  await sendAll(injector, Array.from({ length: 10 }, (_, number) => frame(60, number)))
-  t.deepEqual(
-    [...capture.packets({ count: 10 })].map(() => 1).length,
-    10,
+  await sendAll(
+    injector,
+    Array.from({ length: 10 }, (_, number) => frame(60, number)),
   )
+  t.deepEqual([...capture.packets({ count: 10 })].map(() => 1).length, 10)
   await sendAll(injector, [frame(60, 11), frame(60, 12)])
   const numbers: number[] = []
   for (const packet of capture.packets({ durationMs: 100 })) numbers.push(numberOf(packet.data))
@@ -454,12 +473,23 @@ test('what tcpdump writes to a file is what is captured', async (t) => {
   await sendAll(injectorOn(t, a), frames)
   await once(tcpdump, 'exit')
   const packets = await receive(capture, frames.length)
-  const dump = execFileSync('tcpdump', ['-r', file, '-xx', '-t', '-n'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  const dump = execFileSync('tcpdump', ['-r', file, '-xx', '-t', '-n'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const theirs = dump
     .split(/^(?=\S)/m)
-    .map((text) => [...text.matchAll(/^\s+0x[0-9a-f]+: {2}(.*)$/gm)].map(([, hex]) => hex?.replaceAll(' ', '')).join(''))
-  t.deepEqual(packets.map((packet) => packet.data.toString('hex')), theirs)
-  t.deepEqual(theirs, frames.map((sent) => sent.toString('hex')))
+    .map((text) =>
+      [...text.matchAll(/^\s+0x[0-9a-f]+: {2}(.*)$/gm)].map(([, hex]) => hex?.replaceAll(' ', '')).join(''),
+    )
+  t.deepEqual(
+    packets.map((packet) => packet.data.toString('hex')),
+    theirs,
+  )
+  t.deepEqual(
+    theirs,
+    frames.map((sent) => sent.toString('hex')),
+  )
 })
 
 test('an interface of another network namespace is captured from this one', async (t) => {

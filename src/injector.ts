@@ -3,7 +3,15 @@ import { EventEmitter } from 'node:events'
 import { Writable } from 'node:stream'
 import { NativeInjector } from './binding.js'
 import { fromNative, native, NetringError, parseNative } from './errors.js'
-import { checkBytes, checkInteger, checkMilliseconds, checkObject, checkSignal, checkString, wrongType } from './options/check.js'
+import {
+  checkBytes,
+  checkInteger,
+  checkMilliseconds,
+  checkObject,
+  checkSignal,
+  checkString,
+  wrongType,
+} from './options/check.js'
 import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
 import type { PacketSink, Slot, TxStats } from './sink.js'
 import { LoanedSlot } from './slot.js'
@@ -284,7 +292,7 @@ export class Injector implements PacketSink {
   }
 
   off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener as () => void)
+    this.#events.off(event, listener)
     return this
   }
 

@@ -8,9 +8,9 @@ export interface End {
   /** For the `netns` option. */
   readonly netns: string
   /** Runs a command in the namespace and returns what it printed. */
-  run(command: string, ...args: string[]): string
+  readonly run: (command: string, ...args: string[]) => string
   /** `ip ...` in the namespace. */
-  ip(...args: string[]): string
+  readonly ip: (...args: string[]) => string
 }
 
 /** A veth pair, each end alone in a namespace. No addresses and no IPv6: nothing is on the wire but what a test sends. */

@@ -4,13 +4,20 @@ const dotted = (bytes, at) => bytes.subarray(at, at + 4).join('.')
 
 function time(packet) {
   const date = new Date(packet.seconds * 1000)
-  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join(':')
   return `${clock}.${String(Math.trunc(packet.nanoseconds / 1000)).padStart(6, '0')}`
 }
 
 function arp(bytes, at) {
-  if (bytes.readUInt16BE(at + 6) === 1) return `ARP, Request who-has ${dotted(bytes, at + 24)} tell ${dotted(bytes, at + 14)}`
-  const mac = bytes.subarray(at + 8, at + 14).toString('hex').match(/../g).join(':')
+  if (bytes.readUInt16BE(at + 6) === 1)
+    return `ARP, Request who-has ${dotted(bytes, at + 24)} tell ${dotted(bytes, at + 14)}`
+  const mac = bytes
+    .subarray(at + 8, at + 14)
+    .toString('hex')
+    .match(/../g)
+    .join(':')
   return `ARP, Reply ${dotted(bytes, at + 14)} is-at ${mac}`
 }
 
@@ -23,7 +30,10 @@ const flagNames = [
 ]
 
 function tcp(bytes, at, end) {
-  const flags = flagNames.filter(([bit]) => bytes[at + 13] & bit).map(([, name]) => name).join('')
+  const flags = flagNames
+    .filter(([bit]) => bytes[at + 13] & bit)
+    .map(([, name]) => name)
+    .join('')
   const length = end - at - (bytes[at + 12] >> 4) * 4
   const text = length > 0 ? `: ${JSON.stringify(bytes.toString('latin1', end - length, end).slice(0, 32))}` : ''
   return `Flags [${flags}], seq ${bytes.readUInt32BE(at + 4)}, ack ${bytes.readUInt32BE(at + 8)}, length ${length}${text}`

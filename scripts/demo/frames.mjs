@@ -13,7 +13,12 @@ function checksum(bytes) {
 function ethernet(from, to, etherType, payload, tag) {
   const head = Buffer.concat([mac(to.mac), mac(from.mac)])
   const type = Buffer.from([etherType >> 8, etherType & 0xff])
-  return Buffer.concat([head, ...(tag === undefined ? [] : [Buffer.from([0x81, 0x00, tag >> 8, tag & 0xff])]), type, payload])
+  return Buffer.concat([
+    head,
+    ...(tag === undefined ? [] : [Buffer.from([0x81, 0x00, tag >> 8, tag & 0xff])]),
+    type,
+    payload,
+  ])
 }
 
 function ipv4(from, to, protocol, payload) {
@@ -37,7 +42,13 @@ export function echoRequest({ from, to, sequence, tag }) {
 
 /** An ARP question: who has `to`? */
 export function arpRequest({ from, to }) {
-  const arp = Buffer.concat([Buffer.from('0001080006040001', 'hex'), mac(from.mac), address(from.address), Buffer.alloc(6), address(to.address)])
+  const arp = Buffer.concat([
+    Buffer.from('0001080006040001', 'hex'),
+    mac(from.mac),
+    address(from.address),
+    Buffer.alloc(6),
+    address(to.address),
+  ])
   return ethernet(from, { mac: 'ff:ff:ff:ff:ff:ff' }, 0x0806, arp)
 }
 

@@ -121,5 +121,7 @@ const shown = await conversation()
 const complete = await Promise.race([flood(host), sleep(30_000, false, { ref: false })])
 host.disconnect()
 removeNetwork()
-say(shown > 0 && complete ? 'That was netring. Next: README.md' : 'Packets are missing: this is a bug, please report it')
+say(
+  shown > 0 && complete ? 'That was netring. Next: README.md' : 'Packets are missing: this is a bug, please report it',
+)
 process.exit(shown > 0 && complete ? 0 : 1)

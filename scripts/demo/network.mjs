@@ -10,7 +10,22 @@ function ip(...args) {
 
 export function makeNetwork() {
   ip('netns', 'add', peer.netns)
-  ip('link', 'add', us.interface, 'address', us.mac, 'type', 'veth', 'peer', 'name', peer.interface, 'address', peer.mac, 'netns', peer.netns)
+  ip(
+    'link',
+    'add',
+    us.interface,
+    'address',
+    us.mac,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    peer.interface,
+    'address',
+    peer.mac,
+    'netns',
+    peer.netns,
+  )
   ip('address', 'add', `${us.address}/24`, 'dev', us.interface)
   ip('-n', peer.netns, 'address', 'add', `${peer.address}/24`, 'dev', peer.interface)
   ip('-n', peer.netns, 'link', 'set', peer.interface, 'up')

@@ -14,8 +14,9 @@ process.on('message', async ({ flood }) => {
   const size = 64
   const batch = Buffer.alloc(size * 1024)
   const lengths = new Uint32Array(1024).fill(size)
-  for (let n = 0; n < 1024; n++) udpFrame({ from: peer, to: us, sourcePort: 9, destinationPort: 9, length: size }).copy(batch, n * size)
-  for (let left = flood; left > 0; ) {
+  for (let n = 0; n < 1024; n++)
+    udpFrame({ from: peer, to: us, sourcePort: 9, destinationPort: 9, length: size }).copy(batch, n * size)
+  for (let left = flood; left > 0;) {
     left -= injector.sendBatch(batch, left < 1024 ? lengths.subarray(0, left) : lengths, size)
     injector.flush()
   }

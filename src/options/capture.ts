@@ -63,23 +63,25 @@ export interface CaptureOptions {
 }
 
 /** The defaults of {@link CaptureOptions}. */
-export const captureDefaults: Required<Omit<CaptureOptions, 'profile' | 'fanout' | 'filter' | 'netns'>> = Object.freeze({
-  blockSize: 4 * 1024 * 1024,
-  blockCount: 64,
-  frameSize: 2048,
-  blockTimeoutMs: 60,
-  fillRxhash: true,
-  snapLen: 262_144,
-  promiscuous: false,
-  ignoreOutgoing: false,
-  busyPollUs: 0,
-  reusePort: false,
-  receiveBufferBytes: 0,
-  receiveBufferForce: false,
-  timestampSource: 'software',
-  pollTimeoutMs: 100,
-  vlan: 'reinsert',
-})
+export const captureDefaults: Required<Omit<CaptureOptions, 'profile' | 'fanout' | 'filter' | 'netns'>> = Object.freeze(
+  {
+    blockSize: 4 * 1024 * 1024,
+    blockCount: 64,
+    frameSize: 2048,
+    blockTimeoutMs: 60,
+    fillRxhash: true,
+    snapLen: 262_144,
+    promiscuous: false,
+    ignoreOutgoing: false,
+    busyPollUs: 0,
+    reusePort: false,
+    receiveBufferBytes: 0,
+    receiveBufferForce: false,
+    timestampSource: 'software',
+    pollTimeoutMs: 100,
+    vlan: 'reinsert',
+  },
+)
 
 const keys = [...Object.keys(captureDefaults), 'profile', 'fanout', 'filter', 'netns']
 

@@ -42,13 +42,7 @@ export function checkObject<T extends object>(name: string, value: T | undefined
 }
 
 /** A number from `least` to `most`, or the default. */
-export function checkInteger(
-  name: string,
-  value: unknown,
-  fallback: number,
-  least = 0,
-  most = 0xffff_ffff,
-): number {
+export function checkInteger(name: string, value: unknown, fallback: number, least = 0, most = 0xffff_ffff): number {
   if (value === undefined) return fallback
   if (typeof value !== 'number') throw wrongType(name, 'a number', value)
   if (!Number.isInteger(value) || value < least || value > most) {

@@ -43,6 +43,7 @@ const owner = Symbol('netring.loan')
 
 export class Loan implements PacketStore, ColumnSource {
   readonly columns: Columns
+  readonly start = 0
   readonly #lender: Lender
   readonly #block: number
   readonly #length: number
@@ -97,10 +98,6 @@ export class Loan implements PacketStore, ColumnSource {
 
   get memory(): ArrayBuffer {
     return (this.#memory ??= this.#view())
-  }
-
-  get start(): number {
-    return 0
   }
 
   #view(): ArrayBuffer {

@@ -281,7 +281,7 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
   }
 
   off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener as () => void)
+    this.#events.off(event, listener)
     return this
   }
 
@@ -328,7 +328,12 @@ interface Loop {
 }
 
 function checkLoop(options: PacketLoopOptions | undefined): Loop {
-  const { count, durationMs, until, signal } = checkObject('options', options, ['count', 'durationMs', 'until', 'signal'])
+  const { count, durationMs, until, signal } = checkObject('options', options, [
+    'count',
+    'durationMs',
+    'until',
+    'signal',
+  ])
   let left = checkMilliseconds('options.durationMs', durationMs, Infinity)
   if (until !== undefined) {
     const time = until instanceof Date ? until.getTime() : until

@@ -167,7 +167,7 @@ export class StoredPacket implements Packet {
   toJSON(): Record<string, unknown> {
     const fields: Record<string, unknown> = {}
     for (const name of fieldNames) fields[name] = this[name]
-    fields['timestamp'] = String(this.timestamp)
+    fields.timestamp = String(this.timestamp)
     return fields
   }
 }

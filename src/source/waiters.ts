@@ -33,7 +33,7 @@ export class Waiters {
     try {
       if (this.#waitable.arm()) return Promise.resolve()
     } catch (error) {
-      return Promise.reject(fromNative(error) as Error)
+      return Promise.reject(fromNative(error))
     }
     return new Promise((resolve, reject) => {
       const abort = (): void => {

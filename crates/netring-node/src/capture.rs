@@ -167,6 +167,8 @@ pub struct NativeCapture {
     inner: Option<Rc<RefCell<Inner>>>,
     signal: Option<Signal>,
     wait: Option<Wait>,
+    /// What else a wait waits for while the interface is down.
+    removal: Option<Wait>,
     watch: Option<Wait>,
 }
 
@@ -177,7 +179,7 @@ impl NativeCapture {
         let capture = Capture::open(&interface, options.into()).map_err(to_js)?;
         let loans = (0..capture.geometry().block_count()).map(|_| None).collect();
         let inner = Inner { capture, loans, withheld: Vec::new(), arenas: Vec::new() };
-        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, wait: None, watch: None })
+        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, wait: None, removal: None, watch: None })
     }
 
     fn inner(&self) -> Result<std::cell::RefMut<'_, Inner>> {
@@ -231,6 +233,11 @@ impl NativeCapture {
             to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"))
         })?;
         self.wait = Some(wait);
+        if self.removal.is_none() {
+            let wake = self.signal(&waker)?.sender();
+            // Where it cannot be watched (the namespace has lost its name, say) the next look finds out.
+            self.removal = self.inner()?.capture.watch_removal(move || wake(Message::Wake)).ok().flatten();
+        }
         Ok(false)
     }
 
@@ -244,6 +251,7 @@ impl NativeCapture {
     #[napi]
     pub fn stop_waiting(&mut self) {
         self.wait = None;
+        self.removal = None;
     }
 
     /// Whether a wait keeps the process alive.
@@ -273,8 +281,9 @@ impl NativeCapture {
         let (capture, loan) = inner.loan(block)?;
         let view = capture.ring().block(&loan.lease);
         if !loan.walked {
-            view.walk(capture.walk_options(true), |_, _| ()).map_err(malformed)?;
+            let walked = view.walk(capture.walk_options(true), |_, _| ());
             loan.walked = true;
+            walked.map_err(malformed)?;
         }
         // Not the block's head: who can write its status word can give the block back.
         let len = (view.end() as usize).saturating_sub(block::SIZE);
@@ -326,12 +335,11 @@ impl NativeCapture {
                 None => Err(CopyFailure::TargetTooSmall),
             })
         });
+        loan.walked = true;
         copied.map_err(|failure| match failure {
             CopyFailure::Malformed(error) => malformed(error),
             CopyFailure::TargetTooSmall => to_js(CoreError::new(ErrorKind::Io, "the copy's target is too small")),
-        })?;
-        loan.walked = true;
-        Ok(())
+        })
     }
 
     #[napi]
@@ -360,6 +368,7 @@ impl NativeCapture {
     #[napi]
     pub fn close(&mut self) -> Result<()> {
         self.wait = None;
+        self.removal = None;
         self.watch = None;
         self.signal = None;
         // Finalizers hold weak references only, so this is the last strong one.
@@ -372,7 +381,8 @@ fn fill(inner: &mut Inner, block: u32, set: u32) -> Result<()> {
     let (capture, loan) = inner.loan(block)?;
     let Some((columns, _)) = &loan.columns else { return Err(released("batch")) };
     let view = capture.ring().block(&loan.lease);
-    columns.fill(&view, capture.walk_options(!loan.walked), ColumnSet(set)).map_err(malformed)?;
+    let filled = columns.fill(&view, capture.walk_options(!loan.walked), ColumnSet(set));
+    // Even if it failed half-way: no tag is put back twice.
     loan.walked = true;
-    Ok(())
+    filled.map_err(malformed)
 }
