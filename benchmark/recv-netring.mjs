@@ -3,7 +3,12 @@
 import { Capture } from '../dist/index.js'
 import { Tally, receiverOptions } from './tally.mjs'
 
-const options = receiverOptions({ mode: 'columns', 'block-size': '4194304', 'block-count': '64', 'block-timeout': '60' })
+const options = receiverOptions({
+  mode: 'columns',
+  'block-size': '4194304',
+  'block-count': '64',
+  'block-timeout': '60',
+})
 const capture = Capture.open(options.interface, {
   blockSize: Number(options['block-size']),
   blockCount: Number(options['block-count']),
@@ -37,12 +42,17 @@ function columns(batch) {
 
 /** The same fields through packet objects; the bytes through the batch's buffer. */
 function packets(batch) {
+  const { offset } = batch.columns
+  const bytes = batch.buffer
+  let index = 0
   for (const packet of batch) {
-    tally.packets++
-    tally.bytes += packet.length
+    const at = offset[index++]
+    const length = packet.length
     const timestamp = packet.seconds + packet.nanoseconds / 1e9
+    tally.packets++
+    tally.bytes += length
     if (timestamp > tally.newestTimestamp) tally.newestTimestamp = timestamp
-    tally.checksum = (tally.checksum + packet.length) | 0
+    tally.checksum = (tally.checksum + length + bytes[at + 12] + bytes[at + 23] + bytes[at + 37] + bytes[at + 49]) | 0
   }
 }
 

@@ -7,8 +7,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os'
 export function summarize(values) {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length / 2
-  const median =
-    sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2
+  const median = sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2
   return { median, min: sorted[0], max: sorted.at(-1) }
 }
 

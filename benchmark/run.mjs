@@ -211,7 +211,9 @@ async function trials(settings, contenders, options, measure) {
 
 function finish(subcommand, options, measurement) {
   const where = environment()
-  console.log(`\n${where.cpu} (${where.cpus} CPUs), Linux ${where.kernel}, Node ${where.node}, ${where.date.slice(0, 10)}`)
+  console.log(
+    `\n${where.cpu} (${where.cpus} CPUs), Linux ${where.kernel}, Node ${where.node}, ${where.date.slice(0, 10)}`,
+  )
   console.log(`Medians (min-max) of ${options.trials} trials, each a fresh process.`)
   if (!options.keep) return
   const path = keep(options.name ?? subcommand, { subcommand, environment: where, ...measurement })

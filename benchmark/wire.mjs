@@ -20,7 +20,11 @@ export class Wire {
 
   constructor() {
     process.on('exit', () => this.close())
-    for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]]) {
+    for (const [signal, number] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+      ['SIGHUP', 1],
+    ]) {
       process.on(signal, () => process.exit(128 + number))
     }
     const { tx, rx } = this.#namespaces

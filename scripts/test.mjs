@@ -4,8 +4,12 @@
  */
 import { enterPrivateNamespace } from './namespace.mjs'
 import { buildRustTests, ensureReady } from './setup.mjs'
+import { installNodes } from './test/nodes.mjs'
 
 const args = process.argv.slice(2)
 ensureReady({ tools: ['ip', 'tcpdump', 'ethtool', 'tc', 'sysctl'] })
-if (args.length === 0) buildRustTests()
+if (args.length === 0) {
+  buildRustTests()
+  installNodes()
+}
 enterPrivateNamespace(['scripts/test/main.mjs', ...args])

@@ -292,7 +292,7 @@ export class Injector implements PacketSink {
   }
 
   off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener)
+    this.#events.off(event, listener as (...args: unknown[]) => void)
     return this
   }
 

@@ -4,7 +4,7 @@ import { Capture, Injector, type CaptureOptions, type InjectorOptions, type Owne
 import type { End } from './network.js'
 
 /** A small ring that is handed over quickly. */
-export const smallRing = { blockSize: 256 * 1024, blockCount: 8, blockTimeoutMs: 5 } as const satisfies CaptureOptions
+export const smallRing: CaptureOptions = { blockSize: 256 * 1024, blockCount: 8, blockTimeoutMs: 5 }
 
 /** A capture of one end, closed with the test. */
 export function captureOn(t: ExecutionContext, at: End, options: CaptureOptions = {}): Capture {

@@ -281,7 +281,7 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
   }
 
   off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener)
+    this.#events.off(event, listener as (...args: unknown[]) => void)
     return this
   }
 

@@ -29,11 +29,11 @@ export class Waiters {
 
   /** Resolves once there is nothing to wait for any more, or after `timeoutMs`. */
   wait(signal: AbortSignal | undefined, timeoutMs: number = Infinity): Promise<void> {
-    if (signal?.aborted) return Promise.reject(signal.reason as Error)
+    if (signal?.aborted) return rejected(signal.reason)
     try {
       if (this.#waitable.arm()) return Promise.resolve()
     } catch (error) {
-      return Promise.reject(fromNative(error))
+      return rejected(fromNative(error))
     }
     return new Promise((resolve, reject) => {
       const abort = (): void => {
@@ -99,4 +99,10 @@ export class Waiters {
     this.#waitable.keepAlive(false)
     this.#waitable.disarm()
   }
+}
+
+/** An AbortSignal's reason is whatever the caller gave it. */
+function rejected(reason: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- see above
+  return Promise.reject(reason)
 }

@@ -1,0 +1,88 @@
+// netring sending the benchmark's frames, in three ways: many frames a call from one buffer, one frame a call, and slots
+// filled in place. Prints the same JSON line as c/send.c.
+import { parseArgs } from 'node:util'
+import { Injector } from '../dist/index.js'
+
+const { values } = parseArgs({
+  options: {
+    interface: { type: 'string' },
+    mode: { type: 'string', default: 'sendbatch' },
+    count: { type: 'string', default: '1000000' },
+    size: { type: 'string', default: '64' },
+    'qdisc-bypass': { type: 'boolean', default: false },
+  },
+})
+const count = Number(values.count)
+const size = Number(values.size)
+const BATCH = 1024
+
+const injector = Injector.open(values.interface, {
+  frameSize: Math.max(2048, size),
+  frameCount: BATCH,
+  qdiscBypass: values['qdisc-bypass'],
+})
+
+/** An IPv4 UDP frame for nobody; its sequence number goes to the first bytes of the payload. */
+const frame = Buffer.alloc(size)
+frame.write('020000000002020000000001080045000000000040004011', 0, 'hex')
+frame.writeUInt16BE(size - 14, 16)
+frame.write('0a0000010a000002', 26, 'hex')
+frame.writeUInt16BE(9, 34)
+frame.writeUInt16BE(9, 36)
+frame.writeUInt16BE(size - 34, 38)
+const SEQUENCE = 42
+
+const modes = {
+  sendbatch() {
+    const batch = Buffer.alloc(size * BATCH)
+    for (let n = 0; n < BATCH; n++) frame.copy(batch, n * size)
+    const lengths = new Uint32Array(BATCH).fill(size)
+    for (let sent = 0; sent < count;) {
+      const many = Math.min(BATCH, count - sent)
+      for (let n = 0; n < many; n++) batch.writeUInt32LE(sent + n, n * size + SEQUENCE)
+      sent += injector.sendBatch(batch, many < BATCH ? lengths.subarray(0, many) : lengths, size)
+      injector.flush()
+    }
+  },
+  send() {
+    for (let sent = 0; sent < count;) {
+      frame.writeUInt32LE(sent, SEQUENCE)
+      if (injector.send(frame)) sent++
+      else injector.flush()
+    }
+  },
+  slots() {
+    for (let sent = 0; sent < count;) {
+      const slot = injector.allocate(size)
+      if (slot === undefined) {
+        injector.flush()
+        continue
+      }
+      slot.data.set(frame)
+      slot.data.writeUInt32LE(sent++, SEQUENCE)
+      slot.send()
+    }
+  },
+}
+const work = modes[values.mode]
+if (work === undefined) throw new TypeError(`--mode ${values.mode}: sendbatch, send or slots`)
+
+const used = process.cpuUsage()
+const start = performance.now()
+work()
+await injector.drained()
+const seconds = (performance.now() - start) / 1000
+const { user, system } = process.cpuUsage(used)
+const { sent } = injector.txStats()
+console.log(
+  JSON.stringify({
+    sender: `netring-${values.mode}${values['qdisc-bypass'] ? '-bypass' : ''}`,
+    size,
+    count,
+    sent,
+    seconds: Number(seconds.toFixed(6)),
+    pps: Math.round(sent / seconds),
+    cpuNsPerPacket: Number((((user + system) * 1000) / sent).toFixed(1)),
+  }),
+)
+injector.close()
