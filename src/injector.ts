@@ -16,7 +16,7 @@ import { checkInjectorOptions, type InjectorOptions } from './options/injector.j
 import type { PacketSink, Slot, TxStats } from './sink.js'
 import { LoanedSlot } from './slot.js'
 import type { WaitOptions } from './source/packet-source.js'
-import { pause } from './source/turns.js'
+import { nextTurn, pause } from './source/turns.js'
 import { Waiters } from './source/waiters.js'
 
 /** Events of an injector. */
@@ -203,6 +203,7 @@ export class Injector implements PacketSink {
   async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
     const { taken, end } = this.#flush()
     if (taken === 0 || this.availableSlots === 0) await this.#wait(end, signal)
+    else await nextTurn()
   }
 
   /** Waits until another flush may get further. */

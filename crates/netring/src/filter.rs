@@ -18,6 +18,8 @@ pub const WHOLE_PACKET: u32 = 262_144;
 
 /// Class and operand bits of the instructions that matter here, include/uapi/linux/bpf_common.h.
 mod code {
+    pub(super) const CLASS: u16 = 0x07;
+    pub(super) const JUMP: u16 = 0x05;
     pub(super) const RET: u16 = 0x06;
     pub(super) const RET_A: u16 = RET | 0x10;
     pub(super) const JA: u16 = 0x05;
@@ -46,8 +48,14 @@ pub fn with_snaplen(filter: Option<&Filter>, snaplen: u32) -> Option<Filter> {
 
 /// Caps every return value. `ret #k` is rewritten in place; `ret a` becomes a jump to an epilogue
 /// that compares, so that no other jump moves.
+///
+/// A program that does not end with a return or that jumps outside stays as it is, for the kernel
+/// to refuse: the epilogue would make it a valid one.
 fn cut(program: &[Instruction], snaplen: u32) -> Vec<Instruction> {
     let mut out = program.to_vec();
+    if !is_closed(program) {
+        return out;
+    }
     let epilogue = program.len();
     let mut compares = false;
     for (at, step) in out.iter_mut().enumerate() {
@@ -66,6 +74,17 @@ fn cut(program: &[Instruction], snaplen: u32) -> Vec<Instruction> {
         out.push(instruction(code::RET_A, 0, 0, 0));
     }
     out
+}
+
+/// Whether every jump stays inside and the last instruction returns.
+fn is_closed(program: &[Instruction]) -> bool {
+    let inside = |at: usize, by: u32| by as usize <= program.len().saturating_sub(at + 2);
+    let jumps_stay = program.iter().enumerate().all(|(at, step)| match step.code {
+        code::JA => inside(at, step.k),
+        other if other & code::CLASS == code::JUMP => inside(at, step.jt.into()) && inside(at, step.jf.into()),
+        _ => true,
+    });
+    jumps_stay && program.last().is_some_and(|step| step.code & code::CLASS == code::RET)
 }
 
 #[cfg(test)]
@@ -105,6 +124,25 @@ mod tests {
             let Some(Filter::Classic(cut)) = with_snaplen(Some(&Filter::Classic(program)), 96) else { panic!() };
             assert_eq!(run(&cut, 7), expected);
         }
+    }
+
+    #[test]
+    fn an_invalid_program_is_not_made_valid() {
+        let (ret_a, ja) = (instruction(code::RET_A, 0, 0, 0), |by| instruction(code::JA, 0, 0, by));
+        let invalid = [
+            vec![ja(1), ret_a],
+            vec![ja(u32::MAX), ret_a],
+            vec![instruction(code::JGT, 1, 0, 0), ret_a],
+            vec![instruction(code::JGT, 0, 1, 0), ret_a],
+            vec![ret_a, instruction(0, 0, 0, 5)],
+            vec![ja(0)],
+            vec![],
+        ];
+        for program in invalid {
+            assert_eq!(cut(&program, 96), program);
+        }
+        let valid = [ja(1), ret_a, instruction(code::JGT, 0, 1, 7), ret_a, ret_a];
+        assert_eq!(cut(&valid, 96).len(), valid.len() + 3);
     }
 
     #[test]
