@@ -140,7 +140,7 @@ function newest(path) {
 }
 
 /** Under sudo, runs as whoever called it: what is installed and built must not end up belonging to root. */
-function runAsCaller(command) {
+export function runAsCaller(command) {
   return run(command, underSudo() ? { uid: Number(process.env.SUDO_UID), gid: Number(process.env.SUDO_GID) } : {})
 }
 

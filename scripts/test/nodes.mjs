@@ -1,7 +1,8 @@
 /** Other versions of Node, for the tests whose subject changes with V8: what becomes of views. They are npm packages. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { npm, root, run, say } from '../run.mjs'
+import { npm, root, say } from '../run.mjs'
+import { runAsCaller } from '../setup.mjs'
 
 export const otherVersions = ['22', '24', '26']
 const architecture = { x64: 'x64', arm64: 'arm64' }[process.arch]
@@ -18,6 +19,6 @@ export function installNodes() {
   for (const version of otherVersions.filter((version) => nodeProgram(version) === undefined)) {
     say(`installing Node ${version} for the tests of views`)
     const name = `node-linux-${architecture}@${version}`
-    run(npm('install', '--no-save', '--no-package-lock', '--silent', '--prefix', folder(version), name))
+    runAsCaller(npm('install', '--no-save', '--no-package-lock', '--silent', '--prefix', folder(version), name))
   }
 }

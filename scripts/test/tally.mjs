@@ -28,16 +28,22 @@ export class Tally {
   }
 }
 
-/** Reads what report() printed, line by line. */
+/** Reads what report() printed at the end of other output. */
 export class ReportTally extends Tally {
   #finished = false
 
   line(text) {
     const [, list, name] = /^(skipped|failed): (.+)$/.exec(text) ?? []
     const [, passed] = /^(\d+) passed, \d+ failed, \d+ skipped$/.exec(text) ?? []
-    if (list) this[list].push(name)
-    if (passed) this.passed = Number(passed)
-    this.#finished ||= passed !== undefined
+    if (list) {
+      this[list].push(name)
+    } else if (passed) {
+      this.passed = Number(passed)
+      this.#finished = true
+    } else if (!this.#finished) {
+      this.skipped = []
+      this.failed = []
+    }
   }
 
   end(name, status) {
