@@ -236,7 +236,8 @@ impl NativeCapture {
         if self.removal.is_none() {
             let wake = self.signal(&waker)?.sender();
             // Where it cannot be watched (the namespace has lost its name, say) the next look finds out.
-            self.removal = self.inner()?.capture.watch_removal(move || wake(Message::Wake)).ok().flatten();
+            let watched = self.inner()?.capture.watch_removal(move || wake(Message::Wake));
+            self.removal = watched.ok().flatten();
         }
         Ok(false)
     }

@@ -6,13 +6,15 @@ mod options;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, FanoutProgram};
 use crate::filter::{self, Filter};
-use crate::readiness::Readiness;
+use crate::link::{self, LinkEvent};
+use crate::readiness::{Readiness, Wait};
 use crate::ring::block::WalkOptions;
 use crate::ring::{Geometry, Lease, RxRing};
 use crate::stats::{CaptureStats, StatsAccumulator};
@@ -21,6 +23,8 @@ use crate::sys::packet::PacketSocket;
 
 /// Packets read between two readings of the kernel's 32-bit counters, at most.
 const READ_STATISTICS_EVERY: u32 = 1 << 30;
+/// How often a blocking wait looks whether an interface that is down has been removed.
+const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
 
 /// A capture. Closing it, or dropping it, frees the socket, promiscuous mode and the ring at once;
 /// addresses in the ring stay readable (as zeros) for whoever still holds its memory.
@@ -32,6 +36,7 @@ pub struct Capture {
     mapping: Mapping,
     readiness: Arc<Readiness>,
     interface: String,
+    namespace: Option<String>,
     index: u32,
     fanout_id: Option<u16>,
     snaplen: u32,
@@ -43,8 +48,13 @@ pub struct Capture {
 }
 
 /// What is known of the interface from the socket's errors.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Link {
+    /// No packet came since it was down. The socket says nothing of the removal of an interface
+    /// that is down, not even of one that is down because it is being removed.
+    down: bool,
+    /// What rtnetlink says, sooner than the socket.
+    gone: Arc<AtomicBool>,
     /// It went down and nobody who waits has been told.
     down_untold: bool,
     removed: bool,
@@ -60,6 +70,7 @@ impl Capture {
             ring: opened.ring,
             readiness: opened.readiness,
             interface: interface.to_owned(),
+            namespace: options.namespace,
             index: opened.index,
             fanout_id: opened.fanout_id,
             snaplen: options.snaplen,
@@ -67,7 +78,7 @@ impl Capture {
             filter: options.filter,
             stats: StatsAccumulator::default(),
             unread: 0,
-            link: Link::default(),
+            link: Link { down: opened.down, ..Link::default() },
         })
     }
 
@@ -124,6 +135,7 @@ impl Capture {
                 }
             }
         };
+        self.link.down = false;
         self.link.down_untold = false;
         self.count(&lease)?;
         Ok(Some(lease))
@@ -151,11 +163,12 @@ impl Capture {
                 return Ok(Some(lease));
             }
             self.fail_if_down()?;
-            let edge = self.readiness.edges().wait_until(deadline).map_err(|error| self.wait_failed(&error))?;
+            let until = if self.link.down { deadline.min(Instant::now() + LOOK_FOR_REMOVAL_EVERY) } else { deadline };
+            let edge = self.readiness.edges().wait_until(until).map_err(|error| self.wait_failed(&error))?;
             if edge.error {
                 self.read_error()?;
             }
-            if !edge.any {
+            if !edge.any && until == deadline {
                 // One last look: the deadline may have come before the edge did.
                 return self.next_block();
             }
@@ -201,13 +214,42 @@ impl Capture {
         if index == -1 {
             self.link.removed = true;
         } else {
+            self.link.down = true;
             self.link.down_untold = true;
         }
         Ok(())
     }
 
+    /// While the interface is down: calls `removed` once it is gone, because
+    /// [`readiness`](Self::readiness) will not tell. None while it is up.
+    pub fn watch_removal(&self, removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
+        if !self.link.down {
+            return Ok(None);
+        }
+        let gone = Arc::clone(&self.link.gone);
+        let changed = move |event| {
+            if matches!(event, Ok(LinkEvent::Removed)) {
+                gone.store(true, Ordering::Release);
+                removed();
+            }
+        };
+        link::watch(self.namespace.as_deref(), self.index, changed).map(Some)
+    }
+
+    fn look_for_removal(&mut self) -> Result<()> {
+        if !self.link.down || self.link.removed {
+            return Ok(());
+        }
+        let index = self.socket.bound_index().map_err(|error| {
+            Error::os(ErrorKind::Io, "getsockname", &error, "the packet socket failed").on_interface(&self.interface)
+        })?;
+        self.link.removed = index == -1 || self.link.gone.load(Ordering::Acquire);
+        Ok(())
+    }
+
     /// Packets that are already in the open block come first: the kernel's timer hands it over.
-    fn fail_if_removed(&self) -> Result<()> {
+    fn fail_if_removed(&mut self) -> Result<()> {
+        self.look_for_removal()?;
         if !self.link.removed || self.ring.packets_coming() {
             return Ok(());
         }

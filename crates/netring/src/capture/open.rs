@@ -25,6 +25,8 @@ pub(super) struct Opened {
     pub(super) readiness: std::sync::Arc<Readiness>,
     pub(super) index: u32,
     pub(super) fanout_id: Option<u16>,
+    /// The interface is down.
+    pub(super) down: bool,
 }
 
 /// socket (protocol 0) → version → reserve, timestamp → filter → ring → mmap → bind → fanout →
@@ -69,8 +71,10 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
             .map_err(|error| Error::sockopt("PACKET_ADD_MEMBERSHIP", &error, "promiscuous mode was refused"))?;
     }
     // An interface that is down leaves ENETDOWN behind; that is its state, not news.
-    socket.take_error().map_err(|error| Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read SO_ERROR"))?;
-    Ok(Opened { socket, mapping, ring, readiness: Readiness::new(edges), index: index as u32, fanout_id })
+    let error =
+        socket.take_error().map_err(|error| Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read SO_ERROR"))?;
+    let down = error.is_some_and(|error| error.raw_os_error() == Some(libc::ENETDOWN));
+    Ok(Opened { socket, mapping, ring, readiness: Readiness::new(edges), index: index as u32, fanout_id, down })
 }
 
 fn configure(socket: &PacketSocket, options: &CaptureOptions) -> Result<()> {

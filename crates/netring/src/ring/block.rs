@@ -52,7 +52,7 @@ pub struct WalkOptions {
 /// A header that contradicts its block. Either the kernel lies or somebody wrote into the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// Which packet, counted from 0.
+    /// Which packet, counted from 0 at the block's start, those not shown included.
     pub index: u32,
     /// What is wrong with it.
     pub reason: &'static str,

@@ -113,10 +113,12 @@ impl Columns {
         Self { memory: Memory::zeroed(capacity as usize * BYTES_PER_PACKET), capacity }
     }
 
-    /// Memory of somebody else; `None` where it is too small for `capacity` packets.
+    /// Memory of somebody else; `None` where it is too small for `capacity` packets or does not
+    /// start at a multiple of 4 bytes, as a part of a JavaScript buffer may.
     pub fn in_memory(memory: Memory, capacity: u32) -> Option<Self> {
         let fits = memory.len() >= capacity as usize * BYTES_PER_PACKET;
-        (fits && capacity.is_multiple_of(CAPACITY_STEP)).then_some(Self { memory, capacity })
+        let aligned = memory.as_ptr().addr().is_multiple_of(align_of::<u32>());
+        (fits && aligned && capacity.is_multiple_of(CAPACITY_STEP)).then_some(Self { memory, capacity })
     }
 
     /// Packets it has room for.
@@ -285,5 +287,9 @@ mod tests {
         assert!(bytes.iter().all(|byte| *byte == 0));
         assert!(Columns::in_memory(Memory::zeroed(8 * BYTES_PER_PACKET - 1), 8).is_none());
         assert!(Columns::in_memory(Memory::zeroed(800), 4).is_none());
+        for shift in 1..4 {
+            let unaligned = Memory::zeroed(800).slice(shift, 700).unwrap();
+            assert!(Columns::in_memory(unaligned, 8).is_none(), "{shift}");
+        }
     }
 }

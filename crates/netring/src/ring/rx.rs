@@ -37,7 +37,7 @@ use super::memory::Memory;
 ///     let block = ring.block(&lease);
 ///     block.walk(options, |_, frame| kept = Some(*frame)).unwrap(); // error: escapes
 /// }
-/// println!("{kept:?}");
+/// drop(kept);
 /// # }
 /// ```
 ///

@@ -1,0 +1,17 @@
+//! The ring logic against the fake kernel: what is promised of an honest kernel, what is promised of
+//! one that lies, and random sequences of both against a model.
+
+#[expect(unreachable_pub, reason = "the library of the fuzz crate, shared as a module")]
+#[path = "../../fuzz/src/lib.rs"]
+mod fuzz;
+mod support;
+
+mod columns;
+mod corruption;
+mod delivery;
+mod holding;
+mod lies;
+mod model;
+mod seeds;
+mod stale;
+mod vlan;
