@@ -114,7 +114,10 @@ test.serial('readable() rejects once when the link goes down, then sleeps, then 
   await setUp(t, b, a)
   await sendAll(injector, [frame(60, 7)])
   await second
-  t.deepEqual((await receive(capture, 1)).map((packet) => numberOf(packet.data)), [7])
+  t.deepEqual(
+    (await receive(capture, 1)).map((packet) => numberOf(packet.data)),
+    [7],
+  )
 })
 
 test('each time that the link goes down is told once', async (t) => {
@@ -127,7 +130,10 @@ test('each time that the link goes down is told once', async (t) => {
     await t.throwsAsync(capture.readable({ signal: AbortSignal.timeout(50) }), { any: true, name: 'TimeoutError' })
     await setUp(t, b, a)
     await sendAll(injectorOn(t, a), [frame(60, times)])
-    t.deepEqual((await receive(capture, 1)).map((packet) => numberOf(packet.data)), [times])
+    t.deepEqual(
+      (await receive(capture, 1)).map((packet) => numberOf(packet.data)),
+      [times],
+    )
   }
 })
 
@@ -316,7 +322,10 @@ test('an interface that is down can be opened; packets come when it is up', asyn
   await sleep(50)
   await setUp(t, b, a)
   await sendAll(injectorOn(t, a), [frame(60, 5)])
-  t.deepEqual((await wait).map((packet) => numberOf(packet.data)), [5])
+  t.deepEqual(
+    (await wait).map((packet) => numberOf(packet.data)),
+    [5],
+  )
 })
 
 test('an injector keeps its frames while the link is down and sends them when it is up', async (t) => {
@@ -333,7 +342,10 @@ test('an injector keeps its frames while the link is down and sends them when it
   await setUp(t, a, b)
   t.true(injector.send(frame(60, 4)))
   await injector.drained(soon())
-  t.deepEqual((await receive(capture, 4)).map((packet) => numberOf(packet.data)), [1, 2, 3, 4])
+  t.deepEqual(
+    (await receive(capture, 4)).map((packet) => numberOf(packet.data)),
+    [1, 2, 3, 4],
+  )
   t.is(injector.txStats().sent, 4)
 })
 

@@ -24,6 +24,8 @@ function work(t: ExecutionContext, { a, b }: Network, source: string): Worker {
   const code = `
     const { parentPort } = require('node:worker_threads')
     const main = async () => {
+      // Not by --import: Node 20 ignores that where the code is a string.
+      await import('${import.meta.resolve('@oxc-node/core/register')}')
       const netring = await import('${new URL('../src/index.ts', import.meta.url).href}')
       const { frame, numberOf } = await import('${new URL('helpers/frames.ts', import.meta.url).href}')
       const capture = netring.Capture.open('${b.name}', { netns: '${b.netns}', promiscuous: true, ...${JSON.stringify(tiny)} })
@@ -38,7 +40,7 @@ function work(t: ExecutionContext, { a, b }: Network, source: string): Worker {
     }
     main().catch((error) => parentPort.postMessage(String(error.stack)))
   `
-  const worker = new Worker(code, { eval: true, execArgv: ['--import=@oxc-node/core/register'] })
+  const worker = new Worker(code, { eval: true, execArgv: [] })
   t.teardown(() => worker.terminate())
   return worker
 }
@@ -87,7 +89,10 @@ test.serial('terminating workers in the middle of everything frees all that they
     await run()
     await sendAll(injector, [frame(60, 100 + times)])
     const packets = await receive(own, 3)
-    t.deepEqual(packets.map((packet) => numberOf(packet.data)), [1, 2, 100 + times])
+    t.deepEqual(
+      packets.map((packet) => numberOf(packet.data)),
+      [1, 2, 100 + times],
+    )
   }
   t.is(await settled(before), before)
   t.is(promiscuity(net.b), 0)
@@ -135,7 +140,10 @@ test.serial('two workers capture at the same time', async (t) => {
   const expected = Array.from({ length: 500 }, (_, number) => number)
   const answers = workers.map(message)
   const exits = workers.map((worker) => once(worker, 'exit'))
-  await sendAll(injectorOn(t, net.a), expected.map((number) => frame(100, number)))
+  await sendAll(
+    injectorOn(t, net.a),
+    expected.map((number) => frame(100, number)),
+  )
   for (const answer of answers) t.deepEqual(await answer, expected)
   for (const exit of exits) t.deepEqual(await exit, [0])
   t.is(promiscuity(net.b), 0)
@@ -203,5 +211,8 @@ test.serial('bytes that were moved to another thread outlive the worker, or cann
   }
   const capture = captureOn(t, net.b, tiny)
   await sendAll(injectorOn(t, net.a), [frame(60, 5)])
-  t.deepEqual((await receive(capture, 1)).map((packet) => numberOf(packet.data)), [5])
+  t.deepEqual(
+    (await receive(capture, 1)).map((packet) => numberOf(packet.data)),
+    [5],
+  )
 })
