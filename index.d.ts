@@ -39,7 +39,6 @@ export declare class NativeCapture {
 export declare class NativeInjector {
   static open(interface: string, options: NativeInjectorOptions): NativeInjector
   fd(): number
-  smallestFrame(): number
   available(): number
   /** A free slot's number, or -1. */
   allocate(): number
@@ -49,8 +48,15 @@ export declare class NativeInjector {
   discard(slot: number): void
   /** False when no slot is free. */
   send(frame: Uint8Array): boolean
-  /** How many were queued. All are checked before the first one is. */
-  sendMany(frames: Array<Uint8Array>): number
+  /**
+   * How many were queued: as many as there are slots for, or none where one of them cannot be
+   * sent; the error counts from `first`.
+   *
+   * Looking at an element of an array can run JavaScript (a getter), which may free the bytes
+   * of another: so each frame is copied before the next one is looked at, and nothing is
+   * borrowed meanwhile.
+   */
+  sendMany(frames: unknown[], first: number): number
   /** As sendMany, for frames that lie `stride` bytes apart. */
   sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
   flush(): NativeFlush

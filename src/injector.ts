@@ -1,6 +1,7 @@
 /** Sending on an interface. */
 import { EventEmitter } from 'node:events'
 import { Writable } from 'node:stream'
+import { types } from 'node:util'
 import { NativeInjector } from './binding.js'
 import { fromNative, native, NetringError, parseNative } from './errors.js'
 import {
@@ -133,8 +134,9 @@ export class Injector implements PacketSink {
   }
 
   /**
-   * Queues copies of many frames in one native call and returns how many: fewer than given when the slots run out.
-   * With `lengths` the frames lie in one buffer, `stride` bytes apart, which is the fastest.
+   * Queues copies of many frames in one native call and returns how many: fewer than given when the slots run out; those
+   * that find no slot are not looked at. With `lengths` the frames lie in one buffer, `stride` bytes apart, which is the
+   * fastest.
    * @throws NetringError ERR_NETRING_FRAME, naming the frame by its index; then none was queued
    */
   sendBatch(frames: readonly Uint8Array[]): number
@@ -144,17 +146,24 @@ export class Injector implements PacketSink {
     lengths?: Uint32Array | readonly number[],
     stride?: number,
   ): number {
-    try {
-      if (Array.isArray(frames)) {
-        frames.forEach((frame, index) => checkBytes(`frames[${String(index)}]`, frame))
-        return this.#native.sendMany(frames as Uint8Array[])
-      }
-      const bytes = checkBytes('frames', frames)
-      if (stride === undefined) throw wrongType('stride', 'a number', stride)
-      return this.#native.sendStrided(bytes, checkLengths(lengths), checkInteger('stride', stride, 0))
-    } catch (error) {
-      throw fromNative(error)
+    if (Array.isArray(frames)) return this.#sendFrom(frames as readonly Uint8Array[], 0)
+    const bytes = checkBytes('frames', frames)
+    if (stride === undefined) throw wrongType('stride', 'a number', stride)
+    const step = checkInteger('stride', stride, 0)
+    const checked = checkLengths(lengths, this.availableSlots)
+    return native(() => this.#native.sendStrided(bytes, checked, step))
+  }
+
+  /** Queues frames from an index on, as many as there are slots for. */
+  #sendFrom(frames: readonly Uint8Array[], from: number): number {
+    const many = Math.min(frames.length - from, this.availableSlots)
+    // A copy of our own: the caller's array may be a Proxy, or have getters that change what was checked.
+    const batch: Uint8Array[] = []
+    for (let index = from; index < from + many; index++) {
+      const frame: unknown = frames[index]
+      batch.push(types.isUint8Array(frame) ? frame : checkBytes(`frames[${String(index)}]`, frame))
     }
+    return native(() => this.#native.sendMany(batch, from))
   }
 
   /**
@@ -192,10 +201,11 @@ export class Injector implements PacketSink {
   async sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
     signal?.throwIfAborted()
-    let rest = frames
+    if (!Array.isArray(frames)) throw wrongType('frames', 'an array of Buffers', frames)
+    let queued = 0
     for (;;) {
-      rest = rest.slice(this.sendBatch(rest))
-      if (rest.length === 0) return
+      queued += this.#sendFrom(frames, queued)
+      if (queued >= frames.length) return
       await this.#makeRoom(signal)
     }
   }
@@ -324,11 +334,16 @@ function waitSignal(options: WaitOptions | undefined): AbortSignal | undefined {
   return checkSignal('options.signal', checkObject('options', options, ['signal']).signal)
 }
 
-function checkLengths(lengths: Uint32Array | readonly number[] | undefined): Uint32Array {
-  if (lengths instanceof Uint32Array) return lengths
+/** The first `most` lengths. */
+function checkLengths(lengths: Uint32Array | readonly number[] | undefined, most: number): Uint32Array {
+  if (lengths instanceof Uint32Array) return lengths.subarray(0, most)
   if (!Array.isArray(lengths)) throw wrongType('lengths', 'a Uint32Array or an array of numbers', lengths)
-  return Uint32Array.from(lengths as number[], (length, index) => {
-    if (length === undefined) throw wrongType(`lengths[${String(index)}]`, 'a number', length)
-    return checkInteger(`lengths[${String(index)}]`, length, 0)
-  })
+  const checked = new Uint32Array(Math.min(lengths.length, most))
+  for (let index = 0; index < checked.length; index++) {
+    const length: unknown = lengths[index]
+    const name = `lengths[${String(index)}]`
+    if (length === undefined) throw wrongType(name, 'a number', length)
+    checked[index] = checkInteger(name, length, 0)
+  }
+  return checked
 }

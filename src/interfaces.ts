@@ -59,7 +59,7 @@ const TEN_GIGABIT_MBPS = 10_000
 const JUMBO_MTU = 2000
 
 /**
- * The profile that suits an interface: jumboFrames for MTUs past 2000 bytes, highThroughput from 10 Gbit/s, else default.
+ * The profile that suits an interface: highThroughput from 10 Gbit/s, jumboFrames for MTUs past 2000 bytes, else default.
  * @throws NetringError ERR_NETRING_INTERFACE_NOT_FOUND
  */
 export function suggestProfile(name: string): Profile {

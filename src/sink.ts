@@ -5,8 +5,8 @@ import type { WaitOptions } from './source/packet-source.js'
 /** Frames sent. */
 export interface TxStats {
   /**
-   * Frames that left this host's queues. While some may still wait in a queueing discipline or a driver, those that
-   * certainly left; exact once `pending` is 0.
+   * Frames that the kernel took and no longer holds: transmitted, or dropped below the socket (no carrier, a queueing
+   * discipline that drops silently). While some may still wait in the kernel, at least so many; exact once `pending` is 0.
    */
   readonly sent: number
   /** Frames that the kernel refused. */
@@ -19,7 +19,7 @@ export interface TxStats {
 
 /** Room for one frame. */
 export interface Slot extends Disposable {
-  /** `length` bytes, a view onto the ring; empty once sent or discarded. */
+  /** `length` bytes, a view onto the ring; empty once sent or discarded. Not zeroed: an earlier frame may be in it. */
   readonly data: Buffer
   /**
    * Makes the frame shorter or longer, up to the sink's frameCapacity. `data` is another Buffer afterwards.

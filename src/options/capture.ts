@@ -13,7 +13,7 @@ const profiles = {
   lowLatency: { blockSize: 256 * 1024, blockTimeoutMs: 1 },
   /** 16 MiB. */
   lowMemory: { blockSize: 1024 * 1024, blockCount: 16, blockTimeoutMs: 100 },
-  /** For MTUs up to 64 KiB. */
+  /** The default with frames of 64 KiB; V3 packs frames of any length into its blocks either way. */
   jumboFrames: { frameSize: 65536 },
 } as const satisfies Record<string, CaptureOptions>
 
@@ -48,7 +48,10 @@ export interface CaptureOptions {
   readonly receiveBufferBytes?: number
   /** SO_RCVBUFFORCE instead, past net.core.rmem_max; needs CAP_NET_ADMIN. Default false. */
   readonly receiveBufferForce?: boolean
-  /** Which clock stamps packets; the kernel falls back to software where the hardware has none. Default 'software'. */
+  /**
+   * Which clock stamps packets; the kernel falls back to software where the hardware has
+   * none. 'systemHardware' is deprecated in the kernel and gives software times there. Default 'software'.
+   */
   readonly timestampSource?: 'software' | 'rawHardware' | 'systemHardware'
   /** How long nextBatchBlocking() and packets() wait by default. Default 100. */
   readonly pollTimeoutMs?: number

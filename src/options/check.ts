@@ -1,5 +1,5 @@
 /** Checks of arguments, by name and before any system call, with the codes that Node itself uses. */
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 
 type ArgumentCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE'
 
@@ -21,7 +21,12 @@ export function wrongValue(name: string, reason: string, value: unknown): Error 
 }
 
 function show(value: unknown): string {
-  const text = inspect(value, { depth: 0, breakLength: Infinity })
+  let text
+  try {
+    text = inspect(value, { depth: 0, breakLength: Infinity })
+  } catch {
+    text = Object.prototype.toString.call(value)
+  }
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 
@@ -97,7 +102,8 @@ export function checkFd(name: string, value: unknown): number {
 
 /** Bytes. */
 export function checkBytes(name: string, value: unknown): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw wrongType(name, 'a Buffer or Uint8Array', value)
+  // By what it is, not by its prototype: the addon takes its memory.
+  if (!types.isUint8Array(value)) throw wrongType(name, 'a Buffer or Uint8Array', value)
   return value
 }
 

@@ -44,7 +44,7 @@ function checkInstructions(name: string, program: readonly unknown[]): BpfInstru
   if (program.length === 0 || program.length > MOST_INSTRUCTIONS) {
     throw wrongValue(name, `must have 1 to ${String(MOST_INSTRUCTIONS)} instructions`, program)
   }
-  return program.map((step, index) => {
+  return Array.from(program, (step, index) => {
     const at = `${name}[${String(index)}]`
     if (typeof step !== 'object' || step === null) throw wrongType(at, 'an object { code, jt, jf, k }', step)
     const { code, jt, jf, k } = step as Record<string, unknown>

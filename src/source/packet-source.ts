@@ -65,6 +65,9 @@ export interface PacketSource extends Disposable, AsyncIterable<Batch> {
 export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close']
 
+/** The longest time that this thread is out of JavaScript's reach. */
+const BLOCKING_SLICE_MS = 100
+
 /** The shared half of every source; what differs is native. */
 export abstract class NativePacketSource<N extends NativeSource> implements PacketSource {
   /** The native side. For subclasses. */
@@ -141,8 +144,14 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
    */
   nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
+    const deadline = performance.now() + timeout
     try {
-      return this.#batch(this.native.nextBlocking(Math.min(timeout, 1e12)))
+      // In slices, between which worker.terminate() can end this thread.
+      for (;;) {
+        const left = Math.max(0, deadline - performance.now())
+        const batch = this.native.nextBlocking(Math.min(left, BLOCKING_SLICE_MS))
+        if (batch !== null || left <= BLOCKING_SLICE_MS) return this.#batch(batch)
+      }
     } catch (error) {
       throw fromNative(error)
     }
@@ -152,7 +161,8 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
    * Resolves when nextBatch() would give a batch. No thread and no polling behind it.
    *
    * Rejects with `signal.reason`, or NetringError ERR_NETRING_CLOSED, ERR_NETRING_LINK_DOWN (once each time the interface
-   * is set down; wait again, the source goes on when it is up) or ERR_NETRING_INTERFACE_REMOVED.
+   * is set down; wait again, the source goes on when it is up; deleting an interface sets it down first) or
+   * ERR_NETRING_INTERFACE_REMOVED.
    */
   readable(options?: WaitOptions): Promise<void> {
     return this.#wait(waitSignal(options))
@@ -271,12 +281,12 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
   /** Events inform; failures reach whoever waits or calls, never as an 'error' event. */
   on(event: SourceEvent, listener: () => void): this {
     if (!sourceEvents.includes(event)) throw wrongType('event', `one of ${sourceEvents.join(', ')}`, event)
-    this.#events.on(event, listener)
     if (event !== 'close' && !this.#lender.closed) {
       native(() => {
         this.native.watchLink(this.#onMessage, this.#netns)
       })
     }
+    this.#events.on(event, listener)
     return this
   }
 

@@ -17,7 +17,7 @@ export interface PacketFields {
   readonly originalLength: number
   /** Fewer bytes captured than were on the wire. */
   readonly truncated: boolean
-  /** Packets were dropped before this one. */
+  /** Packets were dropped before this one: true of the first packet of a `losing` batch. */
   readonly losing: boolean
   /** There is a VLAN tag. */
   readonly vlanValid: boolean

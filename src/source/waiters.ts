@@ -1,5 +1,6 @@
 /** Promises that wait for the ring: many waiters, one native wait. */
 import { fromNative } from '../errors.js'
+import { LONGEST_TIMER } from './turns.js'
 
 interface Waiter {
   readonly resolve: () => void
@@ -31,9 +32,15 @@ export class Waiters {
   wait(signal: AbortSignal | undefined, timeoutMs: number = Infinity): Promise<void> {
     if (signal?.aborted) return rejected(signal.reason)
     try {
-      if (this.#waitable.arm()) return Promise.resolve()
+      if (this.#waitable.arm()) {
+        this.#settleAll(undefined)
+        return Promise.resolve()
+      }
     } catch (error) {
-      return rejected(fromNative(error))
+      // What this one is told ends the wait of the others, too: the source tells it once.
+      const failure = fromNative(error)
+      this.#settleAll(failure)
+      return rejected(failure)
     }
     return new Promise((resolve, reject) => {
       const abort = (): void => {
@@ -44,7 +51,7 @@ export class Waiters {
         this.#settle(waiter)
         resolve()
       }
-      const timer = timeoutMs === Infinity ? undefined : setTimeout(expire, Math.min(timeoutMs, 0x7fff_ffff))
+      const timer = timeoutMs === Infinity ? undefined : setTimeout(expire, Math.min(timeoutMs, LONGEST_TIMER))
       if (!this.#referenced) timer?.unref()
       signal?.addEventListener('abort', abort, { once: true })
       const leave = (): void => {

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -14,7 +13,7 @@ use netring::ring::{ColumnSet, Columns, Lease, Malformed};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
-use crate::options::{NativeCaptureOptions, NativeProgram};
+use crate::options::{NativeCaptureOptions, NativeProgram, milliseconds};
 use crate::signal::{Message, Signal};
 use crate::view::{Ended, View, with_memory};
 
@@ -94,7 +93,7 @@ impl Inner {
             seq_num: view.sequence() as f64,
             length: view.packet_count(),
             timed_out: bits & status::BLOCK_TIMEOUT != 0,
-            losing: bits & status::LOSING != 0,
+            losing: lease.losing(),
         };
         drop(view);
         self.loans[index as usize] = Some(Loan { lease, walked: false, bytes: None, columns: None });
@@ -155,6 +154,11 @@ impl Drop for Inner {
     }
 }
 
+/// A view that is replaced by another would not be ended (V1).
+fn twice() -> napi::Error {
+    to_js(CoreError::new(ErrorKind::Config, "this view has been made already"))
+}
+
 fn malformed(error: Malformed) -> napi::Error {
     to_js(CoreError::new(
         ErrorKind::Io,
@@ -212,7 +216,7 @@ impl NativeCapture {
     pub fn next_blocking(&self, timeout_ms: f64) -> Result<Option<NativeBatch>> {
         let mut inner = self.inner()?;
         inner.sweep();
-        let timeout = Duration::from_secs_f64((timeout_ms / 1000.0).clamp(0.0, 1e9));
+        let timeout = milliseconds(timeout_ms);
         let lease = inner.capture.next_block_within(timeout).map_err(to_js)?;
         Ok(lease.map(|lease| inner.lend(lease)))
     }
@@ -280,6 +284,9 @@ impl NativeCapture {
         let weak = self.inner.as_ref().map(Rc::downgrade);
         let mut inner = self.inner()?;
         let (capture, loan) = inner.loan(block)?;
+        if loan.bytes.is_some() {
+            return Err(twice());
+        }
         let view = capture.ring().block(&loan.lease);
         if !loan.walked {
             let walked = view.walk(capture.walk_options(true), |_, _| ());
@@ -307,6 +314,9 @@ impl NativeCapture {
     pub fn columns<'env>(&self, env: &'env Env, block: u32, set: u32) -> Result<Unknown<'env>> {
         let mut inner = self.inner()?;
         let (capture, loan) = inner.loan(block)?;
+        if loan.columns.is_some() {
+            return Err(twice());
+        }
         let packets = capture.ring().block(&loan.lease).packet_count();
         let columns = inner.arena(packets);
         let (view, value) = View::create(env, columns.memory().clone(), || ())?;
@@ -332,7 +342,11 @@ impl NativeCapture {
         let capacity = (columns.len() / BYTES_PER_PACKET) as u32;
         let copied = with_memory(&mut data, |data| {
             with_memory(&mut columns, |columns| match Columns::in_memory(columns.clone(), capacity) {
-                Some(columns) => columns.copy(&view, options, 0, u32::MAX, data),
+                Some(columns) => columns.copy(&view, options, 0, u32::MAX, data).inspect(|()| {
+                    if loan.lease.losing() {
+                        columns.mark_losing();
+                    }
+                }),
                 None => Err(CopyFailure::TargetTooSmall),
             })
         });
@@ -385,5 +399,9 @@ fn fill(inner: &mut Inner, block: u32, set: u32) -> Result<()> {
     let filled = columns.fill(&view, capture.walk_options(!loan.walked), ColumnSet(set));
     // Even if it failed half-way: no tag is put back twice.
     loan.walked = true;
-    filled.map_err(malformed)
+    filled.map_err(malformed)?;
+    if loan.lease.losing() {
+        columns.mark_losing();
+    }
+    Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -12,7 +11,7 @@ use netring::ring::SlotToken;
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
-use crate::options::NativeInjectorOptions;
+use crate::options::{NativeInjectorOptions, milliseconds};
 use crate::signal::{Message, Signal};
 use crate::view::{Ended, View};
 
@@ -106,11 +105,6 @@ impl NativeInjector {
     }
 
     #[napi]
-    pub fn smallest_frame(&self) -> Result<u32> {
-        Ok(self.inner()?.injector.smallest_frame())
-    }
-
-    #[napi]
     pub fn available(&self) -> Result<u32> {
         let mut inner = self.inner()?;
         inner.sweep();
@@ -134,7 +128,7 @@ impl NativeInjector {
         let weak = self.inner.as_ref().map(Rc::downgrade);
         let mut inner = self.inner()?;
         let memory = match inner.loans.get(slot as usize) {
-            Some(Some(_)) => inner.injector.slots().bytes(slot),
+            Some(Some(Loan { view: None, .. })) => inner.injector.slots().bytes(slot),
             _ => return Err(released("slot")),
         };
         let (view, value) = View::create(env, memory, move || {
@@ -175,22 +169,32 @@ impl NativeInjector {
         inner.injector.send(frame).map_err(to_js)
     }
 
-    /// How many were queued. All are checked before the first one is.
+    /// How many were queued: as many as there are slots for, or none where one of them cannot be
+    /// sent; the error counts from `first`.
+    ///
+    /// Looking at an element of an array can run JavaScript (a getter), which may free the bytes
+    /// of another: so each frame is copied before the next one is looked at, and nothing is
+    /// borrowed meanwhile.
     #[napi]
-    pub fn send_many(&self, frames: Vec<&[u8]>) -> Result<u32> {
-        let mut inner = self.inner()?;
-        inner.sweep();
-        for (index, frame) in frames.iter().enumerate() {
-            inner.injector.check(frame.len()).map_err(|error| at(index, error))?;
-        }
+    pub fn send_many(&self, frames: Array<'_>, first: u32) -> Result<u32> {
+        self.inner()?.sweep();
         let mut queued = 0;
-        for frame in frames {
-            if !inner.injector.send(frame).map_err(to_js)? {
-                break;
+        for index in 0..frames.len() {
+            match self.send_element(&frames, index, first) {
+                Ok(true) => queued += 1,
+                Ok(false) => break,
+                Err(error) => {
+                    self.inner()?.injector.cancel(queued);
+                    return Err(error);
+                }
             }
-            queued += 1;
         }
-        Ok(queued)
+        Ok(queued as u32)
+    }
+
+    fn send_element(&self, frames: &Array<'_>, index: u32, first: u32) -> Result<bool> {
+        let Some(frame) = frames.get::<&[u8]>(index)? else { return Ok(false) };
+        self.inner()?.injector.send(frame).map_err(|error| at(first as usize + index as usize, error))
     }
 
     /// As sendMany, for frames that lie `stride` bytes apart.
@@ -198,21 +202,26 @@ impl NativeInjector {
     pub fn send_strided(&self, bytes: &[u8], lengths: &[u32], stride: u32) -> Result<u32> {
         let mut inner = self.inner()?;
         inner.sweep();
+        // A copy: another thread may write them, if they are shared.
+        let lengths = lengths.to_vec();
+        let frame = |index: usize| {
+            let start = index * stride as usize;
+            bytes.get(start..start + lengths[index] as usize)
+        };
         for (index, length) in lengths.iter().enumerate() {
             inner.injector.check(*length as usize).map_err(|error| at(index, error))?;
-            let start = index * stride as usize;
-            if start + *length as usize > bytes.len() {
+            if frame(index).is_none() {
                 let message = format!(
-                    "frame {index}: {length} bytes at {start} (stride {stride}) end behind the buffer of {} bytes",
+                    "frame {index}: {length} bytes at {} (stride {stride}) end behind the buffer of {} bytes",
+                    index * stride as usize,
                     bytes.len()
                 );
                 return Err(to_js(CoreError::new(ErrorKind::Frame, message)));
             }
         }
         let mut queued = 0;
-        for (index, length) in lengths.iter().enumerate() {
-            let start = index * stride as usize;
-            if !inner.injector.send(&bytes[start..start + *length as usize]).map_err(to_js)? {
+        for frame in (0..lengths.len()).map_while(frame) {
+            if !inner.injector.send(frame).map_err(to_js)? {
                 break;
             }
             queued += 1;
@@ -252,7 +261,7 @@ impl NativeInjector {
 
     #[napi]
     pub fn wait_drained(&self, timeout_ms: f64) -> Result<bool> {
-        let timeout = Duration::from_secs_f64((timeout_ms / 1000.0).clamp(0.0, 1e9));
+        let timeout = milliseconds(timeout_ms);
         self.inner()?.injector.wait_drained(timeout).map_err(to_js)
     }
 

@@ -1,10 +1,17 @@
 //! Options as TypeScript passes them: complete, checked, with every default filled in.
 
+use std::time::Duration;
+
 use napi_derive::napi;
 use netring::capture::{CaptureOptions, TimestampSource};
 use netring::fanout::{Fanout, FanoutMode, FanoutProgram};
 use netring::filter::{Filter, Instruction};
 use netring::injector::{InjectorOptions, OnMalformed};
+
+/// A time from JavaScript; nothing for what is no time, at most thirty years.
+pub(crate) fn milliseconds(time: f64) -> Duration {
+    Duration::try_from_secs_f64((time / 1000.0).min(1e9)).unwrap_or_default()
+}
 
 #[napi(object)]
 pub struct NativeInstruction {

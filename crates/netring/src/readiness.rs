@@ -5,12 +5,14 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::sys::epoll::{self, Edges};
+use crate::sys::epoll::{self, Edge, Edges};
 
 /// The runtime: one thread, however many captures wait.
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
@@ -18,7 +20,7 @@ pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("netring-io").enable_all().build()?;
+    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("netring-io").enable_io().build()?;
     Ok(RUNTIME.get_or_init(|| runtime))
 }
 
@@ -27,6 +29,8 @@ pub(crate) fn runtime() -> io::Result<&'static Runtime> {
 pub struct Readiness {
     edges: Arc<Edges>,
     registered: OnceLock<AsyncFd<Arc<Edges>>>,
+    /// Edges that another thread has taken, on their way to who waits.
+    taken: Arc<Notify>,
 }
 
 /// A wait that can be called off.
@@ -48,12 +52,24 @@ impl Drop for Wait {
 impl Readiness {
     /// Over an epoll that watches one socket.
     pub fn new(edges: Edges) -> Arc<Self> {
-        Arc::new(Self { edges: Arc::new(edges), registered: OnceLock::new() })
+        Arc::new(Self { edges: Arc::new(edges), registered: OnceLock::new(), taken: Arc::default() })
     }
 
-    /// The epoll.
-    pub fn edges(&self) -> &Edges {
-        &self.edges
+    /// As [`Edges::clear`]. Who waits is woken if there was an edge: taken here, it may never
+    /// reach the runtime, which looks at the epoll only after the kernel has woken it.
+    pub fn clear(&self) -> io::Result<Edge> {
+        self.edges.clear().inspect(|edge| self.pass_on(*edge))
+    }
+
+    /// As [`Edges::wait_until`], with the same regard for who else waits.
+    pub fn wait_until(&self, deadline: Instant) -> io::Result<Edge> {
+        self.edges.wait_until(deadline).inspect(|edge| self.pass_on(*edge))
+    }
+
+    fn pass_on(&self, edge: Edge) {
+        if edge.any {
+            self.taken.notify_waiters();
+        }
     }
 
     fn register(&self) -> io::Result<&AsyncFd<Arc<Edges>>> {
@@ -72,9 +88,14 @@ impl Readiness {
         let _guard = runtime.enter();
         self.register()?;
         let this = Arc::clone(self);
+        // From here on it is told, whether it has been polled yet or not.
+        let taken = Arc::clone(&self.taken).notified_owned();
         let task = runtime.spawn(async move {
             let outcome = match this.register() {
-                Ok(registered) => registered.readable().await.map(|mut guard| guard.clear_ready()),
+                Ok(registered) => tokio::select! {
+                    ready = registered.readable() => ready.map(|mut guard| guard.clear_ready()),
+                    () = taken => Ok(()),
+                },
                 Err(error) => Err(error),
             };
             woken(outcome);

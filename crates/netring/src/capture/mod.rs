@@ -44,13 +44,15 @@ pub struct Capture {
     filter: Option<Filter>,
     stats: StatsAccumulator,
     unread: u32,
+    /// Drops that a block's `losing` has told of.
+    drops_told: u64,
     link: Link,
 }
 
 /// What is known of the interface from the socket's errors.
 #[derive(Debug, Default)]
 struct Link {
-    /// No packet came since it was down. The socket says nothing of the removal of an interface
+    /// It was down when last looked at. The socket says nothing of the removal of an interface
     /// that is down, not even of one that is down because it is being removed.
     down: bool,
     /// What rtnetlink says, sooner than the socket.
@@ -78,6 +80,7 @@ impl Capture {
             filter: options.filter,
             stats: StatsAccumulator::default(),
             unread: 0,
+            drops_told: 0,
             link: Link { down: opened.down, ..Link::default() },
         })
     }
@@ -135,22 +138,26 @@ impl Capture {
                 }
             }
         };
-        self.link.down = false;
-        self.link.down_untold = false;
-        self.count(&lease)?;
-        Ok(Some(lease))
+        self.count(lease).map(Some)
     }
 
-    /// Keeps the kernel's counters from wrapping, and its LOSING flag, which stays set until they
-    /// are read, true of this block only.
-    fn count(&mut self, lease: &Lease) -> Result<()> {
-        let block = self.ring.block(lease);
-        let losing = block.status() & crate::ring::layout::status::LOSING != 0;
+    /// Keeps the kernel's counters from wrapping, and says of a block whether drops became known
+    /// since the block before: the kernel flags every block it closes between a loss and the next
+    /// reading of the counters, and none after a reading by stats().
+    fn count(&mut self, mut lease: Lease) -> Result<Lease> {
+        let block = self.ring.block(&lease);
+        let flagged = block.status() & crate::ring::layout::status::LOSING != 0;
         self.unread = self.unread.saturating_add(block.packet_count());
-        if losing || self.unread >= READ_STATISTICS_EVERY {
-            self.read_statistics()?;
+        drop(block);
+        if flagged || self.unread >= READ_STATISTICS_EVERY {
+            if let Err(error) = self.read_statistics() {
+                self.ring.release(lease);
+                return Err(error);
+            }
         }
-        Ok(())
+        let drops = self.stats.total().drops;
+        lease.set_losing(std::mem::replace(&mut self.drops_told, drops) < drops);
+        Ok(lease)
     }
 
     /// As [`next_block`](Self::next_block), waiting up to `timeout` on this thread. Fails when the link goes
@@ -164,7 +171,7 @@ impl Capture {
             }
             self.fail_if_down()?;
             let until = if self.link.down { deadline.min(Instant::now() + LOOK_FOR_REMOVAL_EVERY) } else { deadline };
-            let edge = self.readiness.edges().wait_until(until).map_err(|error| self.wait_failed(&error))?;
+            let edge = self.readiness.wait_until(until).map_err(|error| self.wait_failed(&error))?;
             if edge.error {
                 self.read_error()?;
             }
@@ -191,7 +198,7 @@ impl Capture {
     }
 
     fn clear_edges(&mut self) -> Result<()> {
-        let edge = self.readiness.edges().clear().map_err(|error| self.wait_failed(&error))?;
+        let edge = self.readiness.clear().map_err(|error| self.wait_failed(&error))?;
         if edge.error { self.read_error() } else { Ok(()) }
     }
 
@@ -244,6 +251,12 @@ impl Capture {
             Error::os(ErrorKind::Io, "getsockname", &error, "the packet socket failed").on_interface(&self.interface)
         })?;
         self.link.removed = index == -1 || self.link.gone.load(Ordering::Acquire);
+        // Up again: from now on the socket tells. A packet would prove nothing, because the block
+        // it is in may have been open when the interface went down.
+        if self.socket.interface_is_up(&self.interface).unwrap_or(false) {
+            self.link.down = false;
+            self.link.down_untold = false;
+        }
         Ok(())
     }
 

@@ -164,6 +164,10 @@ pub(super) fn refilter(
     program: Option<&Filter>,
     before: Option<&Filter>,
 ) -> Result<()> {
+    // Tried on a socket of its own first: a program that the kernel refuses costs this one nothing.
+    let trial =
+        PacketSocket::open(None).map_err(|failure| entering(None, failure, "cannot open a packet socket", "socket"))?;
+    attach(&trial, program)?;
     attach(socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
     sys::membarrier::receive_paths();
     let fence = ring.mark_stale();

@@ -29,6 +29,9 @@ const ETHERNET_HEADER: u32 = 14;
 /// skb_shared_info (`SKB_TRUESIZE`, include/linux/skbuff.h).
 const SMALLEST_OVERHEAD: u64 = 512;
 
+/// How long a frame may be refused with nothing else in the kernel before it is given up.
+const HOPELESS_AFTER: Duration = Duration::from_millis(100);
+
 /// What to do with a frame that the kernel refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnMalformed {
@@ -56,7 +59,9 @@ pub struct InjectorOptions {
 /// Frames sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TxStats {
-    /// Left the host's queues. While some wait there this counts those that certainly left.
+    /// Taken by the kernel and no longer held by it: transmitted, or dropped below the socket (a
+    /// carrier that is lost, a queueing discipline that drops silently). While some wait there, at
+    /// least so many.
     pub sent: u64,
     /// Refused.
     pub rejected: u64,
@@ -92,6 +97,8 @@ pub struct Injector {
     /// Lengths of the frames that may still be in the kernel, oldest first.
     in_kernel: VecDeque<u32>,
     left: TxStats,
+    /// Since when the frame at the head has been refused with nothing else in the kernel.
+    refused_since: Option<Instant>,
     rejections: Vec<Error>,
 }
 
@@ -139,6 +146,7 @@ impl Injector {
             on_malformed: options.on_malformed,
             in_kernel: VecDeque::new(),
             left: TxStats::default(),
+            refused_since: None,
             rejections: Vec::new(),
         })
     }
@@ -151,11 +159,6 @@ impl Injector {
     /// The slots.
     pub fn slots(&self) -> &SlotRing {
         &self.slots
-    }
-
-    /// The shortest frame that can be sent.
-    pub fn smallest_frame(&self) -> u32 {
-        self.smallest
     }
 
     /// For waiting until the send buffer has room.
@@ -219,14 +222,19 @@ impl Injector {
     /// kept for [`take_rejections`](Self::take_rejections).
     pub fn flush(&mut self) -> Result<(u32, Flushed)> {
         // Edges from before are no news: what matters is what comes after the kernel says no.
-        self.readiness.edges().clear().map_err(|error| self.failed("epoll_wait", &error))?;
+        self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
         let mut taken = 0;
         while self.slots.queued() > 0 {
             match self.flush_some() {
                 Ok(count) => taken += count,
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EAGAIN) => return self.settle(taken, Flushed::BufferFull),
-                    Some(libc::ENOBUFS | libc::ENOMEM) => return self.settle(taken, Flushed::QueueFull),
+                    Some(libc::ENOBUFS | libc::ENOMEM) => {
+                        if !self.is_hopeless()? {
+                            return self.settle(taken, Flushed::QueueFull);
+                        }
+                        self.reject(&error)?;
+                    }
                     Some(libc::EINTR) => {}
                     Some(libc::EMSGSIZE | libc::EINVAL) => self.reject(&error)?,
                     _ => return Err(self.link_error(&error)),
@@ -236,11 +244,23 @@ impl Injector {
         self.settle(taken, Flushed::Everything)
     }
 
+    /// Whether the frame at the head is refused again and again although nothing of ours waits in
+    /// the kernel: then no queue is full, but a queueing discipline or filter drops this frame
+    /// (NET_XMIT_DROP is ENOBUFS as well), and would for ever.
+    fn is_hopeless(&mut self) -> Result<bool> {
+        if self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))? > 0 {
+            self.refused_since = None;
+            return Ok(false);
+        }
+        Ok(self.refused_since.get_or_insert_with(Instant::now).elapsed() > HOPELESS_AFTER)
+    }
+
     fn flush_some(&mut self) -> io::Result<u32> {
         let memory = self.slots.memory();
         let sent = self.sender.send(self.socket.as_fd(), memory, self.slots.slot_size(), self.slots.head(BATCH))?;
         self.in_kernel.extend(self.slots.head(sent).map(|frame| frame.length));
         self.slots.complete(sent);
+        self.refused_since = None;
         Ok(sent as u32)
     }
 
@@ -253,6 +273,7 @@ impl Injector {
     fn reject(&mut self, error: &io::Error) -> Result<()> {
         let frame = self.slots.head(1).next().expect("a frame was refused");
         self.slots.complete(1);
+        self.refused_since = None;
         self.left.rejected += 1;
         let reason = match error.raw_os_error() {
             Some(libc::EMSGSIZE) => {
@@ -282,6 +303,11 @@ impl Injector {
         }
     }
 
+    /// Takes the last frames queued out of the queue again, unsent.
+    pub fn cancel(&mut self, frames: usize) {
+        self.slots.cancel(frames);
+    }
+
     /// How many refusals [`take_rejections`](Self::take_rejections) has to tell.
     pub fn untold_rejections(&self) -> usize {
         self.rejections.len()
@@ -292,24 +318,14 @@ impl Injector {
         std::mem::take(&mut self.rejections)
     }
 
-    /// Finds out which of the frames in the kernel have certainly left. Each is charged to the
-    /// socket with its bytes and an overhead until its buffer is freed, and they leave in order:
-    /// so those that the charge cannot cover any more are gone, and all are when it is 0.
+    /// Finds out how many of the frames in the kernel it certainly holds no more. Each is charged
+    /// to the socket with its bytes and an overhead until its buffer is freed, so the charge
+    /// cannot be that of more frames than as many of the shortest.
     fn count_left(&mut self) -> Result<()> {
-        if self.in_kernel.is_empty() {
-            return Ok(());
-        }
+        let Some(shortest) = self.in_kernel.iter().min() else { return Ok(()) };
         let charge = self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))?;
-        let mut covered = u64::from(charge);
-        let mut may_wait = 0;
-        for length in self.in_kernel.iter().rev() {
-            if covered == 0 {
-                break;
-            }
-            covered = covered.saturating_sub(u64::from(*length) + SMALLEST_OVERHEAD);
-            may_wait += 1;
-        }
-        let left = self.in_kernel.len() - may_wait;
+        let may_wait = u64::from(charge).div_ceil(u64::from(*shortest) + SMALLEST_OVERHEAD);
+        let left = self.in_kernel.len().saturating_sub(may_wait as usize);
         self.left.sent += left as u64;
         self.left.bytes += self.in_kernel.drain(..left).map(u64::from).sum::<u64>();
         Ok(())
@@ -344,7 +360,7 @@ impl Injector {
             let pause = deadline.min(now + Duration::from_millis(1));
             match end {
                 Flushed::BufferFull => {
-                    self.readiness.edges().wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
+                    self.readiness.wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
                 }
                 Flushed::Everything | Flushed::QueueFull => std::thread::sleep(pause - now),
             }

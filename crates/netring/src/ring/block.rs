@@ -74,7 +74,8 @@ impl<'lease> Block<'lease> {
     /// Packets in it, as the block's head says, without those that were there before the filter
     /// was last changed.
     pub fn packet_count(&self) -> u32 {
-        self.word(block::PACKETS).saturating_sub(self.skip)
+        // No more than fit: the head may lie, and memory is allocated by this number.
+        self.word(block::PACKETS).min(self.end() / SMALLEST_PACKET).saturating_sub(self.skip)
     }
 
     /// Sequence number of the block; gaps do not show drops.

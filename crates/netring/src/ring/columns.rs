@@ -4,7 +4,7 @@
 //! column's place is `start(column) * capacity` on both sides of the binding.
 
 use super::block::{Block, Frame, Malformed, WalkOptions};
-use super::layout::{block, packet};
+use super::layout::{block, packet, status};
 use super::memory::{Lane, Memory};
 use super::vlan;
 
@@ -172,6 +172,13 @@ impl Columns {
             })
             .map_err(CopyFailure::Malformed)?;
         if fits { Ok(()) } else { Err(CopyFailure::TargetTooSmall) }
+    }
+
+    /// Marks the first packet: some were lost before it. In V3 the kernel marks blocks only
+    /// (`tpacket_rcv` sets TP_STATUS_LOSING on packets up to V2).
+    pub fn mark_losing(&self) {
+        let at = self.capacity as usize * Column::Status.start();
+        self.memory.set_u32(at, self.memory.u32(at).unwrap_or(0) | status::LOSING);
     }
 
     fn lanes(&self) -> Lanes<'_> {

@@ -67,9 +67,19 @@ pub struct Lease {
     ring: u64,
     index: u32,
     skip: u32,
+    losing: bool,
 }
 
 impl Lease {
+    /// Whether packets were lost since the block before.
+    pub fn losing(&self) -> bool {
+        self.losing
+    }
+
+    pub(crate) fn set_losing(&mut self, losing: bool) {
+        self.losing = losing;
+    }
+
     /// Which block of the ring.
     pub fn index(&self) -> u32 {
         self.index
@@ -191,7 +201,7 @@ impl RxRing {
         let skip = self.skip_at(self.position);
         self.position += 1;
         self.held[index as usize] = true;
-        Some(Lease { ring: self.id, index, skip })
+        Some(Lease { ring: self.id, index, skip, losing: false })
     }
 
     /// The block that a lease stands for.

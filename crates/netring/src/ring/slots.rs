@@ -110,6 +110,14 @@ impl SlotRing {
         true
     }
 
+    /// Takes the last `frames` out of the queue again, unsent.
+    pub fn cancel(&mut self, frames: usize) {
+        for _ in 0..frames {
+            let frame = self.queue.pop_back().expect("no more is cancelled than was queued");
+            self.recycle(frame.slot);
+        }
+    }
+
     /// Gives a slot back unsent.
     pub fn discard(&mut self, token: SlotToken) {
         self.recycle(token.index);
@@ -174,6 +182,18 @@ mod tests {
         assert_eq!((ring.available(), ring.queued()), (1, 2));
         ring.complete(2);
         assert_eq!((ring.available(), ring.queued()), (3, 0));
+    }
+
+    #[test]
+    fn cancelled_frames_are_the_last_ones() {
+        let mut ring = ring(3);
+        for frame in [b"1", b"2", b"3"] {
+            assert!(ring.queue_copy(frame));
+        }
+        ring.cancel(2);
+        assert_eq!((ring.available(), ring.queued()), (2, 1));
+        let first = ring.head(9).next().unwrap();
+        assert_eq!(ring.bytes(first.slot).read(0, 1).unwrap(), b"1");
     }
 
     #[test]

@@ -134,6 +134,16 @@ impl PacketSocket {
         Ok(unsafe { request.ifr_ifru.ifru_mtu })
     }
 
+    /// Whether an interface is administratively up.
+    pub fn interface_is_up(&self, name: &str) -> io::Result<bool> {
+        let mut request = interface_request(name)?;
+        // SAFETY: SIOCGIFFLAGS reads the name and writes the flags of this struct.
+        check(unsafe { libc::ioctl(self.as_raw_fd(), libc::SIOCGIFFLAGS as _, &raw mut request) })?;
+        // SAFETY: SIOCGIFFLAGS filled this member of the union.
+        let flags = unsafe { request.ifr_ifru.ifru_flags };
+        Ok(i32::from(flags) & libc::IFF_UP != 0)
+    }
+
     /// Starts receiving every protocol from one interface (or, with protocol 0, only sending).
     pub fn bind(&self, index: i32, protocol: u16) -> io::Result<()> {
         // SAFETY: sockaddr_ll is a plain struct of integers.
