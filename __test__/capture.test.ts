@@ -466,7 +466,21 @@ test.serial('what tcpdump writes to a file is what is captured', async (t) => {
   })
   const file = join(folder, 'seen.pcap')
   const frames = [frame(60, 1), tagged(100, inner), tagged(64, outer, inner), frame(1514, 2), frame(15)]
-  const args = ['netns', 'exec', b.netns, 'tcpdump', '-i', b.name, '-w', file, '-U', '-c', String(frames.length)]
+  const args = [
+    'netns',
+    'exec',
+    b.netns,
+    'tcpdump',
+    '-Z',
+    'root',
+    '-i',
+    b.name,
+    '-w',
+    file,
+    '-U',
+    '-c',
+    String(frames.length),
+  ]
   const tcpdump = spawn('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
   await once(tcpdump.stderr, 'data')
   await sleep(300)

@@ -99,6 +99,8 @@ test.serial('tcpdump at the far end sees the bytes that were sent', async (t) =>
     'exec',
     b.netns,
     'tcpdump',
+    '-Z',
+    'root',
     '-i',
     b.name,
     '-w',
