@@ -267,6 +267,7 @@ export class Injector implements PacketSink {
   writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable {
     const given = checkObject('options', options, ['signal', 'highWaterMark'])
     const signal = checkSignal('options.signal', given.signal)
+    const wait: WaitOptions = signal === undefined ? {} : { signal }
     const settle = (work: Promise<void>, done: (error?: Error | null) => void): void => {
       work.then(
         () => {
@@ -282,13 +283,14 @@ export class Injector implements PacketSink {
       highWaterMark: checkInteger('options.highWaterMark', given.highWaterMark, 16),
       ...(signal && { signal }),
       write: (frame: Uint8Array, _encoding, done) => {
-        settle(this.sendAsync(frame), done)
+        settle(this.sendAsync(frame, wait), done)
       },
       writev: (chunks, done) => {
-        settle(this.sendBatchAsync(chunks.map(({ chunk }) => chunk as Uint8Array)), done)
+        const frames = chunks.map(({ chunk }) => chunk as Uint8Array)
+        settle(this.sendBatchAsync(frames, wait), done)
       },
       final: (done) => {
-        settle(this.drained(), done)
+        settle(this.drained(wait), done)
       },
     })
   }
