@@ -149,11 +149,11 @@ impl Capture {
         let flagged = block.status() & crate::ring::layout::status::LOSING != 0;
         self.unread = self.unread.saturating_add(block.packet_count());
         drop(block);
-        if flagged || self.unread >= READ_STATISTICS_EVERY {
-            if let Err(error) = self.read_statistics() {
-                self.ring.release(lease);
-                return Err(error);
-            }
+        if (flagged || self.unread >= READ_STATISTICS_EVERY)
+            && let Err(error) = self.read_statistics()
+        {
+            self.ring.release(lease);
+            return Err(error);
         }
         let drops = self.stats.total().drops;
         lease.set_losing(std::mem::replace(&mut self.drops_told, drops) < drops);
