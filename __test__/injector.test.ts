@@ -428,7 +428,7 @@ test.serial('rejections tell the newest and count all', async (t) => {
 test.serial('behind a shaper flush() does not block, and what waits is pending until it has left', async (t) => {
   const { a, b } = network(t)
   shape(a, '800kbit')
-  const capture = captureOn(t, b)
+  const capture = captureOn(t, b, { blockCount: 64 })
   const injector = injectorOn(t, a)
   const frames = upTo(80).map((number) => frame(1000, number))
   const packets = receive(capture, 80, 20_000)
@@ -498,7 +498,7 @@ test.serial('a queueing discipline that is full loses nothing: what it drops is 
 test.serial('sendAsync() goes no faster than frames leave', async (t) => {
   const { a, b } = network(t)
   shape(a, '800kbit')
-  const capture = captureOn(t, b)
+  const capture = captureOn(t, b, { blockCount: 64 })
   const injector = injectorOn(t, a, { frameCount: 4 })
   const packets = receive(capture, 80, 20_000)
   for (let number = 0; number < 80; number++) await injector.sendAsync(frame(1000, number))

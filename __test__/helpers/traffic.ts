@@ -3,8 +3,8 @@ import type { ExecutionContext } from 'ava'
 import { Capture, Injector, type CaptureOptions, type InjectorOptions, type OwnedPacket } from '../../src/index.js'
 import type { End } from './network.js'
 
-/** A ring that is handed over quickly, with blocks for a third of a second in which a loaded machine reads none. */
-export const smallRing: CaptureOptions = { blockSize: 256 * 1024, blockCount: 64, blockTimeoutMs: 5 }
+/** A small ring that is handed over quickly. */
+export const smallRing: CaptureOptions = { blockSize: 256 * 1024, blockCount: 8, blockTimeoutMs: 5 }
 
 /** A capture of one end, closed with the test. */
 export function captureOn(t: ExecutionContext, at: End, options: CaptureOptions = {}): Capture {
