@@ -14,6 +14,7 @@ import {
   wrongType,
 } from './options/check.js'
 import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
+import { waitSignal } from './options/wait.js'
 import type { PacketSink, Slot, TxStats } from './sink.js'
 import { LoanedSlot } from './slot.js'
 import type { WaitOptions } from './source/packet-source.js'
@@ -330,10 +331,6 @@ export class Injector implements PacketSink {
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-function waitSignal(options: WaitOptions | undefined): AbortSignal | undefined {
-  return checkSignal('options.signal', checkObject('options', options, ['signal']).signal)
 }
 
 /** The first `most` lengths. */

@@ -5,6 +5,7 @@ import type { ReadableStream } from 'node:stream/web'
 import type { NativeBatch } from '../binding.js'
 import { fromNative, hasCode, native, NetringError } from '../errors.js'
 import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
+import { waitSignal } from '../options/wait.js'
 import { LoanedBatch, type Batch } from './batch.js'
 import type { Lender } from './loan.js'
 import type { NativeSource } from './native-source.js'
@@ -357,10 +358,6 @@ function checkLoop(options: PacketLoopOptions | undefined): Loop {
     durationMs: left,
     signal: checkSignal('options.signal', signal),
   }
-}
-
-function waitSignal(options: WaitOptions | undefined): AbortSignal | undefined {
-  return checkSignal('options.signal', checkObject('options', options, ['signal']).signal)
 }
 
 function closedError(): NetringError {
