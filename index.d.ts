@@ -71,6 +71,17 @@ export declare class NativeInjector {
   close(): void
 }
 
+/** Parsed columns of the batches of one source, in memory that they take in turns. */
+export declare class NativeParser {
+  constructor()
+  /** Parses the packets at `offset` in `bytes` into columns, which are `batch`'s until end(). */
+  parse(batch: number, bytes: Uint8Array, offset: Uint32Array, captured: Uint32Array, original: Uint32Array): ArrayBuffer
+  /** Makes a batch's columns empty. */
+  end(batch: number): void
+  /** Makes the columns of all batches empty. */
+  close(): void
+}
+
 export interface NativeBatch {
   /** Index of the block, the batch's name until it is released. */
   block: number
@@ -153,11 +164,20 @@ export interface NativeInterfaceInfo {
 
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
 
+/** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
+export declare function nativeParsedStarts(): Array<number>
+
+/** Parses the packet that `bytes` are into a record. */
+export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint32Array): void
+
 /** Exactly one of the two is there. */
 export interface NativeProgram {
   instructions?: Array<NativeInstruction>
   fd?: number
 }
+
+/** Words of a packet's record. */
+export declare function nativeRecordWords(): number
 
 export interface NativeRing {
   fd: number

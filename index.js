@@ -773,10 +773,14 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
+const { NativeCapture, NativeInjector, NativeParser, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
+export { NativeParser }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
+export { nativeParsedStarts }
+export { nativeParsePacket }
+export { nativeRecordWords }
 export const __napiBindingTarget = __napiLoadedBindingTarget

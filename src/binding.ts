@@ -2,9 +2,13 @@
 export {
   NativeCapture,
   NativeInjector,
+  NativeParser,
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
+  nativeParsedStarts,
+  nativeParsePacket,
+  nativeRecordWords,
 } from '../index.js'
 export type {
   NativeBatch,

@@ -10,5 +10,6 @@ pub mod error;
 pub mod injector;
 pub mod interfaces;
 pub mod options;
+pub mod parse;
 pub mod signal;
 pub mod view;
