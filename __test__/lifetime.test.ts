@@ -4,7 +4,7 @@ import { NetringError } from '../src/errors.js'
 import type { Capture } from '../src/index.js'
 import { type Batch, type Injector } from '../src/index.js'
 import { runModule } from './helpers/child.js'
-import { frame, numberOf } from './helpers/frames.js'
+import { ETHERTYPE, frame, numberOf } from './helpers/frames.js'
 import { network, type Network } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
 
@@ -60,7 +60,11 @@ function move(buffer: ArrayBufferLike): ArrayBuffer | undefined {
 
 /** Everything of a batch that gives views. */
 function viewsOf(batch: Batch): ArrayLike<number>[] {
-  return [batch.buffer, ...Array.from(batch, (packet) => packet.data), ...columnsOf(batch)]
+  return [batch.buffer, ...Array.from(batch, (packet) => packet.data), ...columnsOf(batch), ...parsedOf(batch)]
+}
+
+function parsedOf(batch: Batch): ArrayLike<number>[] {
+  return Object.values(batch.parse()) as Uint8Array[]
 }
 
 function columnsOf({ columns }: Batch): ArrayLike<number>[] {
@@ -88,6 +92,7 @@ function assertOver(t: ExecutionContext, batch: Batch): void {
   t.throws(() => batch.at(0), RELEASED)
   t.throws(() => [...batch], RELEASED)
   t.throws(() => batch.copy(), RELEASED)
+  t.throws(() => batch.parse(), RELEASED)
   t.throws(() => batch.firstTimestamp, RELEASED)
   t.throws(() => batch.lastTimestamp, RELEASED)
 }
@@ -407,6 +412,32 @@ test.serial('columns moved by transfer() show the old packets, whatever later ba
   }
   t.is(await usableBlocks(capture, injector), 4, 'columns withhold no block')
   capture.close()
+  t.true(Buffer.from(moved).equals(before))
+})
+
+test.serial('parsed columns moved by transfer() stay as they are, whatever later batches are parsed', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, tiny)
+  const injector = injectorOn(t, a)
+  const batch = await take(capture, injector, 1, 2, 3)
+  const parsed = batch.parse()
+  const moved = move(parsed.etherType.buffer)
+  if (moved === undefined) {
+    t.deepEqual([...parsed.etherType], new Array(3).fill(ETHERTYPE))
+    return
+  }
+  t.is(parsed.etherType.length, 0)
+  const before = Buffer.from(moved.slice(0))
+  batch.release()
+  assertOver(t, batch)
+  for (let number = 10; number < 30; number++) {
+    const next = await take(capture, injector, number)
+    t.deepEqual([...next.parse().etherType], [ETHERTYPE])
+    next.release()
+    t.true(Buffer.from(moved).equals(before))
+  }
+  capture.close()
+  await collect()
   t.true(Buffer.from(moved).equals(before))
 })
 
