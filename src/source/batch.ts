@@ -1,5 +1,6 @@
 /** A batch: a run of packets in one buffer, with columns, and a way to give it back. */
 import type { NativeBatch } from '../binding.js'
+import type { ParsedColumns } from '../parse/columns.js'
 import type { PacketColumns } from './columns.js'
 import { Loan, type Lender } from './loan.js'
 import { StoredPacket, type OwnedPacket, type Packet } from './packet.js'
@@ -36,6 +37,12 @@ export interface Batch extends Iterable<Packet>, Disposable {
    * @throws NetringError ERR_NETRING_RELEASED
    */
   copy(): OwnedPacket[]
+  /**
+   * The headers of every packet, in one native call the first time: some 30 ns a packet. What is wrong with a packet is an
+   * entry of the `error` column, never a throw.
+   * @throws NetringError ERR_NETRING_RELEASED
+   */
+  parse(): ParsedColumns
   /** Gives the block back to the kernel. Idempotent. */
   release(): void
 }
@@ -91,6 +98,10 @@ export class LoanedBatch implements Batch {
     this.#loan.check()
     const store = this.#loan.copyAll()
     return Array.from({ length: this.#length }, (_, index) => new StoredPacket(store, index))
+  }
+
+  parse(): ParsedColumns {
+    return this.#loan.parse()
   }
 
   release(): void {

@@ -1,6 +1,7 @@
 /** A block on loan from the kernel: its views, its columns and its end. */
 import type { NativeBatch } from '../binding.js'
 import { fromNative, NetringError } from '../errors.js'
+import type { BatchParser, ParsedColumns } from '../parse/columns.js'
 import { bufferOver } from './buffer.js'
 import { BYTES_PER_PACKET, CAPACITY_STEP, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
@@ -10,6 +11,7 @@ import type { PacketStore } from './packet.js'
 export interface Lender {
   readonly native: NativeSource
   readonly closed: boolean
+  readonly parser: BatchParser
   /** Columns that earlier batches were asked for: filled with the rest in one walk. */
   wanted: number
 }
@@ -25,6 +27,7 @@ let warned = false
 /** Gives back what the collector finds, and says so once. */
 const forgotten = new FinalizationRegistry<Forgotten>(({ lender, block }) => {
   if (lender.closed) return
+  lender.parser.end(block)
   lender.native.release(block)
   if (warned) return
   warned = true
@@ -52,6 +55,7 @@ export class Loan implements PacketStore, ColumnSource {
   #columnMemory: ArrayBuffer | undefined
   #memory: ArrayBuffer | undefined
   #bytes: Buffer | undefined
+  #parsed: ParsedColumns | undefined
 
   constructor(lender: Lender, batch: NativeBatch) {
     this.#lender = lender
@@ -108,6 +112,12 @@ export class Loan implements PacketStore, ColumnSource {
     }
   }
 
+  parse(): ParsedColumns {
+    this.check()
+    const { parser } = this.#lender
+    return (this.#parsed ??= parser.parse(this.#block, this.bytes, this.columns, this))
+  }
+
   /** Copies every packet into one buffer of their own. */
   copyAll(): PacketStore {
     this.check()
@@ -142,6 +152,7 @@ export class Loan implements PacketStore, ColumnSource {
     forgotten.unregister(this)
     if (this.#lender.closed) return
     try {
+      if (this.#parsed !== undefined) this.#lender.parser.end(this.#block)
       this.#lender.native.release(this.#block)
     } catch (error) {
       throw fromNative(error)

@@ -6,6 +6,7 @@ import type { NativeBatch } from '../binding.js'
 import { fromNative, hasCode, native, NetringError } from '../errors.js'
 import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
+import { BatchParser } from '../parse/columns.js'
 import { LoanedBatch, type Batch } from './batch.js'
 import type { Lender } from './loan.js'
 import type { NativeSource } from './native-source.js'
@@ -73,7 +74,7 @@ const BLOCKING_SLICE_MS = 100
 export abstract class NativePacketSource<N extends NativeSource> implements PacketSource {
   /** The native side. For subclasses. */
   protected readonly native: N
-  readonly #lender: { readonly native: N; closed: boolean; wanted: number }
+  readonly #lender: { readonly native: N; readonly parser: BatchParser; closed: boolean; wanted: number }
   readonly #waiters: Waiters
   readonly #events = new EventEmitter()
   readonly #pollTimeoutMs: number
@@ -82,7 +83,7 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
 
   protected constructor(nativeSource: N, pollTimeoutMs: number, netns: string | undefined) {
     this.native = nativeSource
-    this.#lender = { native: nativeSource, closed: false, wanted: 0 } satisfies Lender
+    this.#lender = { native: nativeSource, parser: new BatchParser(), closed: false, wanted: 0 } satisfies Lender
     this.#pollTimeoutMs = pollTimeoutMs
     this.#netns = netns
     // The addon holds this function for good; it must not hold the source.
@@ -320,6 +321,7 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
       this.#waiters.fail(closedError())
     } finally {
       native(() => {
+        this.#lender.parser.close()
         this.native.close()
       })
     }
