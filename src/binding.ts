@@ -7,7 +7,6 @@ export {
   nativeListInterfaces,
 } from '../index.js'
 export type {
-  NativeBatch,
   NativeCaptureOptions,
   NativeFanout,
   NativeInjectorOptions,

@@ -6,10 +6,9 @@ use std::rc::Rc;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::capture::Capture;
-use netring::readiness::Wait;
+use netring::readiness::{Wait, Watch};
 use netring::ring::columns::{BYTES_PER_PACKET, CopyFailure};
-use netring::ring::layout::{block, status};
-use netring::ring::{ColumnSet, Columns, Lease, Malformed};
+use netring::ring::{ColumnSet, Columns, Malformed, Memory, Run};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
@@ -20,14 +19,27 @@ use crate::view::{Ended, View, with_memory};
 /// Column arenas kept for the next batches.
 const POOLED_ARENAS: usize = 4;
 
-#[napi(object)]
-pub struct NativeBatch {
-    /// Index of the block, the batch's name until it is released.
-    pub block: u32,
-    pub seq_num: f64,
-    pub length: u32,
-    pub timed_out: bool,
-    pub losing: bool,
+/// What JavaScript reads of the batch that next() handed out last, 32-bit words in one piece of memory:
+/// an object with as many properties costs as much as all the rest of handing a batch out.
+/// `src/source/head.ts` has the same places and bits.
+struct Head(Memory);
+
+impl Head {
+    const LENGTH: usize = 0;
+    const FLAGS: usize = 4;
+    const SEQUENCE: usize = 8;
+    const BYTES: usize = 16;
+    const TIMED_OUT: u32 = 1;
+    const LOSING: u32 = 2;
+    /// The next batch comes from the same block of the ring and is there already.
+    const MORE: u32 = 4;
+
+    fn set(&self, run: &Run) {
+        let flags = [(run.timed_out(), Self::TIMED_OUT), (run.losing(), Self::LOSING), (!run.ends_block(), Self::MORE)];
+        self.0.set_u32(Self::LENGTH, run.length());
+        self.0.set_u32(Self::FLAGS, flags.iter().map(|(set, bit)| if *set { *bit } else { 0 }).sum());
+        self.0.set_u64(Self::SEQUENCE, run.sequence());
+    }
 }
 
 #[napi(object)]
@@ -54,63 +66,70 @@ pub fn native_column_starts() -> Vec<u32> {
     starts.chain([BYTES_PER_PACKET as u32]).collect()
 }
 
-/// A block that JavaScript holds.
+/// A run of packets that JavaScript holds.
 struct Loan {
-    lease: Lease,
-    walked: bool,
+    run: Run,
     bytes: Option<View>,
-    columns: Option<(Columns, View)>,
+    columns: Option<Columns>,
+    columns_view: Option<View>,
 }
 
 struct Inner {
     capture: Capture,
     loans: Vec<Option<Loan>>,
-    /// Blocks that were released while bytes of theirs could still be reached.
-    withheld: Vec<(Lease, Rc<Cell<bool>>)>,
+    /// Runs that were released while bytes of theirs could still be reached.
+    withheld: Vec<(Run, Rc<Cell<bool>>)>,
     arenas: Vec<Columns>,
+    head: Head,
 }
 
 impl Inner {
-    /// Gives back the withheld blocks whose finalizers have run.
+    /// Gives back the withheld runs whose finalizers have run.
     fn sweep(&mut self) {
         let mut at = 0;
         while at < self.withheld.len() {
             if self.withheld[at].1.get() {
-                let (lease, _) = self.withheld.swap_remove(at);
-                self.capture.release(lease);
+                let (run, _) = self.withheld.swap_remove(at);
+                self.capture.release(run);
             } else {
                 at += 1;
             }
         }
     }
 
-    fn lend(&mut self, lease: Lease) -> NativeBatch {
-        let index = lease.index();
-        let view = self.capture.ring().block(&lease);
-        let bits = view.status();
-        let batch = NativeBatch {
-            block: index,
-            seq_num: view.sequence() as f64,
-            length: view.packet_count(),
-            timed_out: bits & status::BLOCK_TIMEOUT != 0,
-            losing: lease.losing(),
-        };
-        drop(view);
-        self.loans[index as usize] = Some(Loan { lease, walked: false, bytes: None, columns: None });
-        batch
+    /// The id of the next batch, with the columns of `set` filled; -1 where there is none.
+    fn next(&mut self, set: u32) -> Result<i32> {
+        let Self { capture, arenas, .. } = self;
+        let mut target = |packets| (set != 0).then(|| (arena(arenas, packets), ColumnSet(set)));
+        let next = capture.next_run(&mut target).map_err(to_js)?;
+        Ok(next.map_or(-1, |(run, columns)| self.lend(run, columns)))
     }
 
-    fn loan(&mut self, block: u32) -> Result<(&Capture, &mut Loan)> {
-        match self.loans.get_mut(block as usize) {
+    fn lend(&mut self, run: Run, columns: Option<Columns>) -> i32 {
+        let id = self.loans.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.loans.push(None);
+            self.loans.len() - 1
+        });
+        self.head.set(&run);
+        self.loans[id] = Some(Loan { run, bytes: None, columns, columns_view: None });
+        id as i32
+    }
+
+    fn loan(&mut self, id: u32) -> Result<(&Capture, &mut Loan)> {
+        match self.loans.get_mut(id as usize) {
             Some(Some(loan)) => Ok((&self.capture, loan)),
             _ => Err(released("batch")),
         }
     }
 
-    /// Makes everything that shows the block's bytes empty.
+    /// Makes everything that shows the run's bytes empty.
     fn end_views(&mut self, loan: &mut Loan) -> Result<Ended> {
-        if let Some((columns, view)) = loan.columns.take()
-            && matches!(view.end()?, Ended::Now)
+        let unseen = match loan.columns_view.take() {
+            Some(view) => matches!(view.end()?, Ended::Now),
+            None => true,
+        };
+        if let Some(columns) = loan.columns.take()
+            && unseen
             && self.arenas.len() < POOLED_ARENAS
         {
             self.arenas.push(columns);
@@ -118,25 +137,37 @@ impl Inner {
         loan.bytes.take().map_or(Ok(Ended::Now), View::end)
     }
 
-    fn release(&mut self, block: u32) -> Result<()> {
-        let Some(mut loan) = self.loans.get_mut(block as usize).and_then(Option::take) else {
+    fn release(&mut self, id: u32) -> Result<()> {
+        let Some(mut loan) = self.loans.get_mut(id as usize).and_then(Option::take) else {
             return Err(released("batch"));
         };
         match self.end_views(&mut loan)? {
-            Ended::Now => self.capture.release(loan.lease),
-            Ended::Later(finalized) => self.withheld.push((loan.lease, finalized)),
+            Ended::Now => self.capture.release(loan.run),
+            Ended::Later(finalized) => self.withheld.push((loan.run, finalized)),
         }
         Ok(())
     }
 
-    fn arena(&mut self, packets: u32) -> Columns {
-        match self.arenas.iter().position(|arena| arena.capacity() >= packets) {
-            Some(at) => self.arenas.swap_remove(at),
-            // Rounded up, so that batches of about the same size share arenas.
-            None => {
-                self.arenas.pop();
-                Columns::for_packets(packets.max(64).next_power_of_two())
-            }
+    /// Fills more columns of a run.
+    fn fill(&mut self, id: u32, set: u32) -> Result<()> {
+        let (capture, loan) = self.loan(id)?;
+        let Some(columns) = &loan.columns else { return Err(released("batch")) };
+        columns.fill(&capture.block(&loan.run), capture.walk_options(), ColumnSet(set)).map_err(malformed)?;
+        if loan.run.losing() {
+            columns.mark_losing();
+        }
+        Ok(())
+    }
+}
+
+/// Memory for the columns of this many packets.
+fn arena(arenas: &mut Vec<Columns>, packets: u32) -> Columns {
+    match arenas.iter().position(|arena| arena.capacity() >= packets) {
+        Some(at) => arenas.swap_remove(at),
+        // Rounded up, so that batches of about the same size share arenas.
+        None => {
+            arenas.pop();
+            Columns::for_packets(packets.max(64).next_power_of_two())
         }
     }
 }
@@ -162,7 +193,7 @@ fn twice() -> napi::Error {
 fn malformed(error: Malformed) -> napi::Error {
     to_js(CoreError::new(
         ErrorKind::Io,
-        format!("packet {} of the block contradicts it ({}): were its headers overwritten?", error.index, error.reason),
+        format!("packet {} of the block contradicts it ({}): its headers were overwritten", error.index, error.reason),
     ))
 }
 
@@ -170,7 +201,8 @@ fn malformed(error: Malformed) -> napi::Error {
 pub struct NativeCapture {
     inner: Option<Rc<RefCell<Inner>>>,
     signal: Option<Signal>,
-    wait: Option<Wait>,
+    /// For who waits for a batch.
+    edges: Option<Watch>,
     /// What else a wait waits for while the interface is down.
     removal: Option<Wait>,
     watch: Option<Wait>,
@@ -181,9 +213,9 @@ impl NativeCapture {
     #[napi(factory)]
     pub fn open(interface: String, options: NativeCaptureOptions) -> Result<Self> {
         let capture = Capture::open(&interface, options.into()).map_err(to_js)?;
-        let loans = (0..capture.geometry().block_count()).map(|_| None).collect();
-        let inner = Inner { capture, loans, withheld: Vec::new(), arenas: Vec::new() };
-        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, wait: None, removal: None, watch: None })
+        let head = Head(Memory::zeroed(Head::BYTES));
+        let inner = Inner { capture, loans: Vec::new(), withheld: Vec::new(), arenas: Vec::new(), head };
+        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, edges: None, removal: None, watch: None })
     }
 
     fn inner(&self) -> Result<std::cell::RefMut<'_, Inner>> {
@@ -204,39 +236,49 @@ impl NativeCapture {
         })
     }
 
+    /// Where the head of the batch is that next() has handed out last.
+    #[napi(ts_return_type = "ArrayBuffer")]
+    pub fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let (_, value) = View::create(env, self.inner()?.head.0.clone(), || ())?;
+        Ok(value)
+    }
+
+    /// The id of the next batch, with the columns of `set` filled on the way; -1 where there is none.
     #[napi]
-    pub fn next(&self) -> Result<Option<NativeBatch>> {
+    pub fn next(&self, set: u32) -> Result<i32> {
         let mut inner = self.inner()?;
         inner.sweep();
-        let lease = inner.capture.next_block().map_err(to_js)?;
-        Ok(lease.map(|lease| inner.lend(lease)))
+        inner.next(set)
     }
 
     #[napi]
-    pub fn next_blocking(&self, timeout_ms: f64) -> Result<Option<NativeBatch>> {
+    pub fn next_blocking(&self, set: u32, timeout_ms: f64) -> Result<i32> {
         let mut inner = self.inner()?;
         inner.sweep();
-        let timeout = milliseconds(timeout_ms);
-        let lease = inner.capture.next_block_within(timeout).map_err(to_js)?;
-        Ok(lease.map(|lease| inner.lend(lease)))
+        if inner.capture.wait_within(milliseconds(timeout_ms)).map_err(to_js)? { inner.next(set) } else { Ok(-1) }
     }
 
     /// True when next() would give a batch; otherwise the waker is called once something changes.
     #[napi]
     pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
-        let readiness = {
-            let mut inner = self.inner()?;
+        if self.edges.is_none() {
+            let readiness = std::sync::Arc::clone(self.inner()?.capture.readiness());
+            let wake = self.signal(&waker)?.sender();
+            let watch = readiness.watch(move |_| wake(Message::Wake)).map_err(|error| {
+                to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"))
+            })?;
+            self.edges = Some(watch);
+        }
+        let edges = self.edges.as_ref();
+        edges.inspect(|edges| edges.arm());
+        let ready = self.inner().and_then(|mut inner| {
             inner.sweep();
-            if inner.capture.poll().map_err(to_js)? {
-                return Ok(true);
-            }
-            std::sync::Arc::clone(inner.capture.readiness())
-        };
-        let wake = self.signal(&waker)?.sender();
-        let wait = readiness.wait(move |_| wake(Message::Wake)).map_err(|error| {
-            to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"))
-        })?;
-        self.wait = Some(wait);
+            inner.capture.poll().map_err(to_js)
+        });
+        if !matches!(ready, Ok(false)) {
+            edges.inspect(|edges| edges.disarm());
+            return ready;
+        }
         if self.removal.is_none() {
             let wake = self.signal(&waker)?.sender();
             // Where it cannot be watched (the namespace has lost its name, say) the next look finds out.
@@ -255,7 +297,7 @@ impl NativeCapture {
 
     #[napi]
     pub fn stop_waiting(&mut self) {
-        self.wait = None;
+        self.edges.as_ref().inspect(|edges| edges.disarm());
         self.removal = None;
     }
 
@@ -278,24 +320,18 @@ impl NativeCapture {
         Ok(())
     }
 
-    /// The block's packets, headers between them; `offset` columns count from its first byte.
+    /// The batch's packets, headers between them; `offset` columns count from its first byte.
     #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn bytes<'env>(&self, env: &'env Env, block: u32) -> Result<Unknown<'env>> {
+    pub fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
         let weak = self.inner.as_ref().map(Rc::downgrade);
         let mut inner = self.inner()?;
-        let (capture, loan) = inner.loan(block)?;
+        let (capture, loan) = inner.loan(id)?;
         if loan.bytes.is_some() {
             return Err(twice());
         }
-        let view = capture.ring().block(&loan.lease);
-        if !loan.walked {
-            let walked = view.walk(capture.walk_options(true), |_, _| ());
-            loan.walked = true;
-            walked.map_err(malformed)?;
-        }
-        // Not the block's head: who can write its status word can give the block back.
-        let len = (view.end() as usize).saturating_sub(block::SIZE);
-        let memory = view.memory().slice(block::SIZE, len).ok_or_else(|| released("batch"))?;
+        let block = capture.block(&loan.run);
+        let range = block.bytes();
+        let memory = block.memory().slice(range.start as usize, range.len()).ok_or_else(|| released("batch"))?;
         let (view, value) = View::create(env, memory, move || {
             // Gives a withheld block back as soon as nothing can reach it; if somebody is at work
             // on the capture just now, the next call does.
@@ -309,48 +345,45 @@ impl NativeCapture {
         Ok(value)
     }
 
-    /// Memory of the columns, those of `set` filled.
+    /// Memory of the columns, those filled that next() or fill() was asked for.
     #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn columns<'env>(&self, env: &'env Env, block: u32, set: u32) -> Result<Unknown<'env>> {
+    pub fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
         let mut inner = self.inner()?;
-        let (capture, loan) = inner.loan(block)?;
-        if loan.columns.is_some() {
+        let Inner { loans, arenas, .. } = &mut *inner;
+        let Some(Some(loan)) = loans.get_mut(id as usize) else { return Err(released("batch")) };
+        if loan.columns_view.is_some() {
             return Err(twice());
         }
-        let packets = capture.ring().block(&loan.lease).packet_count();
-        let columns = inner.arena(packets);
+        let columns = loan.columns.get_or_insert_with(|| arena(arenas, loan.run.length()));
         let (view, value) = View::create(env, columns.memory().clone(), || ())?;
-        let (_, loan) = inner.loan(block)?;
-        loan.columns = Some((columns, view));
-        fill(&mut inner, block, set)?;
+        loan.columns_view = Some(view);
         Ok(value)
     }
 
     /// Fills more columns of a batch whose columns() has been asked for.
     #[napi]
-    pub fn fill(&self, block: u32, set: u32) -> Result<()> {
-        fill(&mut *self.inner()?, block, set)
+    pub fn fill(&self, id: u32, set: u32) -> Result<()> {
+        self.inner()?.fill(id, set)
     }
 
     /// Copies all packets end to end into `data` and their columns into `columns`.
     #[napi]
-    pub fn copy(&self, block: u32, mut data: Uint8Array, mut columns: Uint8Array) -> Result<()> {
+    pub fn copy(&self, id: u32, mut data: Uint8Array, mut columns: Uint8Array) -> Result<()> {
         let mut inner = self.inner()?;
-        let (capture, loan) = inner.loan(block)?;
-        let view = capture.ring().block(&loan.lease);
-        let options = capture.walk_options(!loan.walked);
+        let (capture, loan) = inner.loan(id)?;
+        let block = capture.block(&loan.run);
+        let options = capture.walk_options();
         let capacity = (columns.len() / BYTES_PER_PACKET) as u32;
         let copied = with_memory(&mut data, |data| {
             with_memory(&mut columns, |columns| match Columns::in_memory(columns.clone(), capacity) {
-                Some(columns) => columns.copy(&view, options, 0, u32::MAX, data).inspect(|()| {
-                    if loan.lease.losing() {
+                Some(columns) => columns.copy(&block, options, 0, u32::MAX, data).inspect(|()| {
+                    if loan.run.losing() {
                         columns.mark_losing();
                     }
                 }),
                 None => Err(CopyFailure::TargetTooSmall),
             })
         });
-        loan.walked = true;
         copied.map_err(|failure| match failure {
             CopyFailure::Malformed(error) => malformed(error),
             CopyFailure::TargetTooSmall => to_js(CoreError::new(ErrorKind::Io, "the copy's target is too small")),
@@ -358,8 +391,8 @@ impl NativeCapture {
     }
 
     #[napi]
-    pub fn release(&self, block: u32) -> Result<()> {
-        self.inner()?.release(block)
+    pub fn release(&self, id: u32) -> Result<()> {
+        self.inner()?.release(id)
     }
 
     #[napi]
@@ -382,7 +415,7 @@ impl NativeCapture {
 
     #[napi]
     pub fn close(&mut self) -> Result<()> {
-        self.wait = None;
+        self.edges = None;
         self.removal = None;
         self.watch = None;
         self.signal = None;
@@ -390,18 +423,4 @@ impl NativeCapture {
         self.inner = None;
         Ok(())
     }
-}
-
-fn fill(inner: &mut Inner, block: u32, set: u32) -> Result<()> {
-    let (capture, loan) = inner.loan(block)?;
-    let Some((columns, _)) = &loan.columns else { return Err(released("batch")) };
-    let view = capture.ring().block(&loan.lease);
-    let filled = columns.fill(&view, capture.walk_options(!loan.walked), ColumnSet(set));
-    // Even if it failed half-way: no tag is put back twice.
-    loan.walked = true;
-    filled.map_err(malformed)?;
-    if loan.lease.losing() {
-        columns.mark_losing();
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::injector::{Flushed, Injector};
-use netring::readiness::Wait;
+use netring::readiness::Watch;
 use netring::ring::SlotToken;
 use netring::{Error as CoreError, ErrorKind};
 
@@ -82,7 +82,8 @@ impl Drop for Inner {
 pub struct NativeInjector {
     inner: Option<Rc<RefCell<Inner>>>,
     signal: Option<Signal>,
-    wait: Option<Wait>,
+    /// For who waits for room.
+    edges: Option<Watch>,
 }
 
 #[napi]
@@ -92,7 +93,7 @@ impl NativeInjector {
         let count = options.frame_count;
         let injector = Injector::open(&interface, &options.into()).map_err(to_js)?;
         let inner = Inner { injector, loans: (0..count).map(|_| None).collect(), withheld: Vec::new() };
-        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, wait: None })
+        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, edges: None })
     }
 
     fn inner(&self) -> Result<std::cell::RefMut<'_, Inner>> {
@@ -269,20 +270,24 @@ impl NativeInjector {
     #[napi]
     pub fn wait_writable(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let readiness = std::sync::Arc::clone(self.inner()?.injector.readiness());
+        let failed =
+            |error| to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"));
         if self.signal.is_none() {
             self.signal = Some(Signal::new(&waker)?);
         }
-        let wake = self.signal.as_ref().map(Signal::sender).ok_or_else(|| closed("injector"))?;
-        let wait = readiness.wait(move |_| wake(Message::Wake)).map_err(|error| {
-            to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"))
-        })?;
-        self.wait = Some(wait);
+        if self.edges.is_none() {
+            let wake = self.signal.as_ref().map(Signal::sender).ok_or_else(|| closed("injector"))?;
+            self.edges = Some(readiness.watch(move |_| wake(Message::Wake)).map_err(failed)?);
+        }
+        self.edges.as_ref().inspect(|edges| edges.arm());
+        // Wakes at once if there was room again before it was armed.
+        readiness.clear().map_err(failed)?;
         Ok(())
     }
 
     #[napi]
     pub fn stop_waiting(&mut self) {
-        self.wait = None;
+        self.edges.as_ref().inspect(|edges| edges.disarm());
     }
 
     #[napi]
@@ -292,7 +297,7 @@ impl NativeInjector {
 
     #[napi]
     pub fn close(&mut self) -> Result<()> {
-        self.wait = None;
+        self.edges = None;
         self.signal = None;
         self.inner = None;
         Ok(())
