@@ -8,7 +8,7 @@ import { bpfExec, step } from './helpers/bpf.js'
 import { flood, runModule } from './helpers/child.js'
 import { ETHERTYPE, frame, numberOf, udp } from './helpers/frames.js'
 import { network, received, type End } from './helpers/network.js'
-import { captureOn, injectorOn, receive, receiveFor, sendAll } from './helpers/traffic.js'
+import { arrived, captureOn, injectorOn, receive, sendAll, shares, until } from './helpers/traffic.js'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, number) => number)
 const numbered = (count: number, from = 0): Buffer[] => upTo(count).map((number) => frame(60, from + number))
@@ -25,36 +25,20 @@ function members(
 ): Capture[] {
   const [first, ...rest] = upTo(count)
   if (first === undefined) return []
-  const founder = captureOn(t, at, { ...options, fanout: { ...fanout, group: 'unique' } })
+  const ring = { blockCount: 32, ...options }
+  const founder = captureOn(t, at, { ...ring, fanout: { ...fanout, group: 'unique' } })
   const group = founder.fanoutId!
-  return [founder, ...rest.map(() => captureOn(t, at, { ...options, fanout: { ...fanout, group } }))]
-}
-
-/** What each member got, once `count` packets have come to them together and no more come. */
-async function shares(captures: readonly Capture[], count: number): Promise<OwnedPacket[][]> {
-  const got = captures.map((): OwnedPacket[] => [])
-  const end = new AbortController()
-  const deadline = AbortSignal.timeout(8000)
-  const signal = AbortSignal.any([end.signal, deadline])
-  let left = count
-  await Promise.allSettled(
-    captures.map(async (capture, index) => {
-      if (left <= 0) end.abort()
-      for (;;) {
-        const packets = await capture.recv({ signal })
-        got[index]!.push(...packets)
-        left -= packets.length
-        if (left <= 0) end.abort()
-      }
-    }),
-  )
-  // One block timeout more: a packet that comes twice comes now.
-  for (const [index, capture] of captures.entries()) got[index]!.push(...(await receiveFor(capture, 20)))
-  return got
+  return [founder, ...rest.map(() => captureOn(t, at, { ...ring, fanout: { ...fanout, group } }))]
 }
 
 function eachOnce(t: ExecutionContext, got: readonly OwnedPacket[][], wanted: readonly number[], what?: string): void {
   t.deepEqual(sorted(got.flatMap(numbers)), wanted, what)
+}
+
+/** Packets that a member was given, with those that it had no room for. */
+function counted(capture: Capture): number {
+  const { packets, drops } = capture.cumulativeStats()
+  return packets + drops
 }
 
 const anyMode = ['hash', 'loadBalance', 'cpu', 'rollover', 'random', 'queueMapping', 'cbpf', 'ebpf'] as const
@@ -138,6 +122,7 @@ test.serial('rollover fills one member and goes on to the next when it is full',
     injector,
     numbered(10).map((bytes) => Buffer.concat([bytes, Buffer.alloc(1000)])),
   )
+  await arrived(group[0]!, 10)
   t.deepEqual(
     group.map((capture) => capture.stats().packets),
     [10, 0, 0],
@@ -167,7 +152,7 @@ test.serial(
       const group = members(t, b, 3, { mode: 'hash', rollover }, tight)
       await sendAll(injector, frames)
       // Read late: one flow is more than one ring holds.
-      await sleep(20)
+      await until(() => group.reduce((sum, capture) => sum + counted(capture), 0) >= 400)
       const stats = group.map((capture) => capture.cumulativeStats())
       const dropped = stats.reduce((sum, { drops }) => sum + drops, 0)
       if (rollover) {
@@ -283,7 +268,7 @@ test.serial('ebpf: the program names the member, and attachFanoutProgram() repla
     const group = [first, open(first.fanoutId), open(first.fanoutId)]
     const shares = async () => {
       await traffic.sendAll(injector, Array.from({ length: 9 }, (_, number) => frames.frame(60, number)))
-      const got = await Promise.all(group.map((capture) => traffic.receiveFor(capture, 150)))
+      const got = await traffic.shares(group, 9)
       return got.map((packets) => packets.map((packet) => frames.numberOf(packet.data)))
     }
     const code = (call) => {

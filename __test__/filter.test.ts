@@ -7,7 +7,7 @@ import { bpf, bpfExec, step } from './helpers/bpf.js'
 import { flood, runModule } from './helpers/child.js'
 import { ETHERTYPE, frame, numberOf, tagged, udp } from './helpers/frames.js'
 import { network } from './helpers/network.js'
-import { captureOn, injectorOn, receive, receiveFor, sendAll } from './helpers/traffic.js'
+import { arrived, captureOn, injectorOn, receive, receiveFor, sendAll, sendAsOne } from './helpers/traffic.js'
 
 const OTHER = 0x88b6
 
@@ -103,18 +103,22 @@ test.serial(
     const injector = injectorOn(t, a)
     // 60 frames of 1500 bytes: one block full, one open for a long time.
     const capture = captureOn(t, b, { blockSize: 65536, blockCount: 16, blockTimeoutMs: 300, filter: first() })
+    let passed = 0
     for (let round = 0; round < 4; round++) {
       const [old, next] = round % 2 === 0 ? [ETHERTYPE, OTHER] : [OTHER, ETHERTYPE]
       await sendAll(
         injector,
         upTo(60).map((number) => typed(old, number, 1500)),
       )
+      passed += 60
+      await arrived(capture, passed)
       capture.setFilter(round % 2 === 0 ? second() : first())
       const after = upTo(70)
       await sendAll(
         injector,
         after.flatMap((number) => [typed(next, number, 1500), typed(old, number, 1500)]),
       )
+      passed += after.length
       const packets = await receive(capture, after.length)
       t.deepEqual(types(packets), [next])
       t.deepEqual(
@@ -132,6 +136,7 @@ test.serial('packets that both filters let in and that were in the ring are disc
   const injector = injectorOn(t, a)
   const capture = captureOn(t, b)
   await sendAll(injector, [frame(60, 1)])
+  await arrived(capture, 1)
   capture.setFilter(first())
   await sendAll(injector, [frame(60, 2)])
   const packets = await receive(capture, 1)
@@ -145,9 +150,7 @@ test.serial('a batch that is held keeps its packets through setFilter()', async 
   const { a, b } = network(t)
   const injector = injectorOn(t, a)
   const capture = captureOn(t, b)
-  await sendAll(injector, [frame(60, 1), frame(60, 2)])
-  await capture.readable({ signal: AbortSignal.timeout(5000) })
-  const batch = capture.nextBatch()!
+  const batch = await sendAsOne(injector, capture, [frame(60, 1), frame(60, 2)])
   await sendAll(injector, [frame(60, 3)])
   capture.setFilter(second())
   t.deepEqual(
@@ -187,6 +190,7 @@ test.serial('detachFilter() lets everything in from then on', async (t) => {
   const injector = injectorOn(t, a)
   const capture = captureOn(t, b, { filter: second() })
   await sendAll(injector, [frame(60, 1), typed(OTHER, 2)])
+  await arrived(capture, 1)
   capture.detachFilter()
   await sendAll(injector, [frame(60, 3), typed(OTHER, 4)])
   t.deepEqual(
@@ -228,7 +232,7 @@ for (const [what, program] of Object.entries(invalid)) {
       const refused = { instanceOf: NetringError, code: 'ERR_NETRING_FILTER' } as const
       t.throws(() => captureOn(t, b, { filter: program, snapLen }), refused)
       // A ring with full blocks, an open one, and a reader: a refusal takes nothing from it.
-      const capture = captureOn(t, b, { blockSize: 65536, blockCount: 8, filter: first(), snapLen })
+      const capture = captureOn(t, b, { blockSize: 65536, blockCount: 8, blockTimeoutMs: 50, filter: first(), snapLen })
       await sendAll(
         injector,
         upTo(60).map((number) => frame(1500, number)),
@@ -381,9 +385,9 @@ test.serial('eBPF programs filter, cut and replace each other; what is no such p
     const open = (options) => netring.Capture.open('vb', { ...traffic.smallRing, netns: '${b.netns}', ...options })
     const other = frames.frame(60, 9)
     other.writeUInt16BE(0x88b6, 12)
-    const seen = async (capture) => {
+    const seen = async (capture, count) => {
       await traffic.sendAll(injector, [frames.frame(60, 1), other, frames.frame(100, 2)])
-      const packets = await traffic.receiveFor(capture, 100)
+      const packets = await traffic.receiveNoMoreThan(capture, count)
       return packets.map((packet) => [frames.numberOf(packet.data), packet.length, packet.originalLength])
     }
     const code = (call) => {
@@ -391,20 +395,22 @@ test.serial('eBPF programs filter, cut and replace each other; what is no such p
     }
     const outcome = {}
     const capture = open({ filter: { fd: fd('TYPE') } })
-    outcome.type = await seen(capture)
+    outcome.type = await seen(capture, 2)
     capture.setFilter({ fd: fd('CUT') })
-    outcome.cut = await seen(capture)
+    outcome.cut = await seen(capture, 3)
+    const { packets } = capture.cumulativeStats()
     await traffic.sendAll(injector, [frames.frame(60, 77)])
+    await traffic.arrived(capture, packets + 1)
     capture.setFilter({ fd: fd('TYPE') })
-    outcome.again = await seen(capture)
+    outcome.again = await seen(capture, 2)
     outcome.refused = [0, 9999, fd('XDP')].map((wrong) => code(() => capture.setFilter({ fd: wrong })))
-    outcome.kept = await seen(capture)
+    outcome.kept = await seen(capture, 2)
     outcome.notOpened = [0, 9999, fd('XDP')].map((wrong) => code(() => open({ filter: { fd: wrong } })))
     capture.setFilter({ fd: fd('ALL') })
-    outcome.all = await seen(capture)
-    outcome.snapLen = await seen(open({ filter: { fd: fd('TYPE') }, snapLen: 30 }))
+    outcome.all = await seen(capture, 3)
+    outcome.snapLen = await seen(open({ filter: { fd: fd('TYPE') }, snapLen: 30 }), 2)
     capture.detachFilter()
-    outcome.detached = await seen(capture)
+    outcome.detached = await seen(capture, 3)
     console.log(JSON.stringify(outcome))
     process.exit()`,
     [bpfExec(t)],

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NetringError, type Injector } from '../src/index.js'
 import { frame, numberOf, tagged } from './helpers/frames.js'
-import { network, received, type End } from './helpers/network.js'
+import { network, received, setUp, type End } from './helpers/network.js'
 import { captureOn, injectorOn, receive, receiveFor, sendAll } from './helpers/traffic.js'
 
 const outer = { tpid: 0x88a8, tci: 0x6001 }
@@ -135,7 +135,7 @@ test.serial(
   'slots leave in the order of sending, whatever the order of allocation, past those discarded',
   async (t) => {
     const { a, b } = network(t)
-    const capture = captureOn(t, b, { blockSize: 65536, blockCount: 64 })
+    const capture = captureOn(t, b, { blockSize: 65536, blockCount: 64, blockTimeoutMs: 50 })
     const injector = injectorOn(t, a, { frameCount: 16 })
     const order: number[] = []
     let number = 0
@@ -166,7 +166,7 @@ test.serial(
 
 test.serial('thousands of slots filled and discarded do not stop the ring', async (t) => {
   const { a, b } = network(t)
-  const capture = captureOn(t, b, { blockSize: 65536, blockCount: 64 })
+  const capture = captureOn(t, b, { blockSize: 65536, blockCount: 64, blockTimeoutMs: 50 })
   const injector = injectorOn(t, a, { frameCount: 8 })
   for (let number = 0; number < 5000; number++) {
     using slot = injector.allocate(60)
@@ -427,17 +427,14 @@ test.serial('rejections tell the newest and count all', async (t) => {
 
 test.serial('behind a shaper flush() does not block, and what waits is pending until it has left', async (t) => {
   const { a, b } = network(t)
-  shape(a, '800kbit')
+  shape(a, '400kbit')
   const capture = captureOn(t, b, { blockCount: 64 })
   const injector = injectorOn(t, a)
   const frames = upTo(80).map((number) => frame(1000, number))
   const packets = receive(capture, 80, 20_000)
   injector.sendBatch(frames)
-  const start = performance.now()
-  injector.flush()
-  const took = performance.now() - start
-  t.true(took < 300, `${took} ms; 80 000 bytes take 750 ms to leave`)
-  t.true(injector.pendingCount > 0)
+  t.is(injector.flush(), 80)
+  t.true(injector.pendingCount > 0, 'it came back before they had left, which takes more than a second')
   let samples = 0
   const drained = injector.drained({ signal: AbortSignal.timeout(20_000) })
   let over = false
@@ -471,7 +468,7 @@ test.serial('drained() resolves when every frame has arrived and not before', as
 
 test.serial('waitDrained() is false when its time has passed, and true when all have left', (t) => {
   const { a, b } = network(t)
-  shape(a, '800kbit')
+  shape(a, '400kbit')
   const injector = injectorOn(t, a)
   t.true(injector.waitDrained(0), 'nothing to wait for')
   injector.sendBatch(upTo(50).map((number) => frame(1000, number)))
@@ -520,7 +517,7 @@ async function fillUp(injector: Injector): Promise<void> {
 
 test.serial('aborting a wait to send or to drain rejects with the reason; the frame is not queued', async (t) => {
   const { a } = network(t)
-  shape(a, '8kbit')
+  shape(a, '2kbit')
   const injector = injectorOn(t, a, { frameCount: 2 })
   await fillUp(injector)
   const before = injector.pendingCount
@@ -544,7 +541,7 @@ test.serial('aborting a wait to send or to drain rejects with the reason; the fr
 
 test.serial('close() rejects who waits to send or to drain', async (t) => {
   const { a } = network(t)
-  shape(a, '8kbit')
+  shape(a, '2kbit')
   const injector = injectorOn(t, a, { frameCount: 2 })
   await fillUp(injector)
   const waits = [injector.sendAsync(frame(1000)), injector.drained(), injector.sendBatchAsync([frame(1000)])]
@@ -576,8 +573,7 @@ test.serial('a link that is down keeps frames queued until it is up', async (t) 
   t.throws(() => injector.flush(), { instanceOf: NetringError, code: 'ERR_NETRING_LINK_DOWN', message: /2 frames/ })
   await t.throwsAsync(injector.drained(), { code: 'ERR_NETRING_LINK_DOWN' })
   t.is(injector.pendingCount, 2)
-  a.ip('link', 'set', a.name, 'up')
-  await sleep(50)
+  await setUp(a, b)
   await injector.drained()
   t.deepEqual(numbers(await receive(capture, 2)), [0, 1])
 })

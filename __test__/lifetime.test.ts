@@ -6,21 +6,18 @@ import { type Batch, type Injector } from '../src/index.js'
 import { runModule } from './helpers/child.js'
 import { frame, numberOf } from './helpers/frames.js'
 import { network, type Network } from './helpers/network.js'
-import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
+import { captureOn, injectorOn, receive, sendAll, sendAsOne } from './helpers/traffic.js'
 
 const tiny = { blockSize: 65536, blockCount: 4, blockTimeoutMs: 5 } as const
 const RELEASED = { code: 'ERR_NETRING_RELEASED' }
 
 /** Sends frames and takes the batch that they come in. */
-async function take(capture: Capture, injector: Injector, ...numbers: number[]): Promise<Batch> {
-  await sendAll(
+function take(capture: Capture, injector: Injector, ...numbers: number[]): Promise<Batch> {
+  return sendAsOne(
     injector,
+    capture,
     numbers.map((number) => frame(200, number)),
   )
-  await capture.readable({ signal: AbortSignal.timeout(5000) })
-  const batch = capture.nextBatch()
-  if (batch === undefined) throw new Error('no batch after readable()')
-  return batch
 }
 
 function numbersOf(batch: Batch): number[] {
@@ -32,13 +29,16 @@ async function usableBlocks(capture: Capture, injector: Injector): Promise<numbe
   const held: Batch[] = []
   for (;;) {
     await sendAll(injector, [frame(60)])
+    const silence = AbortSignal.timeout(300)
     try {
-      await capture.readable({ signal: AbortSignal.timeout(300) })
-    } catch {
-      break
+      await capture.readable({ signal: silence })
+    } catch (error) {
+      if (error !== silence.reason) throw error
     }
+    // Also after a time-out: on a busy machine it may have come first.
     const batch = capture.nextBatch()
-    if (batch !== undefined) held.push(batch)
+    if (batch === undefined) break
+    held.push(batch)
   }
   for (const batch of held) batch.release()
   return held.length
@@ -412,19 +412,19 @@ test.serial('columns moved by transfer() show the old packets, whatever later ba
 
 test.serial('moved bytes are readable after close()', async (t) => {
   const { a, b } = network(t)
-  const capture = captureOn(t, b, tiny)
   const injector = injectorOn(t, a)
   for (const released of [true, false]) {
-    const again = captureOn(t, b, tiny)
-    const batch = await take(again, injector, 1, 2, 3)
+    const closed = captureOn(t, b, tiny)
+    const batch = await take(closed, injector, 1, 2, 3)
     const { length } = batch.buffer
     const { bytes } = moveBytes(batch)
     if (released) batch.release()
-    again.close()
+    closed.close()
     assertOver(t, batch)
     if (bytes === undefined) continue
     t.is(bytes.length, length)
     // Where the ring was there are zeros: never what another ring received.
+    const capture = captureOn(t, b, tiny)
     for (let turn = 0; turn < 3; turn++) {
       const other = await take(capture, injector, 7, 8)
       other.release()
@@ -433,6 +433,7 @@ test.serial('moved bytes are readable after close()', async (t) => {
     bytes.fill(0xff)
     await collect()
     t.true(bytes.every((byte) => byte === 0xff))
+    capture.close()
   }
 })
 
@@ -501,7 +502,7 @@ function prelude({ a, b }: Network): string {
     const send = (number) => traffic.sendAll(injector, [frames.frame(60, number)])
     const take = async (number) => {
       await send(number)
-      await capture.readable({ signal: AbortSignal.timeout(2000) })
+      await capture.readable({ signal: AbortSignal.timeout(10_000) })
       return capture.nextBatch()
     }
     const print = (value) => console.log(JSON.stringify(value))
@@ -629,24 +630,27 @@ test.serial('process.exit() inside a for await loop ends the process with its co
 
 test.serial('what is open does not keep the process alive; who waits does, unless unref()', (t) => {
   const net = network(t)
-  const lasts = (source: string): unknown =>
+  const runs = (ms: number, source: string): unknown =>
     run(
       net,
       `
       let lasted = false
-      setTimeout(() => { lasted = true; process.exit() }, 700).unref()
+      setTimeout(() => { lasted = true; process.exit() }, ${String(ms)}).unref()
       process.on('exit', () => print(lasted))
       ${source}
       `,
     )
-  t.false(lasts(''), 'open')
-  t.false(lasts(`const batch = await take(1); injector.allocate(60); capture.on('linkDown', () => {})`), 'in use')
+  const lasts = (source: string): unknown => runs(700, source)
+  // A busy machine takes its time, and who ends does not wait for it.
+  const ends = (source: string): boolean => runs(10_000, source) === false
+  t.true(ends(''), 'open')
+  t.true(ends(`const batch = await take(1); injector.allocate(60); capture.on('linkDown', () => {})`), 'in use')
   t.true(lasts('capture.readable().catch(() => {})'), 'readable()')
   t.true(lasts('capture.recv().catch(() => {})'), 'recv()')
   t.true(lasts('void (async () => { for await (const batch of capture) batch.release() })()'), 'for await')
-  t.false(lasts('capture.unref(); capture.readable().catch(() => {})'), 'unref() before')
-  t.false(lasts('capture.readable().catch(() => {}); capture.unref()'), 'unref() after')
+  t.true(ends('capture.unref(); capture.readable().catch(() => {})'), 'unref() before')
+  t.true(ends('capture.readable().catch(() => {}); capture.unref()'), 'unref() after')
   t.true(lasts('capture.unref(); capture.readable().catch(() => {}); capture.ref()'), 'ref() again')
-  t.false(lasts('capture.readable().catch(() => {}); capture.close()'), 'close()')
-  t.false(lasts('await capture.readable({ signal: AbortSignal.timeout(20) }).catch(() => {})'), 'abort')
+  t.true(ends('capture.readable().catch(() => {}); capture.close()'), 'close()')
+  t.true(ends('await capture.readable({ signal: AbortSignal.timeout(20) }).catch(() => {})'), 'abort')
 })

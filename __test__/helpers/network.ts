@@ -1,5 +1,6 @@
 /** Networks of a test's own: two namespaces and a veth pair between them, gone when the test is over. */
 import { execFileSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 
 /** One end of a veth pair. */
@@ -56,6 +57,21 @@ export function network(t: ExecutionContext, options: NetworkOptions = {}): Netw
     side.ip('link', 'set', side.name, 'up')
   }
   return { a, b }
+}
+
+export function setDown(at: End): void {
+  at.ip('link', 'set', at.name, 'down')
+}
+
+/** Sets an end up and waits until both can send: carrier comes by itself, a little later. */
+export async function setUp(at: End, peer: End): Promise<void> {
+  at.ip('link', 'set', at.name, 'up')
+  const operating = (end: End): boolean => end.ip('link', 'show', end.name).includes('state UP')
+  for (let turn = 0; turn < 500; turn++) {
+    if (operating(at) && operating(peer)) return
+    await sleep(10)
+  }
+  throw new Error(`${at.name} and ${peer.name} did not come up`)
 }
 
 /** Frames that an interface has received, by the kernel's own count. */
