@@ -1,14 +1,12 @@
 /** What is received is what was sent: bytes, order, tags, times, counts. */
 import test from 'ava'
-import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Capture, PacketStatus } from '../src/index.js'
 import { ETHERTYPE, frame, numberOf, tagged } from './helpers/frames.js'
+import { tcpdump, testThatNeeds } from './helpers/needs.js'
 import { network } from './helpers/network.js'
+import { record } from './helpers/tcpdump.js'
 import {
   captureOn,
   injectorOn,
@@ -465,45 +463,14 @@ test.serial('every profile opens and receives', async (t) => {
   }
 })
 
-test.serial('what tcpdump writes to a file is what is captured', async (t) => {
+testThatNeeds(tcpdump, 'what tcpdump writes to a file is what is captured', async (t) => {
   const { a, b } = network(t)
-  const folder = mkdtempSync(join(tmpdir(), 'netring-'))
-  t.teardown(() => {
-    rmSync(folder, { recursive: true })
-  })
-  const file = join(folder, 'seen.pcap')
   const frames = [frame(60, 1), tagged(100, inner), tagged(64, outer, inner), frame(1514, 2), frame(15)]
-  const args = [
-    'netns',
-    'exec',
-    b.netns,
-    'tcpdump',
-    '-Z',
-    'root',
-    '-i',
-    b.name,
-    '-w',
-    file,
-    '-U',
-    '-c',
-    String(frames.length),
-  ]
-  const tcpdump = spawn('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  await once(tcpdump.stderr, 'data')
-  await sleep(300)
+  const recording = await record(t, b, frames.length)
   const capture = captureOn(t, b)
   await sendAll(injectorOn(t, a), frames)
-  await once(tcpdump, 'exit')
   const packets = await receive(capture, frames.length)
-  const dump = execFileSync('tcpdump', ['-r', file, '-xx', '-t', '-n'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const theirs = dump
-    .split(/^(?=\S)/m)
-    .map((text) =>
-      [...text.matchAll(/^\s+0x[0-9a-f]+: {2}(.*)$/gm)].map(([, hex]) => hex?.replaceAll(' ', '')).join(''),
-    )
+  const theirs = await recording.frames()
   t.deepEqual(
     packets.map((packet) => packet.data.toString('hex')),
     theirs,

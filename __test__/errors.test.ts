@@ -1,5 +1,5 @@
 /** What is wrong is said by name, before anything is opened; what the system refuses says why and how to mend it. */
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { readdirSync } from 'node:fs'
 import { constants, release } from 'node:os'
 import {
@@ -14,6 +14,7 @@ import {
 } from '../src/index.js'
 import { runModule } from './helpers/child.js'
 import { frame } from './helpers/frames.js'
+import { lockingPastLimit, testThatNeeds } from './helpers/needs.js'
 import { network, received } from './helpers/network.js'
 import { captureOn, injectorOn } from './helpers/traffic.js'
 
@@ -354,21 +355,29 @@ test.serial('without CAP_SYS_ADMIN another network namespace is refused with the
   }
 })
 
-test.serial('with a low RLIMIT_MEMLOCK the ring is not locked, and works', (t) => {
+/** Opens a capture in a process with an RLIMIT_MEMLOCK that its ring does not fit in, and receives with it. */
+function withLowLimit(t: ExecutionContext, prefix: readonly string[]): unknown {
   const { a, b } = network(t)
-  const source = `
-    const capture = netring.Capture.open('vb', traffic.smallRing)
-    process.send?.('')
-    const wait = traffic.receive(capture, 1)
-    console.log(JSON.stringify({ ring: capture.ring, stats: capture.stats() }))
-    process.exit()`
-  const inside = ['ip', 'netns', 'exec', b.netns, 'prlimit', '--memlock=65536']
-  t.is(a.name, 'va')
-  const ring = { blockSize: 256 * 1024, blockCount: 8 }
-  t.like(runModule(source, [...inside, 'setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock']), {
-    ring: { ...ring, locked: false },
-  })
-  t.like(runModule(source, inside), { ring: { ...ring, locked: true } })
+  return runModule(
+    `
+    const capture = netring.Capture.open('${b.name}', { ...traffic.smallRing, netns: '${b.netns}' })
+    await traffic.sendAll(netring.Injector.open('${a.name}', { netns: '${a.netns}' }), [frames.frame(60, 7)])
+    const packets = await traffic.receive(capture, 1)
+    console.log(JSON.stringify({ ring: capture.ring, numbers: packets.map(({ data }) => frames.numberOf(data)) }))
+    process.exit()`,
+    ['prlimit', '--memlock=65536', ...prefix],
+  )
+}
+
+const ring = { blockSize: 256 * 1024, blockCount: 8 }
+
+test.serial('with a low RLIMIT_MEMLOCK the ring is not locked, and works', (t) => {
+  const outcome = withLowLimit(t, ['setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock'])
+  t.like(outcome, { ring: { ...ring, locked: false }, numbers: [7] })
+})
+
+testThatNeeds(lockingPastLimit, 'with CAP_IPC_LOCK the ring is locked whatever RLIMIT_MEMLOCK is', (t) => {
+  t.like(withLowLimit(t, []), { ring: { ...ring, locked: true }, numbers: [7] })
 })
 
 test.serial('reusePort is refused by kernels from 6.14 on, by name, and taken by older ones', (t) => {

@@ -7,6 +7,7 @@ import { NetringError, type Capture, type CaptureOptions, type FanoutOptions, ty
 import { bpfExec, step } from './helpers/bpf.js'
 import { flood, runModule } from './helpers/child.js'
 import { ETHERTYPE, frame, numberOf, udp } from './helpers/frames.js'
+import { ebpf, testThatNeeds } from './helpers/needs.js'
 import { network, received, type End } from './helpers/network.js'
 import { arrived, captureOn, injectorOn, receive, sendAll, shares, until } from './helpers/traffic.js'
 
@@ -256,7 +257,7 @@ test.serial('a fanout program for a group of another mode, or for none, is refus
   })
 })
 
-test.serial('ebpf: the program names the member, and attachFanoutProgram() replaces it', (t) => {
+testThatNeeds(ebpf, 'ebpf: the program names the member, and attachFanoutProgram() replaces it', (t) => {
   const { a, b } = network(t)
   const outcome = runModule(
     `

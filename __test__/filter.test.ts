@@ -6,6 +6,7 @@ import { NetringError, type Capture, type Filter } from '../src/index.js'
 import { bpf, bpfExec, step } from './helpers/bpf.js'
 import { flood, runModule } from './helpers/child.js'
 import { ETHERTYPE, frame, numberOf, tagged, udp } from './helpers/frames.js'
+import { ebpf, testThatNeeds } from './helpers/needs.js'
 import { network } from './helpers/network.js'
 import { arrived, captureOn, injectorOn, receive, receiveFor, sendAll, sendAsOne } from './helpers/traffic.js'
 
@@ -376,7 +377,7 @@ test.serial('a program that is no program is an argument error by name', (t) => 
   }
 })
 
-test.serial('eBPF programs filter, cut and replace each other; what is no such program is refused', (t) => {
+testThatNeeds(ebpf, 'eBPF programs filter, cut and replace each other; what is no such program is refused', (t) => {
   const { a, b } = network(t)
   const outcome = runModule(
     `

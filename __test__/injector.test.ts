@@ -1,16 +1,15 @@
 /** What is sent arrives: bytes, order, counts; and a sink that cannot go on says so and waits without blocking. */
 import test from 'ava'
-import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { constants } from 'node:os'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NetringError, type Injector } from '../src/index.js'
 import { frame, numberOf, tagged } from './helpers/frames.js'
+import { tcpdump, testThatNeeds } from './helpers/needs.js'
 import { network, received, setUp, type End } from './helpers/network.js'
+import { record } from './helpers/tcpdump.js'
 import { captureOn, injectorOn, receive, receiveFor, sendAll } from './helpers/traffic.js'
 
 const outer = { tpid: 0x88a8, tci: 0x6001 }
@@ -86,49 +85,12 @@ for (const [way, put] of Object.entries(queue)) {
   })
 }
 
-test.serial('tcpdump at the far end sees the bytes that were sent', async (t) => {
+testThatNeeds(tcpdump, 'tcpdump at the far end sees the bytes that were sent', async (t) => {
   const { a, b } = network(t, { mtu: 65535 })
-  const folder = mkdtempSync(join(tmpdir(), 'netring-'))
-  t.teardown(() => {
-    rmSync(folder, { recursive: true })
-  })
-  const file = join(folder, 'sent.pcap')
   const frames = everyKind()
-  const args = [
-    'netns',
-    'exec',
-    b.netns,
-    'tcpdump',
-    '-Z',
-    'root',
-    '-i',
-    b.name,
-    '-w',
-    file,
-    '-U',
-    '-s',
-    '0',
-    '-c',
-    String(frames.length),
-  ]
-  const tcpdump = spawn('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  const exit = once(tcpdump, 'exit')
-  t.teardown(() => tcpdump.kill())
-  await once(tcpdump.stderr, 'data')
-  await sleep(300)
+  const recording = await record(t, b, frames.length)
   await sendAll(injectorOn(t, a, { frameSize: 65_549, frameCount: 32 }), frames)
-  await exit
-  const dump = execFileSync('tcpdump', ['-r', file, '-xx', '-t', '-n'], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 24,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const theirs = dump
-    .split(/^(?=\S)/m)
-    .map((text) =>
-      [...text.matchAll(/^\s+0x[0-9a-f]+: {2}(.*)$/gm)].map(([, line]) => line!.replaceAll(' ', '')).join(''),
-    )
-  t.deepEqual(theirs, hex(frames))
+  t.deepEqual(await recording.frames(), hex(frames))
 })
 
 test.serial(
