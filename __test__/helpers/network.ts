@@ -79,3 +79,8 @@ export function received(at: End): number {
   const [link] = JSON.parse(at.ip('-s', '-j', 'link', 'show', at.name)) as [{ stats64: { rx: { packets: number } } }]
   return link.stats64.rx.packets
 }
+
+/** Lets bytes out slowly; about 5 frames of 1000 bytes pass at once. */
+export function shape(at: End, rate: string): void {
+  at.run('tc', 'qdisc', 'add', 'dev', at.name, 'root', 'tbf', 'rate', rate, 'burst', '5kb', 'limit', '200kb')
+}
