@@ -9,6 +9,7 @@ pub mod capture;
 pub mod error;
 pub mod injector;
 pub mod interfaces;
+pub mod lent;
 pub mod options;
 pub mod signal;
 pub mod view;
