@@ -2,6 +2,7 @@
 import test from 'ava'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Batch } from '../../src/index.js'
 import { frame, numberOf, upTo } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
@@ -131,3 +132,34 @@ test.serial('a stream that is destroyed while it waits takes no packet more', as
   t.deepEqual(seen, upTo(10))
   t.is(capture.stats().packets, 10)
 })
+
+test.serial('a batch taken by nextBatch() while readable() waits leaves the next one to it', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, { blockSize: 65536, blockCount: 64 })
+  const injector = injectorOn(t, a)
+  // Two blocks: one edge may stand for both, and whoever polls may take it.
+  const frames = upTo(60).map((number) => frame(1514, number))
+  let sent = 0
+  for (let round = 0; round < 60; round++) {
+    const wait = capture.readable({ signal: AbortSignal.timeout(20_000) })
+    injector.sendBatch(frames)
+    injector.flush()
+    sent += frames.length
+    let seen = 0
+    while (seen === 0) seen += lengthOf(capture.nextBatch())
+    await wait
+    while (seen < frames.length) {
+      await capture.readable({ signal: AbortSignal.timeout(20_000) })
+      seen += lengthOf(capture.nextBatch())
+    }
+    t.is(seen, frames.length)
+  }
+  t.deepEqual(capture.cumulativeStats(), { packets: sent, drops: 0, freezeCount: 0 })
+})
+
+/** Packets of a batch that is not used any further. */
+function lengthOf(batch: Batch | undefined): number {
+  const length = batch?.length ?? 0
+  batch?.release()
+  return length
+}

@@ -108,3 +108,21 @@ test.serial('an interface that is gone is told as such', async (t) => {
   t.throws(() => injector.flush(), { code: 'ERR_NETRING_INTERFACE_REMOVED', message: /va/ })
   await t.throwsAsync(injector.drained(), { code: 'ERR_NETRING_INTERFACE_REMOVED' })
 })
+
+test.serial('a queueing discipline that stays full for long and then recovers rejects nothing', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const injector = injectorOn(t, a)
+  // One frame in two seconds; three fit in the queue.
+  a.run('tc', 'qdisc', 'add', 'dev', a.name, 'root', 'tbf', 'rate', '4kbit', 'burst', '1100b', 'limit', '3300b')
+  injector.sendBatch(upTo(40).map((number) => frame(1000, number)))
+  // Refused all the time, far longer than a frame that nothing would ever let through.
+  t.false(injector.waitDrained(500))
+  const { rejected, pending } = injector.txStats()
+  t.is(rejected, 0)
+  t.true(pending >= 30, `${pending} wait`)
+  a.run('tc', 'qdisc', 'change', 'dev', a.name, 'root', 'tbf', 'rate', '80mbit', 'burst', '3000b', 'limit', '6000b')
+  await injector.drained({ signal: AbortSignal.timeout(20_000) })
+  t.deepEqual(numbers(await receive(capture, 40)), upTo(40))
+  t.deepEqual(injector.txStats(), { sent: 40, rejected: 0, pending: 0, bytes: 40_000 })
+})

@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { NetringError } from '../../src/index.js'
 import { frame, numbers, upTo } from '../helpers/frames.js'
 import { network, received } from '../helpers/network.js'
-import { captureOn, injectorOn, receive } from '../helpers/traffic.js'
+import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 
 test.serial('a frame too long for the MTU is rejected with its reason; those around it arrive', async (t) => {
   const { a, b } = network(t)
@@ -89,4 +89,38 @@ test.serial('rejections tell the newest and count all', async (t) => {
   await injector.drained()
   t.is(injector.rejectedSlots, 500)
   t.true(told > 0 && told <= 500)
+})
+
+test.serial('a frame that a queueing discipline always drops is rejected; those around it arrive', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const injector = injectorOn(t, a)
+  // A shaper drops what is longer than its burst, with the same errno as when it is full.
+  a.run('tc', 'qdisc', 'add', 'dev', a.name, 'root', 'tbf', 'rate', '80mbit', 'burst', '1000b', 'limit', '200kb')
+  const reasons: NetringError[] = []
+  injector.on('rejected', (reason) => reasons.push(reason))
+  await sendAll(injector, [frame(60, 1), frame(1400, 2), frame(900, 3), frame(1500, 4), frame(60, 5)])
+  t.deepEqual(numbers(await receive(capture, 3)), [1, 3, 5])
+  t.deepEqual(injector.txStats(), { sent: 3, rejected: 2, pending: 0, bytes: 60 + 900 + 60 })
+  t.is(injector.availableSlots, injector.frameCount)
+  t.deepEqual(
+    reasons.map(({ code, errno, interface: at }) => [code, errno, at]),
+    [1400, 1500].map(() => ['ERR_NETRING_FRAME', constants.errno.ENOBUFS, a.name]),
+  )
+  t.regex(reasons[0]!.message, /1400 bytes.*tc qdisc/)
+  t.regex(reasons[1]!.message, /1500 bytes.*tc qdisc/)
+})
+
+test.serial("onMalformed 'stop' throws for a frame that a queueing discipline always drops, and goes on", async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const injector = injectorOn(t, a, { onMalformed: 'stop' })
+  a.run('tc', 'qdisc', 'add', 'dev', a.name, 'root', 'tbf', 'rate', '80mbit', 'burst', '1000b', 'limit', '200kb')
+  injector.sendBatch([frame(1400, 1), frame(60, 2)])
+  await t.throwsAsync(injector.drained(), { code: 'ERR_NETRING_FRAME', message: /1400 bytes/ })
+  await injector.drained()
+  t.deepEqual(numbers(await receive(capture, 1)), [2])
+  injector.send(frame(1400))
+  t.throws(() => injector.waitDrained(60_000), { code: 'ERR_NETRING_FRAME', message: /1400 bytes/ })
+  t.is(injector.rejectedSlots, 2)
 })

@@ -3,10 +3,12 @@ import test from 'ava'
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasCode } from '../../src/errors.js'
-import { frame, numberOf } from '../helpers/frames.js'
+import type { Capture } from '../../src/index.js'
+import { frame, numberOf, numbers, upTo } from '../helpers/frames.js'
 import { DOWN, REMOVED, eventsOf, remove, removeMeanwhile, soon, until } from '../helpers/link.js'
 import { network, setDown } from '../helpers/network.js'
 import { arrived, captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
+import { numbersOf } from '../helpers/views.js'
 
 test('removing an interface that is down tells removed, and not linkDown again', async (t) => {
   const { b } = network(t)
@@ -160,5 +162,52 @@ test('an injector on an interface that is gone says so', async (t) => {
     t.throws(() => injector.flush(), { code: REMOVED })
     await t.throwsAsync(injector.drained(soon()), { code: REMOVED })
     t.throws(() => injector.waitDrained(1000), { code: REMOVED })
+  }
+})
+
+test('removal is told, after every frame, by a ring whose blocks last a millisecond', async (t) => {
+  for (let times = 0; times < 8; times++) {
+    const { a, b } = network(t)
+    const injector = injectorOn(t, a)
+    const captures = [0, 1, 2].map(() => captureOn(t, b, { blockSize: 65536, blockCount: 64, blockTimeoutMs: 1 }))
+    const [waits, loops, blocks] = captures as [Capture, Capture, Capture]
+    const seen: [number[], number[], number[]] = [[], [], []]
+    const readers = [
+      async () => {
+        for (;;) {
+          try {
+            seen[0].push(...numbers(await waits.recv(soon())))
+          } catch (error) {
+            if (!hasCode(error, DOWN)) throw error
+          }
+        }
+      },
+      async () => {
+        for await (const batch of loops) seen[1].push(...numbersOf(batch))
+      },
+    ].map((reader) => t.throwsAsync(reader, { code: REMOVED }))
+    const sent = upTo(200 + times)
+    await sendAll(
+      injector,
+      sent.map((number) => frame(60, number)),
+    )
+    for (const capture of captures) await arrived(capture, sent.length)
+    await removeMeanwhile(b)
+    await Promise.all(readers)
+    t.throws(
+      () => {
+        for (;;) {
+          try {
+            using batch = blocks.nextBatchBlocking(10_000)
+            if (batch !== undefined) seen[2].push(...numbersOf(batch))
+          } catch (error) {
+            if (!hasCode(error, DOWN)) throw error
+          }
+        }
+      },
+      { code: REMOVED },
+    )
+    for (const got of seen) t.deepEqual(got, sent)
+    for (const capture of captures) capture.close()
   }
 })
