@@ -22,8 +22,10 @@ export declare class NativeCapture {
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
-  /** From now on the callback is called with every change of the link. */
-  watchLink(callback: (arg: number) => void, netns?: string | undefined | null): void
+  /** From now on the waker is called with every change of the link. */
+  watchLink(waker: (arg: number) => void): void
+  /** After watching has failed: the next watch_link() tries again. */
+  unwatchLink(): void
   /** The batch's packets, headers between them; `offset` columns count from its first byte. */
   bytes(id: number): ArrayBuffer
   /** Memory of the columns, those filled that next() or fill() was asked for. */

@@ -1,5 +1,6 @@
 /** Networks of a test's own: two namespaces and a veth pair between them, gone when the test is over. */
 import { execFileSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 
 /** One end of a veth pair. */
@@ -58,8 +59,28 @@ export function network(t: ExecutionContext, options: NetworkOptions = {}): Netw
   return { a, b }
 }
 
+export function setDown(at: End): void {
+  at.ip('link', 'set', at.name, 'down')
+}
+
+/** Sets an end up and waits until both can send: carrier comes by itself, a little later. */
+export async function setUp(at: End, peer: End): Promise<void> {
+  at.ip('link', 'set', at.name, 'up')
+  const operating = (end: End): boolean => end.ip('link', 'show', end.name).includes('state UP')
+  for (let turn = 0; turn < 500; turn++) {
+    if (operating(at) && operating(peer)) return
+    await sleep(10)
+  }
+  throw new Error(`${at.name} and ${peer.name} did not come up`)
+}
+
 /** Frames that an interface has received, by the kernel's own count. */
 export function received(at: End): number {
   const [link] = JSON.parse(at.ip('-s', '-j', 'link', 'show', at.name)) as [{ stats64: { rx: { packets: number } } }]
   return link.stats64.rx.packets
+}
+
+/** Lets bytes out slowly; about 5 frames of 1000 bytes pass at once. */
+export function shape(at: End, rate: string): void {
+  at.run('tc', 'qdisc', 'add', 'dev', at.name, 'root', 'tbf', 'rate', rate, 'burst', '5kb', 'limit', '200kb')
 }

@@ -1,6 +1,6 @@
 /** What the addon says of the batch that it has handed out last. */
 
-/** The places and bits of `Head` in crates/netring-node/src/capture.rs. */
+/** The places and bits of `Head` in crates/netring-node/src/lending.rs. */
 const place = { length: 0, flags: 1, sequenceLow: 2, sequenceHigh: 3 } as const
 const flag = { timedOut: 1, losing: 2, more: 4 } as const
 

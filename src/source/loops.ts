@@ -70,7 +70,7 @@ export class BatchLoop implements AsyncIterator<Batch, undefined> {
       try {
         return Promise.resolve(this.#take() ?? this.#end())
       } catch (error) {
-        return Promise.reject(error as Error)
+        return Promise.reject(error)
       }
     }
     return this.#queue(() => this.#step())

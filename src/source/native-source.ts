@@ -11,7 +11,9 @@ export interface NativeSource {
   pollOrWait(waker: (message: number) => void): boolean
   stopWaiting(): void
   keepAlive(keep: boolean): void
-  watchLink(waker: (message: number) => void, netns?: string): void
+  watchLink(waker: (message: number) => void): void
+  /** After watching has failed: the next watchLink() tries again. */
+  unwatchLink(): void
   bytes(id: number): ArrayBuffer
   /** Memory of all columns. What is not filled yet is for fill() to do. */
   columns(id: number): ArrayBuffer

@@ -1,9 +1,9 @@
 /** What every source of packets does, over its native side. */
-import { EventEmitter } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
+import { Endpoint } from '../endpoint.js'
 import { fromNative, hasCode, native, NetringError } from '../errors.js'
-import { checkMilliseconds, wrongType } from '../options/check.js'
+import { checkMilliseconds } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import { LoanedBatch, type Batch } from './batch.js'
 import { BatchHead } from './head.js'
@@ -70,7 +70,7 @@ const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close
 const BLOCKING_SLICE_MS = 100
 
 /** The shared half of every source; what differs is native. */
-export abstract class NativePacketSource<N extends NativeSource> implements PacketSource {
+export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
   /** The native side. For subclasses. */
   protected readonly native: N
   readonly #lender: { readonly native: N; closed: boolean; wanted: number }
@@ -78,17 +78,16 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
   /** The next batch is there already, of the same block as the one before. */
   #more = false
   readonly #waiters: Waiters
-  readonly #events = new EventEmitter()
   readonly #pollTimeoutMs: number
-  readonly #netns: string | undefined
   readonly #onMessage: (message: number) => void
 
-  protected constructor(nativeSource: N, pollTimeoutMs: number, netns: string | undefined) {
+  protected constructor(nativeSource: N, pollTimeoutMs: number) {
+    const lender = { native: nativeSource, closed: false, wanted: 0 } satisfies Lender
+    super(lender, sourceEvents)
     this.native = nativeSource
+    this.#lender = lender
     this.#head = new BatchHead(nativeSource.head())
-    this.#lender = { native: nativeSource, closed: false, wanted: 0 } satisfies Lender
     this.#pollTimeoutMs = pollTimeoutMs
-    this.#netns = netns
     // The addon holds this function for good; it must not hold the source.
     const weak = new WeakRef(this)
     const onMessage = (message: number): void => {
@@ -116,13 +115,17 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
     }
     const event = linkEvents.get(message)
     if (event !== undefined) {
-      this.#events.emit(event)
+      this.emit(event)
       return
     }
-    process.emitWarning('The link can no longer be watched: there will be no more linkDown and linkUp events.', {
-      type: 'NetringWarning',
-      code: 'NETRING_LINK_WATCH',
-    })
+    this.native.unwatchLink()
+    process.emitWarning(
+      'The link can no longer be watched: there will be no more linkDown and linkUp events; on() tries again.',
+      {
+        type: 'NetringWarning',
+        code: 'NETRING_LINK_WATCH',
+      },
+    )
   }
 
   #batch(id: number, filled: number): Batch | undefined {
@@ -277,18 +280,15 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
 
   /** Events inform; failures reach whoever waits or calls, never as an 'error' event. */
   on(event: SourceEvent, listener: () => void): this {
-    if (!sourceEvents.includes(event)) throw wrongType('event', `one of ${sourceEvents.join(', ')}`, event)
+    this.listen(event, listener)
     if (event !== 'close' && !this.#lender.closed) {
-      native(() => {
-        this.native.watchLink(this.#onMessage, this.#netns)
-      })
+      try {
+        this.native.watchLink(this.#onMessage)
+      } catch (error) {
+        this.off(event, listener)
+        throw fromNative(error)
+      }
     }
-    this.#events.on(event, listener)
-    return this
-  }
-
-  off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener as (...args: unknown[]) => void)
     return this
   }
 
@@ -304,14 +304,7 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
     return this
   }
 
-  get closed(): boolean {
-    return this.#lender.closed
-  }
-
-  /** Idempotent. Every live view becomes empty; socket, promiscuity and ring are free when it returns. */
-  close(): void {
-    if (this.#lender.closed) return
-    this.#lender.closed = true
+  protected end(): void {
     try {
       this.#waiters.fail(closedError())
     } finally {
@@ -319,11 +312,6 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
         this.native.close()
       })
     }
-    process.nextTick(() => this.#events.emit('close'))
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
   }
 }
 

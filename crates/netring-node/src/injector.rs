@@ -11,6 +11,7 @@ use netring::ring::SlotToken;
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
+use crate::lent::LentArray;
 use crate::options::{NativeInjectorOptions, milliseconds};
 use crate::signal::{Message, Signal};
 use crate::view::{Ended, View};
@@ -164,10 +165,10 @@ impl NativeInjector {
 
     /// False when no slot is free.
     #[napi]
-    pub fn send(&self, frame: &[u8]) -> Result<bool> {
+    pub fn send(&self, #[napi(ts_arg_type = "Uint8Array")] frame: LentArray<u8>) -> Result<bool> {
         let mut inner = self.inner()?;
         inner.sweep();
-        inner.injector.send(frame).map_err(to_js)
+        inner.injector.send(frame.bytes()).map_err(to_js)
     }
 
     /// How many were queued: as many as there are slots for, or none where one of them cannot be
@@ -194,21 +195,24 @@ impl NativeInjector {
     }
 
     fn send_element(&self, frames: &Array<'_>, index: u32, first: u32) -> Result<bool> {
-        let Some(frame) = frames.get::<&[u8]>(index)? else { return Ok(false) };
-        self.inner()?.injector.send(frame).map_err(|error| at(first as usize + index as usize, error))
+        let Some(frame) = frames.get::<LentArray<u8>>(index)? else { return Ok(false) };
+        self.inner()?.injector.send(frame.bytes()).map_err(|error| at(first as usize + index as usize, error))
     }
 
     /// As sendMany, for frames that lie `stride` bytes apart.
     #[napi]
-    pub fn send_strided(&self, bytes: &[u8], lengths: &[u32], stride: u32) -> Result<u32> {
+    pub fn send_strided(
+        &self,
+        #[napi(ts_arg_type = "Uint8Array")] bytes: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint32Array")] lengths: LentArray<u32>,
+        stride: u32,
+    ) -> Result<u32> {
         let mut inner = self.inner()?;
         inner.sweep();
-        // A copy: another thread may write them, if they are shared.
-        let lengths = lengths.to_vec();
-        let frame = |index: usize| {
-            let start = index * stride as usize;
-            bytes.get(start..start + lengths[index] as usize)
-        };
+        // What was checked is what is used: another thread may write them, if they are shared.
+        let lengths = lengths.copy(inner.injector.slots().available() as usize);
+        let bytes = bytes.bytes();
+        let frame = |index: usize| bytes.slice(index * stride as usize, lengths[index] as usize);
         for (index, length) in lengths.iter().enumerate() {
             inner.injector.check(*length as usize).map_err(|error| at(index, error))?;
             if frame(index).is_none() {

@@ -6,7 +6,7 @@
 //!   ([`ring::fake`]) writes the other side in tests, property tests and fuzzing.
 //! - [`sys`]: the only callers of the operating system.
 //! - the roles that join them: [`capture`], [`injector`], [`interface`], [`link`], and the
-//!   pieces they share: [`filter`], [`fanout`], [`stats`], [`error`].
+//!   pieces they share: [`source`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
@@ -19,7 +19,9 @@ pub mod interface;
 pub mod link;
 pub mod readiness;
 pub mod ring;
+pub mod source;
 pub mod stats;
 pub mod sys;
 
 pub use error::{Error, ErrorKind, Result};
+pub use source::Source;

@@ -144,3 +144,104 @@ impl Readiness {
         Ok(Watch { waker, _task: Wait::of(&task) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sys::epoll::Interest;
+
+    struct Waiting {
+        sender: UnixDatagram,
+        _receiver: UnixDatagram,
+        readiness: Arc<Readiness>,
+        woken: Receiver<bool>,
+        watch: Watch,
+    }
+
+    fn waiting() -> Waiting {
+        let (sender, receiver) = UnixDatagram::pair().unwrap();
+        let readiness = Readiness::new(Edges::of(receiver.as_fd(), Interest::Read).unwrap());
+        let (wake, woken) = channel();
+        let watch = readiness.watch(move |outcome| wake.send(outcome.is_ok()).unwrap()).unwrap();
+        watch.arm();
+        Waiting { sender, _receiver: receiver, readiness, woken, watch }
+    }
+
+    /// Runs `meanwhile` while the runtime's thread can look at nothing.
+    fn with_busy_runtime(meanwhile: impl FnOnce()) {
+        let (begin, begun) = channel();
+        let (end, ended) = channel::<()>();
+        runtime().unwrap().spawn(async move {
+            begin.send(()).unwrap();
+            let _ = ended.recv();
+        });
+        begun.recv().unwrap();
+        meanwhile();
+        drop(end);
+    }
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn who_waits_is_woken_by_an_edge() {
+        let Waiting { sender, woken, watch, .. } = &waiting();
+        sender.send(b"packet").unwrap();
+        assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        let _ = watch;
+    }
+
+    #[test]
+    fn an_edge_that_another_thread_takes_first_wakes_who_waits() {
+        let Waiting { sender, readiness, woken, watch, .. } = &waiting();
+        with_busy_runtime(|| {
+            sender.send(b"packet").unwrap();
+            assert!(readiness.clear().unwrap().any, "taken before the runtime could see it");
+        });
+        assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        let _ = watch;
+    }
+
+    #[test]
+    fn an_edge_that_a_blocking_wait_takes_first_wakes_who_waits() {
+        let Waiting { sender, readiness, woken, watch, .. } = &waiting();
+        with_busy_runtime(|| {
+            sender.send(b"packet").unwrap();
+            assert!(readiness.wait_until(Instant::now() + SOON).unwrap().any);
+        });
+        assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        let _ = watch;
+    }
+
+    #[test]
+    fn it_calls_once_each_time_it_is_armed() {
+        let Waiting { sender, readiness, woken, watch, .. } = &waiting();
+        for _ in 0..3 {
+            sender.send(b"packet").unwrap();
+            assert_eq!(woken.recv_timeout(SOON), Ok(true));
+            assert!(readiness.clear().unwrap().any);
+            sender.send(b"packet").unwrap();
+            assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "not armed");
+            watch.arm();
+            assert!(readiness.clear().unwrap().any, "what came before arming is seen by looking,");
+            assert_eq!(woken.recv_timeout(SOON), Ok(true), "and wakes who takes it");
+            watch.arm();
+        }
+        watch.disarm();
+        sender.send(b"packet").unwrap();
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "disarmed");
+    }
+
+    #[test]
+    fn looking_without_an_edge_wakes_nobody_and_a_wait_that_is_dropped_is_over() {
+        let Waiting { sender, _receiver, readiness, woken, watch } = waiting();
+        assert!(!readiness.clear().unwrap().any);
+        with_busy_runtime(|| drop(watch));
+        sender.send(b"packet").unwrap();
+        assert!(woken.recv_timeout(SOON).is_err(), "its closure was dropped uncalled");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod open;
 mod options;
+mod source;
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -17,7 +18,8 @@ use crate::link::{self, LinkEvent};
 use crate::readiness::{Readiness, Wait};
 use crate::ring::block::WalkOptions;
 use crate::ring::runs::RUN_PACKETS;
-use crate::ring::{Block, ColumnSet, Columns, Geometry, Lease, Malformed, Run, Runs};
+use crate::ring::{Block, Columns, Geometry, Lease, Malformed, Run, Runs};
+use crate::source::Target;
 use crate::stats::{CaptureStats, StatsAccumulator};
 use crate::sys::map::Mapping;
 use crate::sys::packet::PacketSocket;
@@ -26,9 +28,6 @@ use crate::sys::packet::PacketSocket;
 const READ_STATISTICS_EVERY: u32 = 1 << 30;
 /// How often a blocking wait looks whether an interface that is down has been removed.
 const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
-
-/// Asked with a number of packets, gives the columns to fill with them, if any.
-pub type Target<'a> = &'a mut dyn FnMut(u32) -> Option<(Columns, ColumnSet)>;
 
 /// A capture. Closing it, or dropping it, frees the socket, promiscuous mode and the ring at once;
 /// addresses in the ring stay readable (as zeros) for whoever still holds its memory.
@@ -94,11 +93,6 @@ impl Capture {
         self.socket.as_raw_fd()
     }
 
-    /// The interface's index.
-    pub fn interface_index(&self) -> u32 {
-        self.index
-    }
-
     /// The group it joined.
     pub fn fanout_id(&self) -> Option<u16> {
         self.fanout_id
@@ -124,7 +118,7 @@ impl Capture {
         WalkOptions { snaplen: self.snaplen, reinsert_vlan: false }
     }
 
-    /// For waiting without blocking. Wait only after [`poll`](Self::poll) had nothing.
+    /// For waiting without blocking. Arm a watch first, then [`poll`](Self::poll).
     pub fn readiness(&self) -> &Arc<Readiness> {
         &self.readiness
     }
@@ -245,6 +239,11 @@ impl Capture {
         Ok(())
     }
 
+    /// Calls `changed` with every change of the interface's link, until the watch is dropped.
+    pub fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
+        link::watch(self.namespace.as_deref(), self.index, changed)
+    }
+
     /// While the interface is down: calls `removed` once it is gone, because
     /// [`readiness`](Self::readiness) will not tell. None while it is up.
     pub fn watch_removal(&self, removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
@@ -258,7 +257,7 @@ impl Capture {
                 removed();
             }
         };
-        link::watch(self.namespace.as_deref(), self.index, changed).map(Some)
+        self.watch_link(changed).map(Some)
     }
 
     fn look_for_removal(&mut self) -> Result<()> {

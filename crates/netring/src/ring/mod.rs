@@ -16,7 +16,7 @@ pub mod fake;
 pub use block::{Block, Frame, Malformed};
 pub use columns::{Column, ColumnSet, Columns};
 pub use geometry::Geometry;
-pub use memory::Memory;
+pub use memory::{Lent, Memory};
 pub use runs::{Run, Runs};
 pub use rx::{Lease, RxRing};
 pub use slots::{SlotRing, SlotToken};

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::memory::Memory;
+use super::memory::{Lent, Memory};
 
 /// Proof that a slot is being written. Cannot be copied; queued or discarded exactly once.
 #[derive(Debug)]
@@ -101,10 +101,10 @@ impl SlotRing {
     }
 
     /// Copies a frame into a free slot and queues it; false when there is none.
-    pub fn queue_copy(&mut self, frame: &[u8]) -> bool {
+    pub fn queue_copy(&mut self, frame: Lent<'_>) -> bool {
         assert!(frame.len() <= self.slot_size as usize, "a frame fits its slot");
         let Some(token) = self.allocate() else { return false };
-        let written = self.memory.write(token.index as usize * self.slot_size as usize, frame);
+        let written = self.memory.copy_from(token.index as usize * self.slot_size as usize, frame);
         debug_assert!(written, "a slot lies inside the memory");
         self.queue(token, frame.len() as u32);
         true
@@ -162,6 +162,10 @@ impl SlotRing {
 mod tests {
     use super::*;
 
+    fn lent(bytes: &[u8]) -> Lent<'_> {
+        bytes.into()
+    }
+
     fn ring(count: u32) -> SlotRing {
         SlotRing::new(Memory::zeroed(64 * count as usize), 64, count)
     }
@@ -188,7 +192,7 @@ mod tests {
     fn cancelled_frames_are_the_last_ones() {
         let mut ring = ring(3);
         for frame in [b"1", b"2", b"3"] {
-            assert!(ring.queue_copy(frame));
+            assert!(ring.queue_copy(lent(frame)));
         }
         ring.cancel(2);
         assert_eq!((ring.available(), ring.queued()), (2, 1));
@@ -225,9 +229,9 @@ mod tests {
     #[test]
     fn copies_go_to_their_slot() {
         let mut ring = ring(2);
-        assert!(ring.queue_copy(b"one"));
-        assert!(ring.queue_copy(b"three"));
-        assert!(!ring.queue_copy(b"full"));
+        assert!(ring.queue_copy(lent(b"one")));
+        assert!(ring.queue_copy(lent(b"three")));
+        assert!(!ring.queue_copy(lent(b"full")));
         let frames: Vec<_> = ring.head(9).collect();
         let bytes: Vec<_> =
             frames.iter().map(|frame| ring.bytes(frame.slot).read(0, frame.length as usize).unwrap()).collect();
