@@ -66,6 +66,11 @@ impl Readiness {
         self.edges.wait_until(deadline).inspect(|edge| self.pass_on(*edge))
     }
 
+    /// Wakes who waits: something changed that no edge tells of.
+    pub(crate) fn wake(&self) {
+        self.taken.notify_waiters();
+    }
+
     fn pass_on(&self, edge: Edge) {
         if edge.any {
             self.taken.notify_waiters();
