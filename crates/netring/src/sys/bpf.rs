@@ -177,6 +177,11 @@ impl XskMap {
         Ok(Self { fd: new_fd(MAP_CREATE, &mut attributes)? })
     }
 
+    /// Its descriptor, owned by this.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
     /// A map that somebody else made; its descriptor stays theirs.
     pub fn of(fd: RawFd) -> io::Result<Self> {
         Ok(Self { fd: duplicate(fd)? })
@@ -249,6 +254,11 @@ impl XdpProgram {
         Ok(Self { fd: new_fd(PROG_LOAD, &mut attributes)? })
     }
 
+    /// Its descriptor, owned by this.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
     /// A program that somebody else loaded; its descriptor stays theirs.
     pub fn of(fd: RawFd) -> io::Result<Self> {
         Ok(Self { fd: duplicate(fd)? })
@@ -263,12 +273,6 @@ impl XdpProgram {
             flags: mode.flag(),
         };
         Ok(XdpLink { fd: new_fd(LINK_CREATE, &mut attributes)? })
-    }
-}
-
-impl AsFd for XdpProgram {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }
 

@@ -62,12 +62,13 @@ impl LinkSocket {
         self.request(RouteNetlinkMessage::GetLink(link), NLM_F_REQUEST)
     }
 
-    /// Detaches the XDP program that was attached by netlink in the way that `flags` say
-    /// (XDP_FLAGS_*). EBUSY where a BPF link holds it.
-    pub fn detach_xdp(&mut self, index: u32, flags: u32) -> io::Result<()> {
+    /// Attaches an XDP program in the way that `flags` say (XDP_FLAGS_*), or, with descriptor -1,
+    /// detaches the one that was attached so. What is attached like this outlives its process.
+    /// EBUSY where a BPF link holds another one.
+    pub fn set_xdp(&mut self, index: u32, program: RawFd, flags: u32) -> io::Result<()> {
         let mut link = LinkMessage::default();
         link.header.index = index;
-        link.attributes.push(LinkAttribute::Xdp(vec![LinkXdp::Fd(-1), LinkXdp::Flags(flags)]));
+        link.attributes.push(LinkAttribute::Xdp(vec![LinkXdp::Fd(program), LinkXdp::Flags(flags)]));
         self.request(RouteNetlinkMessage::SetLink(link), NLM_F_REQUEST | NLM_F_ACK)?;
         self.read().map(drop)
     }

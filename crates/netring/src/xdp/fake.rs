@@ -68,11 +68,6 @@ impl FakeQueue {
         self.receive.push_back(Descriptor { address, length });
     }
 
-    /// A frame that the kernel owns, for a lie about it.
-    pub fn any_owned(&self) -> Option<u32> {
-        self.fill.front().copied()
-    }
-
     /// Frames in the fill ring.
     pub fn filled(&self) -> usize {
         self.fill.len()

@@ -166,7 +166,7 @@ impl Present {
                 (Some(_), false) => return Err(self.in_the_way(interface)),
                 (None, _) => LinkSocket::open(None, false)
                     .map_err(|_| io::Error::last_os_error())
-                    .and_then(|mut socket| socket.detach_xdp(index, mode.flag()))
+                    .and_then(|mut socket| socket.set_xdp(index, -1, mode.flag()))
                     .map_err(|error| refused(&error))?,
             }
         }
