@@ -66,7 +66,7 @@ impl Batch {
         self.sequence
     }
 
-    /// Whether packets of its queue were lost since the batch before.
+    /// Whether packets of its queue were lost since the batch before, for want of frames.
     pub fn losing(&self) -> bool {
         self.losing
     }

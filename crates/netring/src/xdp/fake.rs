@@ -90,9 +90,17 @@ impl FakeQueue {
 }
 
 impl RxRings for FakeQueue {
-    fn receive(&mut self, most: u32, descriptors: &mut Vec<Descriptor>) {
+    fn receive(&mut self, most: u32, each: impl FnMut(Descriptor)) {
         let count = self.receive.len().min(most as usize);
-        descriptors.extend(self.receive.drain(..count));
+        self.receive.drain(..count).for_each(each);
+    }
+
+    fn receive_size(&self) -> u32 {
+        self.ring_size as u32
+    }
+
+    fn fill_size(&self) -> u32 {
+        self.ring_size as u32
     }
 
     fn waiting(&mut self) -> u32 {

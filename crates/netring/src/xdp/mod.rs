@@ -56,7 +56,7 @@ fn batch_limit(rx_frames: u32) -> u32 {
 
 /// Whether this process may make XDP programs here; the error says what it lacks.
 pub fn is_permitted() -> Result<()> {
-    XskMap::new(1).map(drop).map_err(|error| Error::os(ErrorKind::XdpProgram, "bpf", &error, "cannot make an XSKMAP"))
+    XskMap::new(1).map(drop).map_err(|error| program::failed("bpf", &error, "cannot make an XSKMAP"))
 }
 
 /// Sockets on some queues of an interface. Closing it, or dropping it, detaches the program and
@@ -206,6 +206,10 @@ impl XdpSocket {
             let batch = Batch::new(self.id, position, packets, &self.memory, self.shape.frame_size);
             let sequence = self.sequence;
             self.sequence += 1;
+            // A system call for each batch would be half of what a small one costs.
+            if !self.queues[position].take_squeezed() {
+                return Ok(Some(batch.numbered(sequence, false)));
+            }
             let losing = match self.drops(position) {
                 Ok(drops) => std::mem::replace(&mut self.drops_told[position], drops) < drops,
                 Err(error) => {
@@ -224,9 +228,12 @@ impl XdpSocket {
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
         loop {
-            if let Some(batch) = self.next_batch()? {
+            // Not next_batch(): the wait takes the edges itself, and a stale one costs one more look.
+            self.must_receive()?;
+            if let Some(batch) = self.take()? {
                 return Ok(Some(batch));
             }
+            self.link.fail_if_removed(&self.interface)?;
             self.link.fail_if_down(&self.interface)?;
             let until = deadline.min(Instant::now() + LOOK_AT_LINK_EVERY);
             let edge = self.readiness.wait_until(until).map_err(|error| self.failed("epoll_wait", &error))?;

@@ -47,7 +47,7 @@ impl Drop for Attachment {
     }
 }
 
-fn failed(syscall: &'static str, error: &io::Error, what: impl std::fmt::Display) -> Error {
+pub(super) fn failed(syscall: &'static str, error: &io::Error, what: impl std::fmt::Display) -> Error {
     let denied = matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES));
     let needs = if denied { " (XDP needs CAP_NET_ADMIN and CAP_BPF in the first user namespace)" } else { "" };
     Error::os(ErrorKind::XdpProgram, syscall, error, format_args!("{what}{needs}"))

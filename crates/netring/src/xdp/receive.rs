@@ -1,6 +1,6 @@
 //! The receiving half of one queue: descriptors in, batches out, frames back.
 
-use super::frames::{Descriptor, Received, RxFrames};
+use super::frames::{Received, RxFrames};
 use super::rings::RxRings;
 
 /// A batch with at least so many packets ends where its frames stop being neighbours, so that what
@@ -17,26 +17,21 @@ pub struct RxQueue<R> {
     incoming: Vec<Received>,
     /// Packets of a batch at most.
     most: u32,
-    descriptors: Vec<Descriptor>,
     /// Packets taken out of the receive ring.
     packets: u64,
     /// Descriptors that could not be true; their packets are lost.
     lies: u64,
+    /// The kernel may have found no frame or no room since this was last asked.
+    squeezed: bool,
 }
 
 impl<R: RxRings> RxQueue<R> {
     /// A queue whose frames are all lent to the kernel, as far as the fill ring has room.
     pub fn new(rings: R, frames: RxFrames, most: u32) -> Self {
-        let mut queue = Self {
-            rings,
-            frames,
-            incoming: Vec::new(),
-            most: most.max(1),
-            descriptors: Vec::new(),
-            packets: 0,
-            lies: 0,
-        };
+        let mut queue =
+            Self { rings, frames, incoming: Vec::new(), most: most.max(1), squeezed: false, packets: 0, lies: 0 };
         queue.refill();
+        queue.squeezed = false;
         queue
     }
 
@@ -66,21 +61,34 @@ impl<R: RxRings> RxQueue<R> {
             return true;
         }
         // Frames of descriptors that lied are free again.
-        while self.rings.waiting() > 0 {
-            self.rings.receive(self.most, &mut self.descriptors);
-            for descriptor in self.descriptors.drain(..) {
-                match self.frames.accept(descriptor) {
-                    Ok(packet) => self.incoming.push(packet),
-                    Err(_) => self.lies += 1,
-                }
+        loop {
+            let waiting = self.rings.waiting();
+            if waiting == 0 {
+                return false;
             }
+            self.squeezed |= waiting >= self.rings.receive_size() || self.has_no_frames();
+            let Self { rings, frames, incoming, lies, .. } = self;
+            rings.receive(self.most, |descriptor| match frames.accept(descriptor) {
+                Ok(packet) => incoming.push(packet),
+                Err(_) => *lies += 1,
+            });
             self.refill();
             if !self.incoming.is_empty() {
                 self.packets += self.incoming.len() as u64;
                 return true;
             }
         }
-        false
+    }
+
+    /// Between two refills the fill ring only empties: if it is not empty now, it has not been.
+    fn has_no_frames(&mut self) -> bool {
+        self.rings.fill_room() >= self.rings.fill_size()
+    }
+
+    /// Whether packets may have found no frame or no room since this was asked last. Where this is
+    /// false none has; what does not fit a frame is another matter.
+    pub fn take_squeezed(&mut self) -> bool {
+        std::mem::take(&mut self.squeezed)
     }
 
     /// The next packets, in the order in which they came. `spare` is an empty vector to use.
@@ -119,7 +127,9 @@ impl<R: RxRings> RxQueue<R> {
         if self.frames.free() == 0 {
             return;
         }
-        let room = self.rings.fill_room().min(self.frames.free());
+        let free_places = self.rings.fill_room();
+        self.squeezed |= free_places >= self.rings.fill_size();
+        let room = free_places.min(self.frames.free());
         if room > 0 {
             self.rings.fill(self.frames.lend(room));
         }

@@ -7,9 +7,13 @@ use super::frames::Descriptor;
 /// Fill and receive ring.
 pub trait RxRings {
     /// Moves at most `most` descriptors out of the receive ring.
-    fn receive(&mut self, most: u32, descriptors: &mut Vec<Descriptor>);
+    fn receive(&mut self, most: u32, each: impl FnMut(Descriptor));
+    /// Places in the receive ring.
+    fn receive_size(&self) -> u32;
     /// Descriptors that wait in the receive ring.
     fn waiting(&mut self) -> u32;
+    /// Places in the fill ring.
+    fn fill_size(&self) -> u32;
     /// Free places in the fill ring.
     fn fill_room(&mut self) -> u32;
     /// Puts frames, by number, into the fill ring, which has room for them.

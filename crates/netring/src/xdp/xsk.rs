@@ -116,7 +116,7 @@ impl Frames {
             umem: self.umem.clone(),
             descriptors: Arc::clone(&self.descriptors),
             scratch: vec![FrameDesc::default(); SCRATCH],
-            tx_size: self.shape.tx_size,
+            shape: self.shape,
             need_wakeup: binding.need_wakeup,
         };
         xdp::close_on_exec(queue.as_fd())?;
@@ -153,7 +153,7 @@ pub(super) struct XskQueue {
     umem: Umem,
     descriptors: Arc<[FrameDesc]>,
     scratch: Vec<FrameDesc>,
-    tx_size: u32,
+    shape: Shape,
     need_wakeup: bool,
 }
 
@@ -165,21 +165,29 @@ impl AsFd for XskQueue {
 }
 
 impl RxRings for XskQueue {
-    fn receive(&mut self, most: u32, descriptors: &mut Vec<Descriptor>) {
+    fn receive(&mut self, most: u32, mut each: impl FnMut(Descriptor)) {
         let mut left = most as usize;
         while left > 0 {
             let wanted = left.min(SCRATCH);
             // SAFETY: X1. What comes out is checked against the table of frames before it is used.
             let count = unsafe { self.rx.consume(&mut self.scratch[..wanted]) };
-            descriptors.extend(self.scratch[..count].iter().map(|frame| Descriptor {
-                address: frame.addr() as u64,
-                length: u32::try_from(frame.lengths().data()).unwrap_or(u32::MAX),
-            }));
-            if count == 0 {
+            for frame in &self.scratch[..count] {
+                let length = u32::try_from(frame.lengths().data()).unwrap_or(u32::MAX);
+                each(Descriptor { address: frame.addr() as u64, length });
+            }
+            if count < wanted {
                 return;
             }
             left -= count;
         }
+    }
+
+    fn receive_size(&self) -> u32 {
+        self.shape.rx_size
+    }
+
+    fn fill_size(&self) -> u32 {
+        self.shape.fill_size
     }
 
     fn waiting(&mut self) -> u32 {
@@ -219,7 +227,7 @@ impl TxRings for XskQueue {
     }
 
     fn unsent(&mut self) -> u32 {
-        self.tx_size - self.tx.nb_free_exact()
+        self.shape.tx_size - self.tx.nb_free_exact()
     }
 
     fn transmit(&mut self, frames: impl Iterator<Item = Outgoing>) {

@@ -33,6 +33,22 @@ fn every_frame_can_be_filled_before_anybody_looks() {
 }
 
 #[test]
+fn a_loss_is_suspected_only_where_there_can_be_one() {
+    let mut queue = queue(8, 8, 8);
+    (0..7).for_each(|_| assert!(queue.rings_mut().deliver(60).is_some()));
+    let mut batch = queue.take(Vec::new()).unwrap();
+    queue.release(&mut batch);
+    assert!(!queue.take_squeezed(), "there was a frame left at every moment");
+    (0..9).for_each(|n| assert_eq!(queue.rings_mut().deliver(60).is_some(), n < 8));
+    let mut batch = queue.take(Vec::new()).unwrap();
+    assert!(queue.take_squeezed() && !queue.take_squeezed());
+    // All frames are held: whatever comes now is lost, and known to be when they come back.
+    queue.rings_mut().deliver(60);
+    queue.release(&mut batch);
+    assert!(queue.take_squeezed());
+}
+
+#[test]
 fn a_fill_ring_that_is_too_small_is_filled_as_it_empties() {
     let mut queue = queue(8, 4, 8);
     assert_eq!((queue.rings().filled(), queue.frames().free()), (4, 4));

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
             held_batches_stay_as_they_are_and_come_back_in_any_order,
             every_queue_is_received_by_one_object,
             columns_say_what_is_known,
+            huge_pages_hold_frames_or_say_how_they_would,
+            busy_polling_receives_as_well,
         }
         sending {
             a_burst_leaves_whole_and_in_order,
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
             Ok(())
         })
         .with_ignored_flag(missing.is_some())
+        .with_kind(if missing.is_some() { "needs CAP_BPF" } else { "" })
     });
     // One at a time: some of them count this process's descriptors.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };

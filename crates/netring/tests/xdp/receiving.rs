@@ -2,7 +2,7 @@
 
 use netring::ErrorKind;
 use netring::ring::{Column, ColumnSet, Columns, Memory};
-use netring::xdp::{Attach, Attached, Mode, Queues, XdpOptions, XdpSocket};
+use netring::xdp::{Attach, Attached, BusyPoll, Mode, Queues, XdpOptions, XdpSocket};
 
 use crate::support::*;
 
@@ -75,9 +75,19 @@ pub(crate) fn a_burst_while_the_reader_sleeps_is_lost_only_beyond_the_frames() {
         let stats = socket.stats().unwrap();
         assert_eq!((stats.packets, stats.drops), (0, 100), "{attach:?}");
         assert_eq!(socket.xdp_stats().unwrap().rx_dropped, 100);
-        assert_eq!(receive(&mut socket, 4096), frames);
+        let first = socket.next_batch().unwrap().unwrap();
+        assert!(first.losing(), "{attach:?}: the batch after a loss says so");
+        let mut all = packets(&first);
+        socket.release(first);
+        all.extend(receive(&mut socket, 4096 - all.len()));
+        assert!(all == frames, "{attach:?}: in order, nothing written over");
         inject(&mut network.injector("va"), &frames[..100]);
-        assert_eq!(receive(&mut socket, 100), frames[..100], "{attach:?}: and on it goes");
+        let next = socket.next_batch_within(PATIENCE).unwrap().unwrap();
+        assert!(!next.losing(), "{attach:?}: and the ones after it do not");
+        let mut all = packets(&next);
+        socket.release(next);
+        all.extend(receive(&mut socket, 100 - all.len()));
+        assert_eq!(all, frames[..100], "{attach:?}: and on it goes");
         let total = socket.cumulative_stats().unwrap();
         assert_eq!((total.packets, total.drops), (4196, 100), "{attach:?}");
         socket.close().unwrap();
@@ -197,4 +207,34 @@ pub(crate) fn columns_say_what_is_known() {
     assert_eq!(word(Column::Offset, 0), 0);
     assert!(batch.copy(&columns, 0, 2, &target).is_err(), "the target is too small");
     socket.release(batch);
+}
+
+pub(crate) fn huge_pages_hold_frames_or_say_how_they_would() {
+    let network = Network::new();
+    let options = XdpOptions { huge_pages: true, ..network.options() };
+    let information = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let free = information.lines().find_map(|line| line.strip_prefix("HugePages_Free:")).unwrap();
+    if free.trim().parse::<u32>().unwrap() < 4 {
+        let error = XdpSocket::open("vb", &options).unwrap_err();
+        assert!(error.kind == ErrorKind::Mmap && error.message.contains("vm.nr_hugepages"), "{error}");
+        return;
+    }
+    let mut socket = network.open("vb", options.clone());
+    inject(&mut network.injector("va"), &[frame(1, 60)]);
+    let batch = socket.next_batch_within(PATIENCE).unwrap().unwrap();
+    let memory = batch.memory().clone();
+    assert_eq!(packets(&batch), [frame(1, 60)]);
+    socket.close().unwrap();
+    assert_eq!(memory.read(256, 60).unwrap(), frame(1, 60), "what somebody holds stays");
+    drop((batch, memory));
+    network.open("vb", options).close().unwrap();
+}
+
+pub(crate) fn busy_polling_receives_as_well() {
+    let network = Network::new();
+    let busy_poll = Some(BusyPoll { us: 20, budget: Some(64), prefer: true });
+    let mut socket = network.open("vb", XdpOptions { busy_poll, ..network.options() });
+    let frames: Vec<_> = (0..100).map(|n| frame(n, 60)).collect();
+    inject(&mut network.injector("va"), &frames);
+    assert_eq!(receive(&mut socket, 100), frames);
 }
