@@ -68,12 +68,17 @@ impl AsFd for Edges {
 impl Edges {
     /// Watches a descriptor for as long as that is open.
     pub fn of(target: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
+        let edges = Self::none()?;
+        edges.add(target, interest)?;
+        Ok(edges)
+    }
+
+    /// Watches nothing.
+    pub fn none() -> io::Result<Self> {
         // SAFETY: no preconditions; on success the descriptor is new and ours.
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: as above.
-        let edges = Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } };
-        edges.add(target, interest)?;
-        Ok(edges)
+        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
     /// Watches one more descriptor.

@@ -4,7 +4,7 @@
 //! unmapped: it is *retired*. Retiring lays private zero pages over it, which frees the ring, the
 //! socket and what hangs on it at once, while every address stays readable; the address range
 //! itself goes when the last owner of the [`Memory`] does (R4).
-#![expect(unsafe_code, reason = "mmap, mremap and munmap")]
+#![expect(unsafe_code, reason = "mmap, mremap, madvise and munmap")]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -66,6 +66,9 @@ impl Mapping {
         if alias == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
+        // The pages are there: finding each at its first touch would cost more than all of them now.
+        // SAFETY: the range was just mapped; this only fills its page tables (5.14), or does nothing.
+        let _ = unsafe { libc::madvise(alias, len, libc::MADV_POPULATE_WRITE) };
         Ok(Self::new(NonNull::new(alias.cast()).expect("mremap never maps page 0 of its own choice"), len, false))
     }
 

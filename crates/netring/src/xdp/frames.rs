@@ -122,7 +122,7 @@ impl RxFrames {
     /// A packet that the kernel hands over, if it can be true.
     #[inline]
     pub fn accept(&mut self, descriptor: Descriptor) -> Result<Received, Lie> {
-        let number = descriptor.address / u64::from(self.frame_size);
+        let number = descriptor.address >> self.frame_size.trailing_zeros();
         let index = number.wrapping_sub(u64::from(self.first));
         let Some(owner) = usize::try_from(index).ok().and_then(|index| self.owners.get_mut(index)) else {
             return Err(Lie::Outside);
@@ -131,7 +131,7 @@ impl RxFrames {
             return Err(Lie::NotLent);
         }
         let frame = FrameId(number as u32);
-        let inside = (descriptor.address % u64::from(self.frame_size)) as u32;
+        let inside = descriptor.address as u32 & (self.frame_size - 1);
         if descriptor.length > self.frame_size - inside {
             *owner = Owner::Free;
             self.free.push_back(frame);

@@ -54,6 +54,12 @@ fn batch_limit(rx_frames: u32) -> u32 {
     (rx_frames / 4).clamp(rx_frames.min(64), LARGEST_BATCH)
 }
 
+#[cold]
+fn sends_nothing(interface: &str) -> Error {
+    let message = "this XDP socket was opened in mode 'rx' and sends nothing; open another in mode 'tx' or 'rxtx'";
+    Error::new(ErrorKind::Config, message).on_interface(interface)
+}
+
 /// Whether this process may make XDP programs here; the error says what it lacks.
 pub fn is_permitted() -> Result<()> {
     XskMap::new(1).map(drop).map_err(|error| program::failed("bpf", &error, "cannot make an XSKMAP"))
@@ -200,8 +206,11 @@ impl XdpSocket {
         let count = self.queues.len();
         for step in 0..count {
             let position = (self.turn + step) % count;
+            if !self.queues[position].ready() {
+                continue;
+            }
             let spare = self.spare.pop().unwrap_or_default();
-            let Some(packets) = self.queues[position].take(spare) else { continue };
+            let packets = self.queues[position].take(spare).expect("it is ready");
             self.turn = (position + 1) % count;
             let batch = Batch::new(self.id, position, packets, &self.memory, self.shape.frame_size);
             let sequence = self.sequence;
@@ -301,12 +310,12 @@ impl XdpSocket {
 
     // ---- sending
 
+    #[inline]
     fn transmitter(&mut self) -> Result<&mut Transmitter> {
-        self.transmitter.as_mut().ok_or_else(|| {
-            let message =
-                "this XDP socket was opened in mode 'rx' and sends nothing; open another in mode 'tx' or 'rxtx'";
-            Error::new(ErrorKind::Config, message).on_interface(&self.interface)
-        })
+        match &mut self.transmitter {
+            Some(transmitter) => Ok(transmitter),
+            None => Err(sends_nothing(&self.interface)),
+        }
     }
 
     /// The slots, where it was opened to send.
@@ -373,10 +382,11 @@ impl XdpSocket {
     /// Copies a frame into a slot and queues it; false when no slot is free.
     pub fn send(&mut self, frame: &[u8]) -> Result<bool> {
         self.check(frame.len())?;
-        if self.transmitter()?.slots().available() == 0 {
-            self.collect();
+        let Some(transmitter) = &mut self.transmitter else { return Err(sends_nothing(&self.interface)) };
+        if transmitter.slots().available() == 0 {
+            transmitter.collect(self.queues[0].rings_mut());
         }
-        Ok(self.transmitter()?.slots_mut().queue_copy(frame))
+        Ok(transmitter.slots_mut().queue_copy(frame))
     }
 
     /// Hands what is queued to the kernel and kicks it until it takes no more; never blocks.

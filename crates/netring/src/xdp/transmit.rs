@@ -41,6 +41,7 @@ pub struct Transmitter {
 impl Transmitter {
     /// Slots in the frames from number `first` on, each with `slots`' stride.
     pub fn new(slots: SlotRing, first: u32, frame_size: u32) -> Self {
+        assert!(frame_size.is_power_of_two(), "frames are found by shifting");
         Self {
             places: vec![Place::Here; slots.count() as usize],
             slots,
@@ -136,7 +137,7 @@ impl Transmitter {
 
     /// A completion that names no frame of ours with the driver changes nothing.
     fn complete(&mut self, address: u64) {
-        let index = (address / u64::from(self.frame_size)).wrapping_sub(u64::from(self.first));
+        let index = (address >> self.frame_size.trailing_zeros()).wrapping_sub(u64::from(self.first));
         let Some(place) = usize::try_from(index).ok().and_then(|index| self.places.get_mut(index)) else { return };
         let given_up = match place {
             Place::Driver => false,
