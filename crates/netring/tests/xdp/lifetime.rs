@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use netring::ErrorKind;
-use netring::sys::bpf::{XdpMode, XdpProgram, XskMap};
+use netring::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, program_name};
 use netring::sys::netlink::LinkSocket;
 use netring::sys::netns::{path_of, within};
 use netring::xdp::{Attach, Mode, OwnProgram, Queues, XdpOptions, XdpSocket};
@@ -35,6 +35,13 @@ fn program_on(network: &Network, interface: &str) -> bool {
     network.read(&format!("-o link show {interface}")).contains("xdp")
 }
 
+/// Number of the program on `vb`.
+fn program_id(network: &Network) -> u32 {
+    let line = network.read("-o link show vb");
+    let after = line.split_once("prog/xdp id ").expect("there is a program").1;
+    after.split(' ').next().unwrap().parse().unwrap()
+}
+
 pub(crate) fn closing_takes_the_program_away_at_once() {
     let network = Network::new();
     for attach in [NATIVE, SKB] {
@@ -57,10 +64,15 @@ pub(crate) fn a_killed_process_leaves_nothing() {
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
     assert_eq!(line, "open\n");
-    assert!(program_on(&network, "vb"));
+    let id = program_id(&network);
+    let links = || in_network(&network, |index| XdpLink::find(index, id)).len();
+    assert_eq!((program_name(id).unwrap().as_str(), links()), ("netring", 1));
     child.kill().unwrap();
     child.wait().unwrap();
-    until("the program goes", || !program_on(&network, "vb"));
+    until("the program goes from the interface", || !program_on(&network, "vb"));
+    // The program object itself is gone, and the map that only it and the process referred to.
+    until("the program is freed", || program_name(id).is_err());
+    assert_eq!(links(), 0);
     // The queue is still busy for some milliseconds: opening waits for it.
     let mut socket = network.receiver(Attach::Auto);
     inject(&mut network.injector("va"), &[frame(1, 60)]);
