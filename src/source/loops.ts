@@ -4,7 +4,7 @@ import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } 
 import type { Batch } from './batch.js'
 import type { PacketLoopOptions, PacketSource } from './packet-source.js'
 import type { Packet } from './packet.js'
-import { nextTurn } from './turns.js'
+import { nextTurn, rejected } from './turns.js'
 
 /** A checked {@link PacketLoopOptions}. */
 export interface Loop {
@@ -70,7 +70,7 @@ export class BatchLoop implements AsyncIterator<Batch, undefined> {
       try {
         return Promise.resolve(this.#take() ?? this.#end())
       } catch (error) {
-        return Promise.reject(error)
+        return rejected(error)
       }
     }
     return this.#queue(() => this.#step())

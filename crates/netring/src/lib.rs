@@ -1,11 +1,11 @@
-//! AF_PACKET packet rings for Linux: the core that the npm package `netring` binds.
+//! AF_PACKET and AF_XDP packet rings for Linux: the core that the npm package `netring` binds.
 //!
 //! This crate knows no Node. It is laid out so that dependencies go one way:
 //!
 //! - [`ring`]: pure ring logic over bytes and positions, without a system call. A fake kernel
 //!   ([`ring::fake`]) writes the other side in tests, property tests and fuzzing.
 //! - [`sys`]: the only callers of the operating system.
-//! - the roles that join them: [`capture`], [`injector`], [`interface`], [`link`], and the
+//! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`interface`], [`link`], and the
 //!   pieces they share: [`source`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
@@ -22,6 +22,7 @@ pub mod ring;
 pub mod source;
 pub mod stats;
 pub mod sys;
+pub mod xdp;
 
 pub use error::{Error, ErrorKind, Result};
 pub use source::Source;

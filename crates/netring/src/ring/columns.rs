@@ -111,6 +111,21 @@ pub struct Columns {
     capacity: u32,
 }
 
+/// One packet's columns, for sources that have no block to walk. What a source does not know
+/// stays 0.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "the names of api.d.ts, explained there")]
+pub struct Row {
+    pub offset: u32,
+    pub captured: u32,
+    pub original: u32,
+    pub seconds: u32,
+    pub nanoseconds: u32,
+    pub protocol: u16,
+    pub address_length: u8,
+    pub source_address: [u8; 8],
+}
+
 /// What a copy into foreign memory ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyFailure {
@@ -185,6 +200,31 @@ impl Columns {
             })
             .map_err(CopyFailure::Malformed)?;
         if fits { Ok(()) } else { Err(CopyFailure::TargetTooSmall) }
+    }
+
+    /// Writes one row after the other from row 0, the columns of `set` that a [`Row`] has and zeros
+    /// in the others. Rows beyond the capacity go nowhere.
+    pub fn fill_rows(&self, set: ColumnSet, rows: impl Iterator<Item = Row>) {
+        let lanes = self.lanes();
+        let place_only = set == ColumnSet::PLACE;
+        for (index, row) in rows.enumerate() {
+            let index = index as u32;
+            lanes.set_place(index, row.offset, row.captured);
+            if place_only {
+                continue;
+            }
+            lanes.original.set(index, row.original);
+            lanes.seconds.set(index, row.seconds);
+            lanes.nanoseconds.set(index, row.nanoseconds);
+            lanes.rxhash.set(index, 0);
+            lanes.status.set(index, 0);
+            lanes.tci.set(index, 0);
+            lanes.tpid.set(index, 0);
+            lanes.protocol.set(index, row.protocol);
+            lanes.direction.set(index, 0);
+            lanes.address_length.set(index, row.address_length);
+            lanes.source_address.set(index, row.source_address);
+        }
     }
 
     /// Marks the first packet: some were lost before it. In V3 the kernel marks blocks only
