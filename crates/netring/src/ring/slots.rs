@@ -270,7 +270,7 @@ mod tests {
     fn a_lent_slot_comes_back_once_and_in_any_order() {
         let mut ring = ring(3);
         for frame in [b"1".as_slice(), b"22", b"333"] {
-            assert!(ring.queue_copy(frame));
+            assert!(ring.queue_copy(frame.into()));
         }
         let lent: Vec<_> = std::iter::from_fn(|| ring.lend()).collect();
         assert_eq!((ring.available(), ring.queued(), ring.lent()), (0, 0, 3));
@@ -293,8 +293,8 @@ mod tests {
     fn slots_may_lie_apart() {
         let memory = Memory::zeroed(2 * 64 - 16);
         let mut ring = SlotRing::with_stride(memory.clone(), 64, 48, 2);
-        assert!(ring.queue_copy(b"one"));
-        assert!(ring.queue_copy(b"two"));
+        assert!(ring.queue_copy(b"one".as_slice().into()));
+        assert!(ring.queue_copy(b"two".as_slice().into()));
         assert_eq!(memory.read(64, 3).unwrap(), b"two");
         assert_eq!(ring.bytes(1).len(), 48);
     }

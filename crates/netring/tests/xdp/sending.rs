@@ -58,7 +58,7 @@ pub(crate) fn frames_of_no_length_are_refused_by_name() {
     assert!(socket.queue(token, 3).is_err());
     assert_eq!(socket.slots().unwrap().available(), 4096, "the slot came back");
     let mut receiving = network.receiver(Attach::Auto);
-    assert!(receiving.send(&frame(0, 60)).is_err_and(|error| error.kind == ErrorKind::Config));
+    assert!(receiving.send(frame(0, 60).as_slice().into()).is_err_and(|error| error.kind == ErrorKind::Config));
 }
 
 pub(crate) fn frames_wait_while_the_interface_is_down() {
