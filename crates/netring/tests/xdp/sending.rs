@@ -87,7 +87,7 @@ pub(crate) fn one_object_does_both() {
         let frames: Vec<_> = (0..2048).map(|n| frame(n, 60 + n as usize % 1400)).collect();
         for from in [&mut a, &mut b] {
             for bytes in &frames {
-                assert!(from.send(bytes).unwrap());
+                assert!(from.send(bytes.as_slice().into()).unwrap());
             }
             assert!(from.wait_drained(PATIENCE).unwrap());
         }

@@ -115,7 +115,7 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
 /// Sends all of them, in order, whatever the kernel's buffers hold.
 pub(crate) fn inject(injector: &mut Injector, frames: &[Vec<u8>]) {
     for frame in frames {
-        while !injector.send(frame).unwrap() {
+        while !injector.send(frame.as_slice().into()).unwrap() {
             assert!(injector.wait_drained(PATIENCE).unwrap());
         }
     }
