@@ -225,7 +225,16 @@ export class Injector extends Endpoint implements PacketSink {
   }
 
   #tellRejections(): void {
-    for (const text of this.#native.takeRejections()) this.emit('rejected', parseNative(text))
+    const thrown: unknown[] = []
+    for (const text of this.#native.takeRejections()) {
+      try {
+        this.emit('rejected', parseNative(text))
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
+    // Once all have been told: a listener that throws keeps no reason from the others.
+    if (thrown.length > 0) throw thrown[0]
   }
 
   /** Waits until another flush may get further. */

@@ -1,6 +1,6 @@
 //! An injector and the slots of it that JavaScript fills.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use napi::bindgen_prelude::*;
@@ -14,7 +14,7 @@ use crate::error::{closed, released, to_js};
 use crate::lent::LentArray;
 use crate::options::{NativeInjectorOptions, milliseconds};
 use crate::signal::{Message, Signal};
-use crate::view::{Ended, View};
+use crate::view::{Ended, Unreachable, View};
 
 #[napi(object)]
 pub struct NativeTxStats {
@@ -43,28 +43,32 @@ struct Inner {
     injector: Injector,
     loans: Vec<Option<Loan>>,
     /// Slots that were given back while bytes of theirs could still be reached.
-    withheld: Vec<(u32, Rc<Cell<bool>>)>,
+    withheld: Vec<(u32, Unreachable)>,
 }
 
 impl Inner {
     fn sweep(&mut self) {
-        let mut at = 0;
-        while at < self.withheld.len() {
-            if self.withheld[at].1.get() {
-                let (slot, _) = self.withheld.swap_remove(at);
-                self.injector.reclaim(slot);
-            } else {
-                at += 1;
-            }
+        for (slot, _) in self.withheld.extract_if(.., |(_, unreachable)| unreachable.proved()) {
+            self.injector.reclaim(slot);
         }
     }
 
     /// Takes a slot back from JavaScript: its view is empty from now on.
     fn take(&mut self, slot: u32) -> Result<SlotToken> {
         let loan = self.loans.get_mut(slot as usize).and_then(Option::take).ok_or_else(|| released("slot"))?;
-        if let Some(Ended::Later(finalized)) = loan.view.map(View::end).transpose()? {
-            self.injector.withhold(slot);
-            self.withheld.push((slot, finalized));
+        match loan.view.map(View::end) {
+            Some(Ok(Ended::Later(unreachable))) => {
+                self.injector.withhold(slot);
+                self.withheld.push((slot, unreachable));
+            }
+            Some(Err(error)) => {
+                // Nobody knows what can still be seen of it, so it is never used again.
+                self.injector.withhold(slot);
+                self.withheld.push((slot, Unreachable::never()));
+                self.injector.discard(loan.token);
+                return Err(error);
+            }
+            Some(Ok(Ended::Now)) | None => {}
         }
         Ok(loan.token)
     }

@@ -1,6 +1,6 @@
 //! Batches of a source that JavaScript holds, and what shows their bytes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use netring::source::{BatchHead, Source};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
-use crate::view::{Ended, View, with_memory};
+use crate::view::{Ended, Unreachable, View, with_memory};
 
 /// Column arenas kept for the next batches.
 const POOLED_ARENAS: usize = 4;
@@ -87,7 +87,7 @@ struct Inner<S: Source> {
     loans: Loans<S::Batch>,
     source: S,
     /// Batches that were released while bytes of theirs could still be reached.
-    withheld: Vec<(S::Batch, Rc<Cell<bool>>)>,
+    withheld: Vec<(S::Batch, Unreachable)>,
     arenas: Vec<Columns>,
     head: Head,
 }
@@ -95,7 +95,7 @@ struct Inner<S: Source> {
 impl<S: Source> Inner<S> {
     /// Gives back the withheld batches whose finalizers have run.
     fn sweep(&mut self) {
-        for (batch, _) in self.withheld.extract_if(.., |(_, finalized)| finalized.get()) {
+        for (batch, _) in self.withheld.extract_if(.., |(_, unreachable)| unreachable.proved()) {
             self.source.release(batch);
         }
     }
@@ -127,10 +127,10 @@ impl<S: Source> Inner<S> {
         let mut loan = self.loans.take(id)?;
         match self.end_views(&mut loan) {
             Ok(Ended::Now) => self.source.release(loan.batch),
-            Ok(Ended::Later(finalized)) => self.withheld.push((loan.batch, finalized)),
+            Ok(Ended::Later(unreachable)) => self.withheld.push((loan.batch, unreachable)),
             Err(error) => {
                 // Nobody knows what can still be seen of it, so it never goes back to the kernel.
-                self.withheld.push((loan.batch, Rc::default()));
+                self.withheld.push((loan.batch, Unreachable::never()));
                 return Err(error);
             }
         }

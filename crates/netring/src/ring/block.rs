@@ -179,8 +179,9 @@ impl<'lease> Block<'lease> {
         options: WalkOptions,
         mut visit: impl FnMut(u32, &Frame<'_>),
     ) -> Result<u32, Malformed> {
-        // Of the whole block, not of the span: `end` is where the kernel stopped writing.
-        let end = self.end();
+        // On the first walk the block's end, on a later one the span's own: whoever wrote into its headers
+        // since then is not led to a neighbour's packets.
+        let end = span.end;
         let malformed = |index, reason| Err(Malformed { index: span.index + index, reason });
         let mut header = span.first;
         for index in 0..span.count {
