@@ -12,24 +12,29 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class NativeCapture {
   static open(interface: string, options: NativeCaptureOptions): NativeCapture
   ring(): NativeRing
-  next(): NativeBatch | null
-  nextBlocking(timeoutMs: number): NativeBatch | null
+  /** Where the head of the batch is that next() has handed out last. */
+  head(): ArrayBuffer
+  /** The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. */
+  next(set: number): number
+  nextBlocking(set: number, timeoutMs: number): number
   /** True when next() would give a batch; otherwise the waker is called once something changes. */
   pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
-  /** From now on the callback is called with every change of the link. */
-  watchLink(callback: (arg: number) => void, netns?: string | undefined | null): void
-  /** The block's packets, headers between them; `offset` columns count from its first byte. */
-  bytes(block: number): ArrayBuffer
-  /** Memory of the columns, those of `set` filled. */
-  columns(block: number, set: number): ArrayBuffer
+  /** From now on the waker is called with every change of the link. */
+  watchLink(waker: (arg: number) => void): void
+  /** After watching has failed: the next watch_link() tries again. */
+  unwatchLink(): void
+  /** The batch's packets, headers between them; `offset` columns count from its first byte. */
+  bytes(id: number): ArrayBuffer
+  /** Memory of the columns, those filled that next() or fill() was asked for. */
+  columns(id: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
-  fill(block: number, set: number): void
+  fill(id: number, set: number): void
   /** Copies all packets end to end into `data` and their columns into `columns`. */
-  copy(block: number, data: Uint8Array, columns: Uint8Array): void
-  release(block: number): void
+  copy(id: number, data: Uint8Array, columns: Uint8Array): void
+  release(id: number): void
   setFilter(filter?: NativeProgram | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
@@ -80,15 +85,6 @@ export declare class NativeParser {
   end(batch: number): void
   /** Makes the columns of all batches empty. */
   close(): void
-}
-
-export interface NativeBatch {
-  /** Index of the block, the batch's name until it is released. */
-  block: number
-  seqNum: number
-  length: number
-  timedOut: boolean
-  losing: boolean
 }
 
 export interface NativeCaptureOptions {

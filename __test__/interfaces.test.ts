@@ -9,6 +9,7 @@ import {
   suggestProfile,
   type InterfaceInfo,
 } from '../src/index.js'
+import { testThatNeeds, tun } from './helpers/needs.js'
 import { network, type End } from './helpers/network.js'
 import { captureOn } from './helpers/traffic.js'
 
@@ -156,7 +157,7 @@ test.serial('hundreds of interfaces are listed, each once', (t) => {
   t.true(names.length >= count)
 })
 
-test.serial('interfaces without an Ethernet address are told too', (t) => {
+testThatNeeds(tun, 'interfaces without an Ethernet address are told too', (t) => {
   const { a } = network(t)
   a.ip('tuntap', 'add', 'tun0', 'mode', 'tun')
   check(t, a)

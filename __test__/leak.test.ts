@@ -125,7 +125,7 @@ test.serial('captures closed while in use leave nothing behind', async (t) => {
   const before = [descriptors(), mappings()] as const
   for (let times = 0; times < 200; times++) await use()
   // The link watch ends on another thread, a moment later.
-  for (let turn = 0; turn < 100 && descriptors() > before[0]; turn++) await sleep(50)
+  for (let turn = 0; turn < 400 && descriptors() > before[0]; turn++) await sleep(50)
   globalThis.gc?.()
   await sleep(50)
   t.is(descriptors(), before[0])
@@ -144,7 +144,7 @@ test.serial('sources that are collected without close() are closed', async (t) =
   }
   drop()
   t.true(descriptors() > before)
-  for (let turn = 0; turn < 100 && descriptors() > before; turn++) {
+  for (let turn = 0; turn < 500 && descriptors() > before; turn++) {
     globalThis.gc?.()
     await sleep(20)
   }

@@ -8,6 +8,8 @@ import { frame, numberOf } from './helpers/frames.js'
 import { network, type End, type Network } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
 
+/** Room for what comes while a worker is not scheduled. */
+const roomy = { blockSize: 65536, blockCount: 32, blockTimeoutMs: 5 } as const
 const tiny = { blockSize: 65536, blockCount: 4, blockTimeoutMs: 5 } as const
 
 function descriptors(): number {
@@ -28,7 +30,7 @@ function work(t: ExecutionContext, { a, b }: Network, source: string): Worker {
       await import('${import.meta.resolve('@oxc-node/core/register')}')
       const netring = await import('${new URL('../src/index.ts', import.meta.url).href}')
       const { frame, numberOf } = await import('${new URL('helpers/frames.ts', import.meta.url).href}')
-      const capture = netring.Capture.open('${b.name}', { netns: '${b.netns}', promiscuous: true, ...${JSON.stringify(tiny)} })
+      const capture = netring.Capture.open('${b.name}', { netns: '${b.netns}', promiscuous: true, ...${JSON.stringify(roomy)} })
       const injector = netring.Injector.open('${a.name}', { netns: '${a.netns}', frameCount: 64 })
       const take = async (number) => {
         injector.send(frame(60, number))

@@ -8,9 +8,12 @@ import { readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { npm, read, root, run, say, stop, which } from './run.mjs'
 
-/** Program to Debian package. */
+/** Program, or header of C, to Debian package. */
 const packages = {
   cc: ['gcc', 'libc6-dev'],
+  clang: ['clang'],
+  m4: ['m4'],
+  'libelf.h': ['libelf-dev'],
   unshare: ['util-linux'],
   ip: ['iproute2'],
   tc: ['iproute2'],
@@ -21,6 +24,8 @@ const packages = {
 }
 /** Folders of crates/ that the native part is not made of. */
 const notBuilt = new Set(['target', 'tests', 'benches', 'examples', 'fuzz'])
+/** What compiling the native part takes: libxdp is C, part of it for BPF, and its bindings are made with libclang. */
+const buildTools = ['cc', 'clang', 'm4', 'libelf.h']
 const oldestNode = [20, 19]
 const oldestRust = [1, 88]
 const rustup = `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . "$HOME/.cargo/env"`
@@ -29,11 +34,17 @@ const rustup = `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -
 export function ensureReady({ tools = [] } = {}) {
   checkNode()
   useHomeOfCaller()
-  checkTools(['cc', 'unshare', ...tools])
+  checkTools([...buildTools, 'unshare', ...tools])
   const rust = checkRust()
-  say(`Node ${process.versions.node}, Rust ${rust}, ${['cc', ...tools].join(', ')}: found`)
+  say(`Node ${process.versions.node}, Rust ${rust}, ${[...buildTools, ...tools].join(', ')}: found`)
   installNpmPackages()
   build()
+}
+
+/** Returns when the native part can be compiled: what `npm run build:native` runs first. */
+export function ensureBuildTools() {
+  checkTools(buildTools)
+  checkRust()
 }
 
 /** Builds the Rust tests where crates can still be fetched. That it failed will show again when they are to run. */
@@ -50,7 +61,7 @@ function checkNode() {
 }
 
 function checkTools(tools) {
-  const missing = tools.filter((tool) => !which(tool))
+  const missing = tools.filter((tool) => !(tool.endsWith('.h') ? hasHeader(tool) : which(tool)))
   if (missing.length === 0) return
   const wanted = [...new Set(missing.flatMap((tool) => packages[tool]))]
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...wanted]
@@ -62,6 +73,11 @@ function checkTools(tools) {
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
   if (!run(['apt-get', 'update'], options)) say('apt-get update failed; trying with the package lists at hand')
   if (!run(install, options)) stop(`${install.join(' ')} failed: see above`)
+}
+
+/** Asked of the compiler, which knows where it looks. A missing compiler is named by itself. */
+function hasHeader(name) {
+  return !which('cc') || read('cc', '-E', '-include', name, '-x', 'c', '/dev/null') !== undefined
 }
 
 function checkRust() {

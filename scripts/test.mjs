@@ -1,6 +1,6 @@
 /**
  * `npm test`: every test there is, in a network of their own. Builds what is missing.
- * `npm test -- __test__/capture.test.ts`: what follows the dashes goes to ava, and only ava runs.
+ * `npm test -- __test__/capture/bytes.test.ts`: what follows the dashes goes to ava, and only ava runs.
  */
 import { enterPrivateNamespace } from './namespace.mjs'
 import { buildRustTests, ensureReady } from './setup.mjs'

@@ -11,7 +11,6 @@ export {
   nativeRecordWords,
 } from '../index.js'
 export type {
-  NativeBatch,
   NativeCaptureOptions,
   NativeFanout,
   NativeInjectorOptions,

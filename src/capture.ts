@@ -40,8 +40,8 @@ export class Capture extends NativePacketSource<NativeCapture> {
     readonly locked: boolean
   }
 
-  private constructor(interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number, netns?: string) {
-    super(nativeCapture, pollTimeoutMs, netns)
+  private constructor(interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number) {
+    super(nativeCapture, pollTimeoutMs)
     const { fd, fanoutId, ...ring } = nativeCapture.ring()
     this.interface = interfaceName
     this.fd = fd
@@ -61,7 +61,7 @@ export class Capture extends NativePacketSource<NativeCapture> {
     const name = checkString('interfaceName', interfaceName)
     const checked = checkCaptureOptions(options)
     const opened = native(() => NativeCapture.open(name, checked.native))
-    return new Capture(name, opened, checked.pollTimeoutMs, checked.native.netns)
+    return new Capture(name, opened, checked.pollTimeoutMs)
   }
 
   /**

@@ -1,8 +1,8 @@
 /** Sending on an interface. */
-import { EventEmitter } from 'node:events'
 import { Writable } from 'node:stream'
 import { types } from 'node:util'
 import { NativeInjector } from './binding.js'
+import { Endpoint } from './endpoint.js'
 import { fromNative, native, NetringError, parseNative } from './errors.js'
 import {
   checkBytes,
@@ -16,13 +16,14 @@ import {
 import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
 import { waitSignal } from './options/wait.js'
 import type { PacketSink, Slot, TxStats } from './sink.js'
-import { LoanedSlot } from './slot.js'
+import { LoanedSlot, SlotLender } from './slot.js'
 import type { WaitOptions } from './source/packet-source.js'
 import { nextTurn, pause } from './source/turns.js'
 import { Waiters } from './source/waiters.js'
 
 /** Events of an injector. */
 export type InjectorEvent = 'rejected' | 'close'
+const injectorEvents: readonly InjectorEvent[] = ['rejected', 'close']
 
 /** Nothing tells when a queue below the socket has room or its last frame has left: look again after this. */
 const LOOK_AGAIN_MS = 1
@@ -44,7 +45,7 @@ const LOOK_AGAIN_MS = 1
  * console.log(injector.txStats()) // { sent: 1, rejected: 0, pending: 0, bytes: 60 }
  * ```
  */
-export class Injector implements PacketSink {
+export class Injector extends Endpoint implements PacketSink {
   /** The interface's name. */
   readonly interface: string
   /** The socket's descriptor, for other tools' socket options. Owned by the injector: do not close it. */
@@ -54,17 +55,18 @@ export class Injector implements PacketSink {
   /** Slots. */
   readonly frameCount: number
   readonly #native: NativeInjector
-  readonly #lender: { readonly native: NativeInjector; readonly frameCapacity: number; closed: boolean }
+  readonly #lender: SlotLender
   readonly #waiters: Waiters
-  readonly #events = new EventEmitter()
 
   private constructor(interfaceName: string, nativeInjector: NativeInjector, frameSize: number, frameCount: number) {
+    const lender = new SlotLender(nativeInjector, frameSize)
+    super(lender, injectorEvents)
     this.interface = interfaceName
     this.fd = nativeInjector.fd()
     this.frameCapacity = frameSize
     this.frameCount = frameCount
     this.#native = nativeInjector
-    this.#lender = { native: nativeInjector, frameCapacity: frameSize, closed: false }
+    this.#lender = lender
     const weak = new WeakRef(this)
     const onMessage = (): void => {
       const injector = weak.deref()
@@ -111,7 +113,7 @@ export class Injector implements PacketSink {
    * The next free slot, or undefined when there is none. A slot that is neither sent nor discarded is discarded by
    * close() and, with a warning, by the collector. For many small frames sendBatch() is faster: a slot's view costs more
    * than copying such a frame.
-   * @throws RangeError when `length` exceeds frameCapacity
+   * @throws TypeError, RangeError when `length` is no number of bytes up to frameCapacity
    * @throws NetringError ERR_NETRING_CLOSED
    */
   allocate(length: number): Slot | undefined {
@@ -123,7 +125,9 @@ export class Injector implements PacketSink {
 
   /**
    * Queues a copy of a frame; false when no slot is free.
-   * @throws NetringError ERR_NETRING_FRAME when it is longer than frameCapacity or shorter than its link-layer header
+   * @throws TypeError when it is no Uint8Array
+   * @throws NetringError ERR_NETRING_FRAME when it is longer than frameCapacity or shorter than its link-layer header,
+   * ERR_NETRING_CLOSED
    */
   send(frame: Uint8Array): boolean {
     checkBytes('frame', frame)
@@ -138,7 +142,8 @@ export class Injector implements PacketSink {
    * Queues copies of many frames in one native call and returns how many: fewer than given when the slots run out; those
    * that find no slot are not looked at. With `lengths` the frames lie in one buffer, `stride` bytes apart, which is the
    * fastest.
-   * @throws NetringError ERR_NETRING_FRAME, naming the frame by its index; then none was queued
+   * @throws TypeError, RangeError, naming the frame or length by its index; then none was queued
+   * @throws NetringError ERR_NETRING_FRAME, naming the frame by its index; then none was queued. ERR_NETRING_CLOSED
    */
   sendBatch(frames: readonly Uint8Array[]): number
   sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
@@ -181,7 +186,7 @@ export class Injector implements PacketSink {
   #flush(): { readonly taken: number; readonly end: 'everything' | 'bufferFull' | 'queueFull' } {
     const flushed = native(() => this.#native.flush())
     if (flushed.rejected > 0) {
-      for (const text of this.#native.takeRejections()) this.#events.emit('rejected', parseNative(text))
+      this.#tellRejections()
     }
     return flushed
   }
@@ -189,6 +194,7 @@ export class Injector implements PacketSink {
   /**
    * Queues a frame, waiting for a free slot by flushing. Rejects with `signal.reason` or as send() and flush() throw; the
    * frame is then not queued.
+   * @throws NetringError as send() and flush()
    */
   async sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
@@ -198,6 +204,7 @@ export class Injector implements PacketSink {
 
   /**
    * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued.
+   * @throws NetringError as sendBatch() and flush()
    */
   async sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
@@ -217,6 +224,19 @@ export class Injector implements PacketSink {
     else await nextTurn()
   }
 
+  #tellRejections(): void {
+    const thrown: unknown[] = []
+    for (const text of this.#native.takeRejections()) {
+      try {
+        this.emit('rejected', parseNative(text))
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
+    // Once all have been told: a listener that throws keeps no reason from the others.
+    if (thrown.length > 0) throw thrown[0]
+  }
+
   /** Waits until another flush may get further. */
   async #wait(end: 'everything' | 'bufferFull' | 'queueFull', signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
@@ -227,6 +247,7 @@ export class Injector implements PacketSink {
   /**
    * Flushes and resolves when every queued frame has left this host's queues or was refused. Rejects with
    * `signal.reason` or as flush() throws.
+   * @throws NetringError as flush()
    */
   async drained(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
@@ -238,33 +259,54 @@ export class Injector implements PacketSink {
     }
   }
 
-  /** As drained(), blocking this thread (the event loop stands still); false when `timeoutMs` passed first. */
+  /**
+   * As drained(), blocking this thread (the event loop stands still); false when `timeoutMs` passed first.
+   * @throws TypeError, RangeError when `timeoutMs` is no time
+   * @throws NetringError as flush()
+   */
   waitDrained(timeoutMs: number): boolean {
     if (timeoutMs === undefined) throw wrongType('timeoutMs', 'a number', timeoutMs)
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, 0)
     const drained = native(() => this.#native.waitDrained(Math.min(timeout, 1e12)))
-    for (const text of this.#native.takeRejections()) this.#events.emit('rejected', parseNative(text))
+    this.#tellRejections()
     return drained
   }
 
-  /** Slots that can be allocated now. */
+  /**
+   * Slots that can be allocated now.
+   * @throws NetringError ERR_NETRING_CLOSED
+   */
   get availableSlots(): number {
     return native(() => this.#native.available())
   }
-  /** Frames that are queued here or may still wait in the kernel. One system call. */
+  /**
+   * Frames that are queued here or may still wait in the kernel. One system call.
+   * @throws NetringError ERR_NETRING_CLOSED
+   */
   get pendingCount(): number {
     return this.txStats().pending
   }
-  /** Frames that the kernel refused. */
+  /**
+   * Frames that the kernel refused. One system call.
+   * @throws NetringError ERR_NETRING_CLOSED
+   */
   get rejectedSlots(): number {
     return this.txStats().rejected
   }
 
+  /**
+   * The counters now. One system call.
+   * @throws NetringError ERR_NETRING_CLOSED
+   */
   txStats(): TxStats {
     return native(() => this.#native.stats())
   }
 
-  /** A node:stream that takes frames (Buffers), with backpressure. Ending it drains the injector; it stays open. */
+  /**
+   * A node:stream that takes frames (Buffers), with backpressure. Ending it drains the injector; it stays open. The stream
+   * fails as sendAsync() and drained() reject.
+   * @throws TypeError, RangeError about `options`
+   */
   writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable {
     const given = checkObject('options', options, ['signal', 'highWaterMark'])
     const signal = checkSignal('options.signal', given.signal)
@@ -296,28 +338,23 @@ export class Injector implements PacketSink {
     })
   }
 
-  /** 'rejected': the kernel refused a frame, with the reason as a NetringError. 'close': after close(). */
+  /**
+   * 'rejected': the kernel refused a frame, with the reason as a NetringError. 'close': after close().
+   * @throws TypeError for another event
+   */
   on(event: 'rejected', listener: (reason: NetringError) => void): this
   on(event: 'close', listener: () => void): this
   on(event: InjectorEvent, listener: ((reason: NetringError) => void) | (() => void)): this {
-    if (!['rejected', 'close'].includes(event)) throw wrongType('event', 'one of rejected, close', event)
-    this.#events.on(event, listener)
+    this.listen(event, listener)
     return this
-  }
-
-  off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener as (...args: unknown[]) => void)
-    return this
-  }
-
-  get closed(): boolean {
-    return this.#lender.closed
   }
 
   /** Idempotent. What is queued and not flushed is not sent; every slot's view becomes empty. */
-  close(): void {
-    if (this.#lender.closed) return
-    this.#lender.closed = true
+  override close(): void {
+    super.close()
+  }
+
+  protected override end(): void {
     try {
       this.#waiters.fail(new NetringError('ERR_NETRING_CLOSED', 'the injector is closed; open another'))
     } finally {
@@ -325,11 +362,6 @@ export class Injector implements PacketSink {
         this.#native.close()
       })
     }
-    process.nextTick(() => this.#events.emit('close'))
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
   }
 }
 

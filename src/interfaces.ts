@@ -38,7 +38,8 @@ function namespaceOf(options: { readonly netns?: string } | undefined): string |
 
 /**
  * Every interface of this process's network namespace, or of another one. Needs no privilege for one's own.
- * @throws NetringError ERR_NETRING_CONFIG, ERR_NETRING_PERMISSION about the namespace
+ * @throws TypeError about `options`
+ * @throws NetringError ERR_NETRING_CONFIG, ERR_NETRING_PERMISSION about the namespace, ERR_NETRING_IO
  */
 export function listInterfaces(options?: { readonly netns?: string }): InterfaceInfo[] {
   const netns = namespaceOf(options)
@@ -47,7 +48,8 @@ export function listInterfaces(options?: { readonly netns?: string }): Interface
 
 /**
  * One interface.
- * @throws NetringError ERR_NETRING_INTERFACE_NOT_FOUND
+ * @throws TypeError about `name` or `options`
+ * @throws NetringError ERR_NETRING_INTERFACE_NOT_FOUND, ERR_NETRING_CONFIG, ERR_NETRING_PERMISSION about the namespace
  */
 export function interfaceInfo(name: string, options?: { readonly netns?: string }): InterfaceInfo {
   const checked = checkString('name', name)
@@ -60,6 +62,7 @@ const JUMBO_MTU = 2000
 
 /**
  * The profile that suits an interface: highThroughput from 10 Gbit/s, jumboFrames for MTUs past 2000 bytes, else default.
+ * @throws TypeError about `name`
  * @throws NetringError ERR_NETRING_INTERFACE_NOT_FOUND
  */
 export function suggestProfile(name: string): Profile {
@@ -71,6 +74,7 @@ export function suggestProfile(name: string): Profile {
 /**
  * How many captures in a fanout group suit an interface: one a CPU that this process may use; for an interface with
  * several receive queues no more than those.
+ * @throws TypeError about `name`
  * @throws NetringError ERR_NETRING_INTERFACE_NOT_FOUND
  */
 export function suggestFanoutThreads(name: string): number {

@@ -5,24 +5,29 @@ import { checkInteger } from './options/check.js'
 import type { Slot } from './sink.js'
 import { bufferOver } from './source/buffer.js'
 
-/** What the slots of one injector share. */
-export interface SlotLender {
-  readonly native: NativeInjector
-  readonly closed: boolean
-  readonly frameCapacity: number
-}
-
-interface Forgotten {
-  readonly lender: SlotLender
-  readonly slot: number
-}
-
 let warned = false
 
-/** Discards what the collector finds, and says so once. */
-const forgotten = new FinalizationRegistry<Forgotten>(({ lender, slot }) => {
-  if (lender.closed) return
-  lender.native.discard(slot)
+/** What the slots of one injector share. */
+export class SlotLender {
+  readonly native: NativeInjector
+  readonly frameCapacity: number
+  closed: boolean = false
+  /** Discards what the collector finds, by its number. One registry each: nothing has to be allocated for a slot. */
+  readonly forgotten: FinalizationRegistry<number>
+
+  constructor(native: NativeInjector, frameCapacity: number) {
+    this.native = native
+    this.frameCapacity = frameCapacity
+    this.forgotten = new FinalizationRegistry((slot) => {
+      if (this.closed) return
+      this.native.discard(slot)
+      warn()
+    })
+  }
+}
+
+/** Says so once. */
+function warn(): void {
   if (warned) return
   warned = true
   process.emitWarning('A slot was collected without send() or discard(); until then it was lost to the ring.', {
@@ -30,11 +35,16 @@ const forgotten = new FinalizationRegistry<Forgotten>(({ lender, slot }) => {
     code: 'NETRING_UNRELEASED_SLOT',
     detail: 'Use `using slot = ...`, or call slot.discard() where the frame is not sent.',
   })
-})
+}
 
 /** A Buffer in use keeps its slot. */
 const owner = Symbol('netring.slot')
 const none = Buffer.alloc(0)
+
+function ownedBy(slot: LoanedSlot, memory: ArrayBuffer): ArrayBuffer {
+  ;(memory as ArrayBuffer & { [owner]?: LoanedSlot })[owner] = slot
+  return memory
+}
 
 export class LoanedSlot implements Slot {
   readonly #lender: SlotLender
@@ -48,14 +58,14 @@ export class LoanedSlot implements Slot {
     this.#lender = lender
     this.#slot = slot
     this.#length = length
-    forgotten.register(this, { lender, slot }, this)
+    lender.forgotten.register(this, slot, this)
   }
 
   get data(): Buffer {
     if (this.#over || this.#lender.closed) return this.#data ?? none
     if (this.#data === undefined) {
       try {
-        this.#memory ??= Object.assign(this.#lender.native.bytes(this.#slot), { [owner]: this })
+        this.#memory ??= ownedBy(this, this.#lender.native.bytes(this.#slot))
       } catch (error) {
         throw fromNative(error)
       }
@@ -99,6 +109,6 @@ export class LoanedSlot implements Slot {
 
   #end(): void {
     this.#over = true
-    forgotten.unregister(this)
+    this.#lender.forgotten.unregister(this)
   }
 }

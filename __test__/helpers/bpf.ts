@@ -1,11 +1,8 @@
 /** Filter programs for tests: classic ones from tcpdump, eBPF ones from bpf-exec.c. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import type { BpfInstruction } from '../../src/index.js'
+import { compile } from './compile.js'
 
 /** What tcpdump makes of an expression, for Ethernet. */
 export function bpf(expression: string): BpfInstruction[] {
@@ -37,11 +34,7 @@ export const step = {
 
 /** Compiles bpf-exec.c; what it gives stands before a command that then inherits the programs' descriptors. */
 export function bpfExec(t: ExecutionContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'netring-bpf-'))
-  t.teardown(() => {
-    rmSync(folder, { recursive: true })
-  })
-  const program = join(folder, 'bpf-exec')
-  execFileSync('cc', ['-Wall', '-Werror', '-o', program, fileURLToPath(new URL('bpf-exec.c', import.meta.url))])
-  return program
+  const program = compile('bpf-exec.c')
+  t.teardown(program.remove)
+  return program.path
 }

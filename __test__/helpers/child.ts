@@ -17,9 +17,9 @@ function nodeArguments(source: string): string[] {
 }
 
 /** Runs a module, `prefix` before node's own command line, and returns the JSON that it prints. */
-export function runModule(source: string, prefix: readonly string[] = []): unknown {
+export function runModule(source: string, prefix: readonly string[] = [], timeoutMs = 60_000): unknown {
   const [command = '', ...args] = [...prefix, process.execPath, ...nodeArguments(source)]
-  const printed = execFileSync(command, args, { encoding: 'utf8', cwd: new URL(folder), timeout: 60_000 })
+  const printed = execFileSync(command, args, { encoding: 'utf8', cwd: new URL(folder), timeout: timeoutMs })
   return JSON.parse(printed)
 }
 

@@ -58,3 +58,29 @@ function ipChecksum(header: Buffer): number {
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
   return ~sum & 0xffff
 }
+
+export const outer = { tpid: 0x88a8, tci: 0x6001 }
+
+export const inner = { tpid: 0x8100, tci: 0x2fff }
+
+/** Frames of every kind: the smallest, a full one, jumbo, tagged. */
+export function everyKind(): Buffer[] {
+  const sizes = [14, 15, 60, 61, 1500, 1514, 9000, 9014, 65_000]
+  return [
+    ...sizes.map((size, number) => frame(size, number)),
+    tagged(60, inner),
+    tagged(1500, inner),
+    tagged(60, outer, inner),
+    tagged(9000, outer, inner),
+  ]
+}
+
+export const hex = (frames: readonly Uint8Array[]): string[] =>
+  frames.map((bytes) => Buffer.from(bytes).toString('hex'))
+
+export const upTo = (count: number): number[] => Array.from({ length: count }, (_, number) => number)
+
+export const numbers = (packets: readonly { readonly data: Buffer }[]): number[] =>
+  packets.map(({ data }) => numberOf(data))
+
+export const numbered = (count: number, from = 0): Buffer[] => upTo(count).map((number) => frame(60, from + number))

@@ -1,5 +1,6 @@
 /** Networks of a test's own: two namespaces and a veth pair between them, gone when the test is over. */
 import { execFileSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 
 /** One end of a veth pair. */
@@ -55,11 +56,54 @@ export function network(t: ExecutionContext, options: NetworkOptions = {}): Netw
     if (options.mtu !== undefined) side.ip('link', 'set', side.name, 'mtu', String(options.mtu))
     side.ip('link', 'set', side.name, 'up')
   }
+  waitUntilOperating(a, b)
   return { a, b }
+}
+
+export function setDown(at: End): void {
+  at.ip('link', 'set', at.name, 'down')
+}
+
+/** Sets an end up and waits until both can send. */
+export async function setUp(at: End, peer: End): Promise<void> {
+  at.ip('link', 'set', at.name, 'up')
+  for (let turn = 0; turn < 500; turn++) {
+    if (operating(at) && operating(peer)) return
+    await sleep(10)
+  }
+  throw notUp(at, peer)
+}
+
+/**
+ * Carrier comes by itself, and what follows from it a little later, when a work queue has its turn (linkwatch_event,
+ * net/core/link_watch.c). Until then the queueing discipline is noop, which drops frames and says that they are sent.
+ */
+function operating(at: End): boolean {
+  const link = at.ip('link', 'show', at.name)
+  return link.includes('state UP') && !link.includes('qdisc noop ')
+}
+
+/** As in setUp(), blocking this thread. */
+function waitUntilOperating(a: End, b: End): void {
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  for (let turn = 0; turn < 1000; turn++) {
+    if (operating(a) && operating(b)) return
+    Atomics.wait(never, 0, 0, 5)
+  }
+  throw notUp(a, b)
+}
+
+function notUp(a: End, b: End): Error {
+  return new Error(`${a.name} and ${b.name} did not come up`)
 }
 
 /** Frames that an interface has received, by the kernel's own count. */
 export function received(at: End): number {
   const [link] = JSON.parse(at.ip('-s', '-j', 'link', 'show', at.name)) as [{ stats64: { rx: { packets: number } } }]
   return link.stats64.rx.packets
+}
+
+/** Lets bytes out slowly; about 5 frames of 1000 bytes pass at once. */
+export function shape(at: End, rate: string): void {
+  at.run('tc', 'qdisc', 'add', 'dev', at.name, 'root', 'tbf', 'rate', rate, 'burst', '5kb', 'limit', '200kb')
 }

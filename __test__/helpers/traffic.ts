@@ -1,6 +1,14 @@
 /** Sending and receiving in tests. */
 import type { ExecutionContext } from 'ava'
-import { Capture, Injector, type CaptureOptions, type InjectorOptions, type OwnedPacket } from '../../src/index.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  Capture,
+  Injector,
+  type Batch,
+  type CaptureOptions,
+  type InjectorOptions,
+  type OwnedPacket,
+} from '../../src/index.js'
 import type { End } from './network.js'
 
 /** A small ring that is handed over quickly. */
@@ -30,6 +38,48 @@ export async function sendAll(injector: Injector, frames: readonly Uint8Array[])
   await injector.drained({ signal: AbortSignal.timeout(10_000) })
 }
 
+/**
+ * Sends frames and returns the batch that holds them all. The ring's timer may hand a block over between two of them, on a
+ * busy machine above all; then what came is taken out, and all are sent again.
+ */
+export async function sendAsOne(injector: Injector, capture: Capture, frames: readonly Uint8Array[]): Promise<Batch> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    await sendAll(injector, frames)
+    for (let missing = frames.length; missing > 0;) {
+      await capture.readable({ signal: AbortSignal.timeout(10_000) })
+      const batch = capture.nextBatch()
+      if (batch === undefined) throw new Error('no batch after readable()')
+      if (batch.length > missing) throw new Error(`${batch.length} packets, ${missing} were missing`)
+      if (batch.length === frames.length) return batch
+      missing -= batch.length
+      batch.release()
+    }
+  }
+  throw new Error(`${frames.length} frames never came in one batch`)
+}
+
+/** Waits until something is so; generous, because the kernel or another process makes it so. */
+export async function until(holds: () => boolean, timeoutMs = 10_000): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs
+  while (!holds()) {
+    if (performance.now() >= deadline) return holds()
+    await sleep(2)
+  }
+  return true
+}
+
+/**
+ * Waits until so many packets since open have passed the filter, in the ring or dropped. A frame that has left one end of
+ * a veth pair waits for a softirq at the other, for long when the CPU is busy.
+ */
+export async function arrived(capture: Capture, count: number): Promise<void> {
+  const seen = (): number => {
+    const { packets, drops } = capture.cumulativeStats()
+    return packets + drops
+  }
+  if (!(await until(() => seen() >= count))) throw new Error(`${seen()} of ${count} frames arrived`)
+}
+
 /** Owned copies of the next `count` packets; fewer only if they do not come in time. */
 export async function receive(capture: Capture, count: number, timeoutMs = 5000): Promise<OwnedPacket[]> {
   const packets: OwnedPacket[] = []
@@ -45,7 +95,44 @@ export async function receive(capture: Capture, count: number, timeoutMs = 5000)
   return packets
 }
 
+/** As receive(), and what comes in a little time more: a packet too many would be seen. */
+export async function receiveNoMoreThan(capture: Capture, count: number): Promise<OwnedPacket[]> {
+  return [...(await receive(capture, count)), ...(await receiveFor(capture, 50))]
+}
+
+/** Everything that comes until nothing has come for so long. */
+export async function receiveUntilSilent(capture: Capture, milliseconds: number): Promise<OwnedPacket[]> {
+  const packets: OwnedPacket[] = []
+  for (;;) {
+    const more = await receiveFor(capture, milliseconds)
+    if (more.length === 0) return packets
+    packets.push(...more)
+  }
+}
+
 /** Packets that come within a time, for asserting that none does. */
 export async function receiveFor(capture: Capture, milliseconds: number): Promise<OwnedPacket[]> {
   return receive(capture, Infinity, milliseconds)
+}
+
+/** What each of some captures got, once `count` packets have come to them together and no more come. */
+export async function shares(captures: readonly Capture[], count: number): Promise<OwnedPacket[][]> {
+  const got = captures.map((): OwnedPacket[] => [])
+  const end = new AbortController()
+  const signal = AbortSignal.any([end.signal, AbortSignal.timeout(8000)])
+  let left = count
+  await Promise.allSettled(
+    captures.map(async (capture, index) => {
+      if (left <= 0) end.abort()
+      for (;;) {
+        const packets = await capture.recv({ signal })
+        got[index]!.push(...packets)
+        left -= packets.length
+        if (left <= 0) end.abort()
+      }
+    }),
+  )
+  // Some block timeouts more: a packet that comes twice comes now.
+  const late = await Promise.all(captures.map((capture) => receiveFor(capture, 20)))
+  return got.map((packets, index) => [...packets, ...late[index]!])
 }

@@ -21,7 +21,7 @@ if (args.length === 0) {
       total.skipped.push(`lifetime tests on Node ${version}: its npm package could not be installed`)
       continue
     }
-    const command = [program, 'node_modules/ava/entrypoints/cli.mjs', '--tap', '__test__/lifetime.test.ts']
+    const command = [program, 'node_modules/ava/entrypoints/cli.mjs', '--tap', '__test__/lifetime/*.test.ts']
     await suite(total, new TapTally(), `lifetime tests on Node ${version}`, command, options)
   }
 }

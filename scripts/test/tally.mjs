@@ -61,7 +61,7 @@ export class CargoTally extends Tally {
 
   line(text) {
     const [, program] = /^\s*(?:Running|Doc-tests) (.+?)(?: \(.*\))?$/.exec(text) ?? []
-    const [, name, outcome, reason] = /^test (.+?) \.\.\. (FAILED|ignored)(?:, (.+))?$/.exec(text) ?? []
+    const [, name, outcome, reason] = /^test (.+?) +\.\.\. (FAILED|ignored)(?:, (.+))?$/.exec(text) ?? []
     const counts = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;/.exec(text)
     if (program) this.#next = program
     if (/^running \d+ tests?$/.test(text)) this.#begin()

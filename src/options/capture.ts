@@ -91,7 +91,10 @@ const keys = [...Object.keys(captureDefaults), 'profile', 'fanout', 'filter', 'n
 /** setsockopt takes an int. */
 const INT_MAX = 0x7fff_ffff
 
-/** Checks every option and fills in the defaults. */
+/**
+ * Checks every option and fills in the defaults.
+ * @throws TypeError, RangeError naming the option
+ */
 export function checkCaptureOptions(options: CaptureOptions | undefined): {
   readonly native: NativeCaptureOptions
   readonly pollTimeoutMs: number

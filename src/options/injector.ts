@@ -24,7 +24,10 @@ const keys = ['frameSize', 'frameCount', 'qdiscBypass', 'onMalformed', 'netns'] 
 /** The largest buffer that can be one frame: a GSO packet of IPv6 jumbograms. */
 const LARGEST_FRAME = 524_288
 
-/** Checks every option and fills in the defaults. */
+/**
+ * Checks every option and fills in the defaults.
+ * @throws TypeError, RangeError naming the option
+ */
 export function checkInjectorOptions(options: InjectorOptions | undefined): NativeInjectorOptions {
   const given = checkObject('options', options, keys)
   return {

@@ -1,23 +1,25 @@
 /** A batch: a run of packets in one buffer, with columns, and a way to give it back. */
-import type { NativeBatch } from '../binding.js'
 import type { ParsedColumns } from '../parse/columns.js'
 import type { PacketColumns } from './columns.js'
+import type { BatchHead } from './head.js'
 import { Loan, type Lender } from './loan.js'
 import { StoredPacket, type OwnedPacket, type Packet } from './packet.js'
 
 /**
- * A block of the ring on loan. Everything made from it (buffer, columns, packets' data) is empty after {@link release}.
- * The kernel does not write into it until then, and drops packets once every block is on loan.
+ * A block of the ring on loan, or a run of a large block's packets (at most 2048). Everything made from it (buffer,
+ * columns, packets' data) is empty after {@link release}. A block goes back to the kernel when all its batches have been
+ * released; the kernel does not write into it until then, and drops packets once every block is on loan.
  *
  * Do not hand its Buffers to asynchronous I/O (`fs.write`, a socket) and release before that has finished: libuv reads
  * the memory later, whatever became of the view. `copy()` first.
  */
-export interface Batch extends Iterable<Packet>, Disposable {
+export interface Batch extends Iterable<Packet, undefined>, Disposable {
+  [Symbol.iterator](): IterableIterator<Packet, undefined>
   /** Packets; 0 after release. */
   readonly length: number
-  /** Number of the block; gaps do not show drops. */
+  /** Number of the batch: they are counted from 1. */
   readonly seqNum: number
-  /** Handed over by its timer, not because it was full. */
+  /** Its block was handed over by its timer, not because it was full. */
   readonly timedOut: boolean
   /** Packets have been dropped since the batch before. */
   readonly losing: boolean
@@ -25,7 +27,7 @@ export interface Batch extends Iterable<Packet>, Disposable {
   readonly firstTimestamp: bigint
   /** Of the last packet. */
   readonly lastTimestamp: bigint
-  /** The block's bytes, kernel headers between the packets; `columns.offset` points into it. */
+  /** The packets' bytes, kernel headers between the packets; `columns.offset` points into it. */
   readonly buffer: Buffer
   /** The packets' fields as typed arrays, filled when first asked for: the fastest way through a batch. */
   readonly columns: PacketColumns
@@ -43,7 +45,7 @@ export interface Batch extends Iterable<Packet>, Disposable {
    * @throws NetringError ERR_NETRING_RELEASED
    */
   parse(): ParsedColumns
-  /** Gives the block back to the kernel. Idempotent. */
+  /** Gives the packets back to the kernel. Idempotent. */
   release(): void
 }
 
@@ -52,68 +54,70 @@ export class LoanedBatch implements Batch {
   readonly seqNum: number
   readonly timedOut: boolean
   readonly losing: boolean
-  readonly #loan: Loan
-  readonly #length: number
+  // Not #private, as in Loan.
+  private readonly loan: Loan
+  private readonly count: number
 
-  constructor(lender: Lender, batch: NativeBatch) {
-    this.seqNum = batch.seqNum
-    this.timedOut = batch.timedOut
-    this.losing = batch.losing
-    this.#length = batch.length
-    this.#loan = new Loan(lender, batch)
+  /** Of the batch that `head` tells of; `filled`: the columns that it came with. */
+  constructor(lender: Lender, id: number, head: BatchHead, filled: number) {
+    this.seqNum = head.seqNum
+    this.timedOut = head.timedOut
+    this.losing = head.losing
+    this.count = head.length
+    this.loan = new Loan(lender, id, this.count, filled)
   }
 
   get length(): number {
-    return this.#loan.length
+    return this.loan.length
   }
   get released(): boolean {
-    return this.#loan.gone
+    return this.loan.gone
   }
   get columns(): PacketColumns {
-    return this.#loan.columns
+    return this.loan.columns
   }
   get buffer(): Buffer {
-    return this.#loan.bytes
+    return this.loan.bytes
   }
   get firstTimestamp(): bigint {
-    return new StoredPacket(this.#loan, 0).timestamp
+    return new StoredPacket(this.loan, 0).timestamp
   }
   get lastTimestamp(): bigint {
-    return new StoredPacket(this.#loan, this.#length - 1).timestamp
+    return new StoredPacket(this.loan, this.count - 1).timestamp
   }
 
   at(index: number): Packet | undefined {
-    this.#loan.check()
+    this.loan.check()
     const at = Math.trunc(index) || 0
-    const from = at < 0 ? at + this.#length : at
-    return from >= 0 && from < this.#length ? new StoredPacket(this.#loan, from) : undefined
+    const from = at < 0 ? at + this.count : at
+    return from >= 0 && from < this.count ? new StoredPacket(this.loan, from) : undefined
   }
 
-  [Symbol.iterator](): Iterator<Packet> {
-    this.#loan.check()
-    return new PacketIterator(this.#loan, this.#length)
+  [Symbol.iterator](): IterableIterator<Packet, undefined> {
+    this.loan.check()
+    return new PacketIterator(this.loan, this.count)
   }
 
   copy(): OwnedPacket[] {
-    this.#loan.check()
-    const store = this.#loan.copyAll()
-    return Array.from({ length: this.#length }, (_, index) => new StoredPacket(store, index))
+    this.loan.check()
+    const store = this.loan.copyAll()
+    return Array.from({ length: this.count }, (_, index) => new StoredPacket(store, index))
   }
 
   parse(): ParsedColumns {
-    return this.#loan.parse()
+    return this.loan.parse()
   }
 
   release(): void {
-    this.#loan.release()
+    this.loan.release()
   }
   [Symbol.dispose](): void {
-    this.#loan.release()
+    this.loan.release()
   }
 }
 
 /** By hand, because a generator costs 50 ns a packet. Ends, without an error, where the batch is released on the way. */
-class PacketIterator implements Iterator<Packet> {
+class PacketIterator implements IterableIterator<Packet, undefined> {
   readonly #loan: Loan
   readonly #length: number
   #index = 0
@@ -126,5 +130,9 @@ class PacketIterator implements Iterator<Packet> {
   next(): IteratorResult<Packet, undefined> {
     if (this.#index >= this.#length || this.#loan.gone) return { done: true, value: undefined }
     return { done: false, value: new StoredPacket(this.#loan, this.#index++) }
+  }
+
+  [Symbol.iterator](): this {
+    return this
   }
 }

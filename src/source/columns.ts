@@ -96,80 +96,81 @@ export interface ColumnSource {
 
 /** Typed arrays over the columns' memory, made when asked for. */
 export class Columns implements PacketColumns {
-  readonly #source: ColumnSource
-  readonly #length: number
-  #offset: Uint32Array | undefined
-  #capturedLength: Uint32Array | undefined
-  #originalLength: Uint32Array | undefined
-  #seconds: Uint32Array | undefined
-  #nanoseconds: Uint32Array | undefined
-  #rxhash: Uint32Array | undefined
-  #status: Uint32Array | undefined
-  #vlanTci: Uint16Array | undefined
-  #vlanTpid: Uint16Array | undefined
-  #protocol: Uint16Array | undefined
-  #direction: Uint8Array | undefined
-  #addressLength: Uint8Array | undefined
-  #sourceAddress: Uint8Array | undefined
+  // Not #private, as in Loan.
+  private readonly source: ColumnSource
+  private readonly length: number
+  private offsetArray: Uint32Array | undefined = undefined
+  private capturedLengthArray: Uint32Array | undefined = undefined
+  private originalLengthArray: Uint32Array | undefined = undefined
+  private secondsArray: Uint32Array | undefined = undefined
+  private nanosecondsArray: Uint32Array | undefined = undefined
+  private rxhashArray: Uint32Array | undefined = undefined
+  private statusArray: Uint32Array | undefined = undefined
+  private vlanTciArray: Uint16Array | undefined = undefined
+  private vlanTpidArray: Uint16Array | undefined = undefined
+  private protocolArray: Uint16Array | undefined = undefined
+  private directionArray: Uint8Array | undefined = undefined
+  private addressLengthArray: Uint8Array | undefined = undefined
+  private sourceAddressArray: Uint8Array | undefined = undefined
 
   constructor(source: ColumnSource, length: number) {
-    this.#source = source
-    this.#length = length
+    this.source = source
+    this.length = length
   }
 
   get offset(): Uint32Array {
-    return (this.#offset ??= this.#words(Column.offset))
+    return (this.offsetArray ??= this.words(Column.offset))
   }
   get capturedLength(): Uint32Array {
-    return (this.#capturedLength ??= this.#words(Column.capturedLength))
+    return (this.capturedLengthArray ??= this.words(Column.capturedLength))
   }
   get originalLength(): Uint32Array {
-    return (this.#originalLength ??= this.#words(Column.originalLength))
+    return (this.originalLengthArray ??= this.words(Column.originalLength))
   }
   get seconds(): Uint32Array {
-    return (this.#seconds ??= this.#words(Column.seconds))
+    return (this.secondsArray ??= this.words(Column.seconds))
   }
   get nanoseconds(): Uint32Array {
-    return (this.#nanoseconds ??= this.#words(Column.nanoseconds))
+    return (this.nanosecondsArray ??= this.words(Column.nanoseconds))
   }
   get rxhash(): Uint32Array {
-    return (this.#rxhash ??= this.#words(Column.rxhash))
+    return (this.rxhashArray ??= this.words(Column.rxhash))
   }
   get status(): Uint32Array {
-    return (this.#status ??= this.#words(Column.status))
+    return (this.statusArray ??= this.words(Column.status))
   }
   get vlanTci(): Uint16Array {
-    return (this.#vlanTci ??= this.#halves(Column.vlanTci))
+    return (this.vlanTciArray ??= this.halves(Column.vlanTci))
   }
   get vlanTpid(): Uint16Array {
-    return (this.#vlanTpid ??= this.#halves(Column.vlanTpid))
+    return (this.vlanTpidArray ??= this.halves(Column.vlanTpid))
   }
   get protocol(): Uint16Array {
-    return (this.#protocol ??= this.#halves(Column.protocol))
+    return (this.protocolArray ??= this.halves(Column.protocol))
   }
   get direction(): Uint8Array {
-    return (this.#direction ??= this.#bytes(Column.direction, 1))
+    return (this.directionArray ??= this.bytes(Column.direction, 1))
   }
   /** Bytes of the link-layer source address that are used. */
   get addressLength(): Uint8Array {
-    return (this.#addressLength ??= this.#bytes(Column.addressLength, 1))
+    return (this.addressLengthArray ??= this.bytes(Column.addressLength, 1))
   }
   /** Link-layer source addresses, 8 bytes a packet. */
   get sourceAddress(): Uint8Array {
-    return (this.#sourceAddress ??= this.#bytes(Column.sourceAddress, 8))
+    return (this.sourceAddressArray ??= this.bytes(Column.sourceAddress, 8))
   }
 
-  #words(column: Column): Uint32Array {
-    const memory = this.#source.demand(column)
-    return memory === undefined ? none32 : new Uint32Array(memory, start(memory, column), this.#length)
+  private words(column: Column): Uint32Array {
+    const memory = this.source.demand(column)
+    return memory === undefined ? none32 : new Uint32Array(memory, start(memory, column), this.length)
   }
-  #halves(column: Column): Uint16Array {
-    const memory = this.#source.demand(column)
-    return memory === undefined ? none16 : new Uint16Array(memory, start(memory, column), this.#length)
+  private halves(column: Column): Uint16Array {
+    const memory = this.source.demand(column)
+    return memory === undefined ? none16 : new Uint16Array(memory, start(memory, column), this.length)
   }
-  #bytes(column: Column, width: number): Uint8Array {
-    const memory = this.#source.demand(column)
-    return memory === undefined ? none8 : new Uint8Array(memory, start(memory, column), this.#length * width)
+  private bytes(column: Column, width: number): Uint8Array {
+    const memory = this.source.demand(column)
+    return memory === undefined ? none8 : new Uint8Array(memory, start(memory, column), this.length * width)
   }
 }
 

@@ -1,5 +1,4 @@
-/** A block on loan from the kernel: its views, its columns and its end. */
-import type { NativeBatch } from '../binding.js'
+/** Packets on loan from the kernel: their views, their columns and their end. */
 import { fromNative, NetringError } from '../errors.js'
 import type { BatchParser, ParsedColumns } from '../parse/columns.js'
 import { bufferOver } from './buffer.js'
@@ -19,16 +18,16 @@ export interface Lender {
 /** What is left of a loan that nobody gave back. */
 interface Forgotten {
   readonly lender: Lender
-  readonly block: number
+  readonly id: number
 }
 
 let warned = false
 
 /** Gives back what the collector finds, and says so once. */
-const forgotten = new FinalizationRegistry<Forgotten>(({ lender, block }) => {
+const forgotten = new FinalizationRegistry<Forgotten>(({ lender, id }) => {
   if (lender.closed) return
-  lender.parser.end(block)
-  lender.native.release(block)
+  lender.parser.end(id)
+  lender.native.release(id)
   if (warned) return
   warned = true
   process.emitWarning('A batch was collected without release(); until then its block was lost to the ring.', {
@@ -44,69 +43,73 @@ const forgotten = new FinalizationRegistry<Forgotten>(({ lender, block }) => {
  */
 const owner = Symbol('netring.loan')
 
-export class Loan implements PacketStore, ColumnSource {
-  readonly columns: Columns
-  readonly start = 0
-  readonly #lender: Lender
-  readonly #block: number
-  readonly #length: number
-  #released = false
-  #filled = 0
-  #columnMemory: ArrayBuffer | undefined
-  #memory: ArrayBuffer | undefined
-  #bytes: Buffer | undefined
-  #parsed: ParsedColumns | undefined
+function owned(memory: ArrayBuffer & { [owner]?: Loan }, loan: Loan): ArrayBuffer {
+  memory[owner] = loan
+  return memory
+}
 
-  constructor(lender: Lender, batch: NativeBatch) {
-    this.#lender = lender
-    this.#block = batch.block
-    this.#length = batch.length
-    this.columns = new Columns(this, batch.length)
-    forgotten.register(this, { lender, block: batch.block }, this)
+export class Loan implements PacketStore, ColumnSource {
+  readonly start = 0
+  // Not #private: V8 up to Node 22 defines private fields one call at a time, and there is a loan a batch.
+  private readonly lender: Lender
+  private readonly id: number
+  private readonly count: number
+  private released = false
+  private filled: number
+  private columnMemory: ArrayBuffer | undefined = undefined
+  private viewMemory: ArrayBuffer | undefined = undefined
+  private view: Buffer | undefined = undefined
+  private fields: Columns | undefined = undefined
+  private parsed: ParsedColumns | undefined = undefined
+
+  /** `filled`: the columns that the batch came with. */
+  constructor(lender: Lender, id: number, length: number, filled: number) {
+    this.lender = lender
+    this.id = id
+    this.count = length
+    this.filled = filled
+    forgotten.register(this, { lender, id }, this)
+  }
+
+  get columns(): Columns {
+    return (this.fields ??= new Columns(this, this.count))
   }
 
   get gone(): boolean {
-    return this.#released || this.#lender.closed
+    return this.released || this.lender.closed
   }
 
   check(): void {
-    if (this.gone) throw releasedError(this.#lender.closed)
+    if (this.gone) throw releasedError(this.lender.closed)
   }
 
   demand(column: number): ArrayBuffer | undefined {
     if (this.gone) return undefined
-    if ((this.#filled & (1 << column)) === 0) this.#fill((1 << column) | PLACE)
-    return this.#columnMemory
-  }
-
-  #fill(set: number): void {
-    const lender = this.#lender
-    const all = (lender.wanted |= set)
     try {
-      if (this.#columnMemory === undefined) {
-        this.#columnMemory = Object.assign(lender.native.columns(this.#block, all), { [owner]: this })
-      } else {
-        lender.native.fill(this.#block, all)
-      }
+      this.columnMemory ??= owned(this.lender.native.columns(this.id), this)
+      if ((this.filled & (1 << column)) === 0) this.fill((1 << column) | PLACE)
     } catch (error) {
       throw fromNative(error)
     }
-    this.#filled |= all
+    return this.columnMemory
+  }
+
+  private fill(set: number): void {
+    const all = (this.lender.wanted |= set)
+    this.lender.native.fill(this.id, all)
+    this.filled |= all
   }
 
   get bytes(): Buffer {
-    if (this.gone) return this.#bytes ?? none
+    if (this.gone) return this.view ?? none
     const { memory } = this
-    return (this.#bytes ??= bufferOver(memory, 0, memory.byteLength))
+    return (this.view ??= bufferOver(memory, 0, memory.byteLength))
   }
 
   get memory(): ArrayBuffer {
-    return (this.#memory ??= this.#view())
-  }
-
-  #view(): ArrayBuffer {
+    if (this.viewMemory !== undefined) return this.viewMemory
     try {
-      return Object.assign(this.#lender.native.bytes(this.#block), { [owner]: this })
+      return (this.viewMemory = owned(this.lender.native.bytes(this.id), this))
     } catch (error) {
       throw fromNative(error)
     }
@@ -114,8 +117,7 @@ export class Loan implements PacketStore, ColumnSource {
 
   parse(): ParsedColumns {
     this.check()
-    const { parser } = this.#lender
-    return (this.#parsed ??= parser.parse(this.#block, this.bytes, this.columns, this))
+    return (this.parsed ??= this.lender.parser.parse(this.id, this.bytes, this.columns, this))
   }
 
   /** Copies every packet into one buffer of their own. */
@@ -124,14 +126,14 @@ export class Loan implements PacketStore, ColumnSource {
     let size = 0
     for (const length of this.columns.capturedLength) size += length
     const data = Buffer.allocUnsafeSlow(size)
-    const capacity = Math.ceil(this.#length / CAPACITY_STEP) * CAPACITY_STEP
+    const capacity = Math.ceil(this.count / CAPACITY_STEP) * CAPACITY_STEP
     const rows = new ArrayBuffer(capacity * BYTES_PER_PACKET)
     try {
-      this.#lender.native.copy(this.#block, data, new Uint8Array(rows))
+      this.lender.native.copy(this.id, data, new Uint8Array(rows))
     } catch (error) {
       throw fromNative(error)
     }
-    return new OwnedStore(data, rows, this.#length)
+    return new OwnedStore(data, rows, this.count)
   }
 
   copyOne(index: number): PacketStore {
@@ -143,17 +145,17 @@ export class Loan implements PacketStore, ColumnSource {
   }
 
   get length(): number {
-    return this.gone ? 0 : this.#length
+    return this.gone ? 0 : this.count
   }
 
   release(): void {
-    if (this.#released) return
-    this.#released = true
+    if (this.released) return
+    this.released = true
     forgotten.unregister(this)
-    if (this.#lender.closed) return
+    if (this.lender.closed) return
     try {
-      if (this.#parsed !== undefined) this.#lender.parser.end(this.#block)
-      this.#lender.native.release(this.#block)
+      if (this.parsed !== undefined) this.lender.parser.end(this.id)
+      this.lender.native.release(this.id)
     } catch (error) {
       throw fromNative(error)
     }
@@ -174,17 +176,17 @@ class OwnedStore implements PacketStore, ColumnSource {
   readonly gone = false
   readonly memory: ArrayBufferLike
   readonly start: number
-  readonly #rows: ArrayBuffer
+  private readonly rows: ArrayBuffer
 
   constructor(data: Buffer, rows: ArrayBuffer, count: number) {
     this.memory = data.buffer
     this.start = data.byteOffset
-    this.#rows = rows
+    this.rows = rows
     this.columns = new Columns(this, count)
   }
 
   demand(): ArrayBuffer {
-    return this.#rows
+    return this.rows
   }
 
   check(): void {

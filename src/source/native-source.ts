@@ -1,19 +1,25 @@
 /** What a source of batches must be able to do natively. AF_PACKET is one; the shape is meant for others. */
-import type { NativeBatch, NativeStats } from '../binding.js'
+import type { NativeStats } from '../binding.js'
 
 export interface NativeSource {
-  next(): NativeBatch | null
-  nextBlocking(timeoutMs: number): NativeBatch | null
+  /** Where next() writes about the batch it hands out: a {@link BatchHead} reads it. */
+  head(): ArrayBuffer
+  /** The id of the next batch, with the columns of `set` (bits `1 << Column`) filled on the way; -1 where there is none. */
+  next(set: number): number
+  nextBlocking(set: number, timeoutMs: number): number
   /** True when next() would give a batch; otherwise `waker` is called when something changes. */
   pollOrWait(waker: (message: number) => void): boolean
   stopWaiting(): void
   keepAlive(keep: boolean): void
-  watchLink(waker: (message: number) => void, netns?: string): void
-  bytes(block: number): ArrayBuffer
-  columns(block: number, set: number): ArrayBuffer
-  fill(block: number, set: number): void
-  copy(block: number, data: Uint8Array, columns: Uint8Array): void
-  release(block: number): void
+  watchLink(waker: (message: number) => void): void
+  /** After watching has failed: the next watchLink() tries again. */
+  unwatchLink(): void
+  bytes(id: number): ArrayBuffer
+  /** Memory of all columns. What is not filled yet is for fill() to do. */
+  columns(id: number): ArrayBuffer
+  fill(id: number, set: number): void
+  copy(id: number, data: Uint8Array, columns: Uint8Array): void
+  release(id: number): void
   stats(cumulative: boolean): NativeStats
   close(): void
 }

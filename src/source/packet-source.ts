@@ -1,14 +1,15 @@
 /** What every source of packets does, over its native side. */
-import { EventEmitter } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import type { NativeBatch } from '../binding.js'
+import { Endpoint } from '../endpoint.js'
 import { fromNative, hasCode, native, NetringError } from '../errors.js'
-import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
+import { checkMilliseconds } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import { BatchParser } from '../parse/columns.js'
 import { LoanedBatch, type Batch } from './batch.js'
+import { BatchHead } from './head.js'
 import type { Lender } from './loan.js'
+import { BatchLoop, checkLoop, PacketLoop, type Loop } from './loops.js'
 import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
 import { linkEvents, Message } from './signals.js'
@@ -26,6 +27,7 @@ export interface WaitOptions {
 export interface PacketLoopOptions {
   /** Packets. */
   readonly count?: number
+  /** From the loop's first step on. The clock is looked at between batches, as for `until`. */
   readonly durationMs?: number
   /** A time, epoch milliseconds if a number. */
   readonly until?: Date | number
@@ -44,7 +46,7 @@ export interface CaptureStats {
 }
 
 /** A source of batches: {@link Capture} is one. */
-export interface PacketSource extends Disposable, AsyncIterable<Batch> {
+export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
   readable(options?: WaitOptions): Promise<void>
@@ -71,21 +73,24 @@ const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close
 const BLOCKING_SLICE_MS = 100
 
 /** The shared half of every source; what differs is native. */
-export abstract class NativePacketSource<N extends NativeSource> implements PacketSource {
+export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
   /** The native side. For subclasses. */
   protected readonly native: N
   readonly #lender: { readonly native: N; readonly parser: BatchParser; closed: boolean; wanted: number }
+  readonly #head: BatchHead
+  /** The next batch is there already, of the same block as the one before. */
+  #more = false
   readonly #waiters: Waiters
-  readonly #events = new EventEmitter()
   readonly #pollTimeoutMs: number
-  readonly #netns: string | undefined
   readonly #onMessage: (message: number) => void
 
-  protected constructor(nativeSource: N, pollTimeoutMs: number, netns: string | undefined) {
+  protected constructor(nativeSource: N, pollTimeoutMs: number) {
+    const lender = { native: nativeSource, parser: new BatchParser(), closed: false, wanted: 0 } satisfies Lender
+    super(lender, sourceEvents)
     this.native = nativeSource
-    this.#lender = { native: nativeSource, parser: new BatchParser(), closed: false, wanted: 0 } satisfies Lender
+    this.#lender = lender
+    this.#head = new BatchHead(nativeSource.head())
     this.#pollTimeoutMs = pollTimeoutMs
-    this.#netns = netns
     // The addon holds this function for good; it must not hold the source.
     const weak = new WeakRef(this)
     const onMessage = (message: number): void => {
@@ -113,26 +118,33 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
     }
     const event = linkEvents.get(message)
     if (event !== undefined) {
-      this.#events.emit(event)
+      this.emit(event)
       return
     }
-    process.emitWarning('The link can no longer be watched: there will be no more linkDown and linkUp events.', {
-      type: 'NetringWarning',
-      code: 'NETRING_LINK_WATCH',
-    })
+    this.native.unwatchLink()
+    process.emitWarning(
+      'The link can no longer be watched: there will be no more linkDown and linkUp events; on() tries again.',
+      {
+        type: 'NetringWarning',
+        code: 'NETRING_LINK_WATCH',
+      },
+    )
   }
 
-  #batch(batch: NativeBatch | null): Batch | undefined {
-    return batch === null ? undefined : new LoanedBatch(this.#lender, batch)
+  #batch(id: number, filled: number): Batch | undefined {
+    this.#more = id >= 0 && this.#head.more
+    return id < 0 ? undefined : new LoanedBatch(this.#lender, id, this.#head, filled)
   }
 
   /**
-   * The next full block, or undefined: never blocks. Several batches may be held; release them in any order.
+   * The next batch, or undefined: never blocks. Several batches may be held; release them in any order.
    * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_INTERFACE_REMOVED (once the ring is empty)
    */
   nextBatch(): Batch | undefined {
+    const { wanted } = this.#lender
+    this.#more = false
     try {
-      return this.#batch(this.native.next())
+      return this.#batch(this.native.next(wanted), wanted)
     } catch (error) {
       throw fromNative(error)
     }
@@ -147,12 +159,13 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
   nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
     const deadline = performance.now() + timeout
+    const { wanted } = this.#lender
     try {
       // In slices, between which worker.terminate() can end this thread.
       for (;;) {
         const left = Math.max(0, deadline - performance.now())
-        const batch = this.native.nextBlocking(Math.min(left, BLOCKING_SLICE_MS))
-        if (batch !== null || left <= BLOCKING_SLICE_MS) return this.#batch(batch)
+        const id = this.native.nextBlocking(wanted, Math.min(left, BLOCKING_SLICE_MS))
+        if (id >= 0 || left <= BLOCKING_SLICE_MS) return this.#batch(id, wanted)
       }
     } catch (error) {
       throw fromNative(error)
@@ -187,6 +200,8 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
   /** Waits for a batch and copies its packets into one buffer of their own: nothing to release. Rejects as readable(). */
   async recv(options?: WaitOptions): Promise<OwnedPacket[]> {
     const signal = waitSignal(options)
+    // A caller in a loop over a busy ring must not starve timers, its own time-out among them.
+    if (!this.#more) await nextTurn()
     for (;;) {
       await this.#wait(signal)
       const batch = this.nextBatch()
@@ -202,39 +217,27 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
   /**
    * Batch after batch; going on to the next one releases the one before. Ends when the source is closed, goes on through
    * a link that is down, and throws ERR_NETRING_INTERFACE_REMOVED. Leaving the loop does not close the source. At most
-   * one batch a turn of the event loop.
+   * one block of the ring a turn of the event loop.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
-    yield* this.#batches(undefined, Infinity)
+  [Symbol.asyncIterator](): AsyncIterableIterator<Batch, undefined> {
+    return this.#batches(undefined, Infinity)
   }
 
-  async *#batches(signal: AbortSignal | undefined, deadline: number): AsyncGenerator<Batch, void, undefined> {
-    let batch: Batch | undefined
-    try {
-      while (!this.#lender.closed) {
-        signal?.throwIfAborted()
-        batch = this.nextBatch()
-        if (batch === undefined) {
-          const left = deadline - performance.now()
-          if (left <= 0) return
-          await this.#waitThrough(signal, left)
-          continue
-        }
-        yield batch
-        batch.release()
-        batch = undefined
-        if (performance.now() >= deadline) return
-        await nextTurn()
-      }
-    } catch (error) {
-      if (!this.#lender.closed || !hasCode(error, 'ERR_NETRING_CLOSED')) throw error
-    } finally {
-      batch?.release()
-    }
+  #batches(signal: AbortSignal | undefined, deadline: number): BatchLoop {
+    return new BatchLoop(
+      {
+        closed: () => this.#lender.closed,
+        take: () => this.nextBatch(),
+        more: () => this.#more,
+        wait: (timeoutMs) => this.#waitThrough(signal, timeoutMs),
+      },
+      signal,
+      deadline,
+    )
   }
 
   /**
-   * Packet after packet, blocking this thread while there is none. The block is released when its last packet has been
+   * Packet after packet, blocking this thread while there is none. The batch is released when its last packet has been
    * passed; `copy()` what must live longer. Ends by `count`, `durationMs`, `until` or close().
    */
   packets(options?: PacketLoopOptions): Iterable<Packet> {
@@ -248,10 +251,10 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
     return { [Symbol.asyncIterator]: () => this.#packetsAsync(loop) }
   }
 
-  async *#packetsAsync({ count, signal, durationMs }: Loop): AsyncGenerator<Packet, void, undefined> {
+  async *#packetsAsync({ count, signal, deadline }: Loop): AsyncGenerator<Packet, void, undefined> {
     let left = count
     if (left === 0) return
-    for await (const batch of this.#batches(signal, performance.now() + durationMs)) {
+    for await (const batch of this.#batches(signal, deadline())) {
       for (const packet of batch) {
         yield packet
         if (--left === 0) return
@@ -282,18 +285,15 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
 
   /** Events inform; failures reach whoever waits or calls, never as an 'error' event. */
   on(event: SourceEvent, listener: () => void): this {
-    if (!sourceEvents.includes(event)) throw wrongType('event', `one of ${sourceEvents.join(', ')}`, event)
+    this.listen(event, listener)
     if (event !== 'close' && !this.#lender.closed) {
-      native(() => {
-        this.native.watchLink(this.#onMessage, this.#netns)
-      })
+      try {
+        this.native.watchLink(this.#onMessage)
+      } catch (error) {
+        this.off(event, listener)
+        throw fromNative(error)
+      }
     }
-    this.#events.on(event, listener)
-    return this
-  }
-
-  off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener as (...args: unknown[]) => void)
     return this
   }
 
@@ -309,14 +309,7 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
     return this
   }
 
-  get closed(): boolean {
-    return this.#lender.closed
-  }
-
-  /** Idempotent. Every live view becomes empty; socket, promiscuity and ring are free when it returns. */
-  close(): void {
-    if (this.#lender.closed) return
-    this.#lender.closed = true
+  protected end(): void {
     try {
       this.#waiters.fail(closedError())
     } finally {
@@ -325,111 +318,9 @@ export abstract class NativePacketSource<N extends NativeSource> implements Pack
         this.native.close()
       })
     }
-    process.nextTick(() => this.#events.emit('close'))
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
-  }
-}
-
-/** A checked {@link PacketLoopOptions}. */
-interface Loop {
-  readonly count: number
-  readonly durationMs: number
-  readonly signal: AbortSignal | undefined
-}
-
-function checkLoop(options: PacketLoopOptions | undefined): Loop {
-  const { count, durationMs, until, signal } = checkObject('options', options, [
-    'count',
-    'durationMs',
-    'until',
-    'signal',
-  ])
-  let left = checkMilliseconds('options.durationMs', durationMs, Infinity)
-  if (until !== undefined) {
-    const time = until instanceof Date ? until.getTime() : until
-    if (typeof time !== 'number' || Number.isNaN(time)) {
-      throw wrongType('options.until', 'a valid Date or epoch milliseconds', until)
-    }
-    left = Math.min(left, Math.max(0, time - Date.now()))
-  }
-  return {
-    count: count === Infinity ? Infinity : checkInteger('options.count', count, Infinity, 0, Number.MAX_SAFE_INTEGER),
-    durationMs: left,
-    signal: checkSignal('options.signal', signal),
   }
 }
 
 function closedError(): NetringError {
   return new NetringError('ERR_NETRING_CLOSED', 'the source is closed; open another')
-}
-
-/** The loop behind packets(). */
-class PacketLoop implements Iterator<Packet> {
-  readonly #source: PacketSource
-  readonly #signal: AbortSignal | undefined
-  readonly #deadline: number
-  readonly #pollTimeoutMs: number
-  #left: number
-  #batch: Batch | undefined
-  #packets: Iterator<Packet> | undefined
-
-  constructor(source: PacketSource, loop: Loop, pollTimeoutMs: number) {
-    this.#source = source
-    this.#signal = loop.signal
-    this.#left = loop.count
-    this.#deadline = performance.now() + loop.durationMs
-    this.#pollTimeoutMs = pollTimeoutMs
-  }
-
-  next(): IteratorResult<Packet, undefined> {
-    while (this.#left > 0) {
-      const next = this.#packets?.next()
-      if (next?.done === false) {
-        this.#left--
-        return next
-      }
-      if (!this.#advance()) break
-    }
-    return this.return()
-  }
-
-  /** Fetches the next batch; false when the loop is over. */
-  #advance(): boolean {
-    this.#release()
-    for (;;) {
-      if (this.#source.closed) return false
-      this.#signal?.throwIfAborted()
-      const left = this.#deadline - performance.now()
-      if (left <= 0) return false
-      this.#batch = this.#fetch(Math.min(left, this.#pollTimeoutMs))
-      if (this.#batch !== undefined) {
-        this.#packets = this.#batch[Symbol.iterator]()
-        return true
-      }
-    }
-  }
-
-  #fetch(timeoutMs: number): Batch | undefined {
-    try {
-      return this.#source.nextBatchBlocking(timeoutMs)
-    } catch (error) {
-      if (hasCode(error, 'ERR_NETRING_LINK_DOWN')) return undefined
-      throw error
-    }
-  }
-
-  #release(): void {
-    this.#packets = undefined
-    this.#batch?.release()
-    this.#batch = undefined
-  }
-
-  return(): IteratorResult<Packet, undefined> {
-    this.#left = 0
-    this.#release()
-    return { done: true, value: undefined }
-  }
 }

@@ -6,6 +6,7 @@ import { checkInteger, checkObject, checkSignal } from '../options/check.js'
 import type { Batch } from './batch.js'
 import type { OwnedPacket } from './packet.js'
 import type { PacketSource } from './packet-source.js'
+import { nextTurn } from './turns.js'
 
 /** Nothing is fetched ahead, so no batch waits in the stream where nobody would release it. */
 export function batchStream(source: PacketSource): ReadableStream<Batch> {
@@ -13,6 +14,8 @@ export function batchStream(source: PacketSource): ReadableStream<Batch> {
   return new ReadableStream<Batch>(
     {
       async pull(controller) {
+        // A reader in a loop over a busy ring must not starve timers.
+        await nextTurn()
         for (;;) {
           const batch = source.closed ? undefined : source.nextBatch()
           if (batch !== undefined) {
@@ -45,23 +48,52 @@ async function waited(source: PacketSource, signal: AbortSignal): Promise<boolea
   }
 }
 
+/**
+ * Not Readable.from() of a generator: destroyed while that waits for a batch, it would go on waiting, keep the process
+ * alive, and take the next batch for nobody.
+ */
 export function ownedPacketStream(
   source: PacketSource,
   options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number },
 ): Readable {
   const given = checkObject('options', options, ['signal', 'highWaterMark'])
   const signal = checkSignal('options.signal', given.signal)
-  return Readable.from(ownedPackets(source), {
+  const over = new AbortController()
+  const stream = new Readable({
     objectMode: true,
     highWaterMark: checkInteger('options.highWaterMark', given.highWaterMark, 16),
     ...(signal && { signal }),
+    read() {
+      nextPackets(source, over.signal).then(
+        (packets) => {
+          if (over.signal.aborted) return
+          if (packets === undefined) stream.push(null)
+          else for (const packet of packets) stream.push(packet)
+        },
+        (error: unknown) => stream.destroy(error as Error),
+      )
+    },
+    destroy(error, done) {
+      over.abort()
+      done(error)
+    },
   })
+  return stream
 }
 
-async function* ownedPackets(source: PacketSource): AsyncGenerator<OwnedPacket, void, undefined> {
-  for await (const batch of source) {
-    const packets = batch.copy()
-    batch.release()
-    yield* packets
+/** Copies of the next batch, or undefined once the source is closed or nobody wants them. */
+async function nextPackets(source: PacketSource, signal: AbortSignal): Promise<OwnedPacket[] | undefined> {
+  await nextTurn()
+  while (!source.closed && !signal.aborted) {
+    const batch = source.nextBatch()
+    if (batch !== undefined) {
+      try {
+        return batch.copy()
+      } finally {
+        batch.release()
+      }
+    }
+    if (!(await waited(source, signal))) return undefined
   }
+  return undefined
 }

@@ -27,3 +27,9 @@ export function pause(ms: number, signal: AbortSignal | undefined, keepAlive: bo
 
 /** setTimeout takes no more than 2^31 - 1 milliseconds. */
 export const LONGEST_TIMER = 0x7fff_ffff
+
+/** A rejection with what was thrown or given as an AbortSignal's reason, whatever it is. */
+export function rejected(reason: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- see above
+  return Promise.reject(reason)
+}

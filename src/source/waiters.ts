@@ -1,6 +1,6 @@
 /** Promises that wait for the ring: many waiters, one native wait. */
 import { fromNative } from '../errors.js'
-import { LONGEST_TIMER } from './turns.js'
+import { LONGEST_TIMER, rejected } from './turns.js'
 
 interface Waiter {
   readonly resolve: () => void
@@ -106,10 +106,4 @@ export class Waiters {
     this.#waitable.keepAlive(false)
     this.#waitable.disarm()
   }
-}
-
-/** An AbortSignal's reason is whatever the caller gave it. */
-function rejected(reason: unknown): Promise<never> {
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- see above
-  return Promise.reject(reason)
 }

@@ -1,19 +1,20 @@
 //! An injector and the slots of it that JavaScript fills.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::injector::{Flushed, Injector};
-use netring::readiness::Wait;
+use netring::readiness::Watch;
 use netring::ring::SlotToken;
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
+use crate::lent::LentArray;
 use crate::options::{NativeInjectorOptions, milliseconds};
 use crate::signal::{Message, Signal};
-use crate::view::{Ended, View};
+use crate::view::{Ended, Unreachable, View};
 
 #[napi(object)]
 pub struct NativeTxStats {
@@ -42,28 +43,32 @@ struct Inner {
     injector: Injector,
     loans: Vec<Option<Loan>>,
     /// Slots that were given back while bytes of theirs could still be reached.
-    withheld: Vec<(u32, Rc<Cell<bool>>)>,
+    withheld: Vec<(u32, Unreachable)>,
 }
 
 impl Inner {
     fn sweep(&mut self) {
-        let mut at = 0;
-        while at < self.withheld.len() {
-            if self.withheld[at].1.get() {
-                let (slot, _) = self.withheld.swap_remove(at);
-                self.injector.reclaim(slot);
-            } else {
-                at += 1;
-            }
+        for (slot, _) in self.withheld.extract_if(.., |(_, unreachable)| unreachable.proved()) {
+            self.injector.reclaim(slot);
         }
     }
 
     /// Takes a slot back from JavaScript: its view is empty from now on.
     fn take(&mut self, slot: u32) -> Result<SlotToken> {
         let loan = self.loans.get_mut(slot as usize).and_then(Option::take).ok_or_else(|| released("slot"))?;
-        if let Some(Ended::Later(finalized)) = loan.view.map(View::end).transpose()? {
-            self.injector.withhold(slot);
-            self.withheld.push((slot, finalized));
+        match loan.view.map(View::end) {
+            Some(Ok(Ended::Later(unreachable))) => {
+                self.injector.withhold(slot);
+                self.withheld.push((slot, unreachable));
+            }
+            Some(Err(error)) => {
+                // Nobody knows what can still be seen of it, so it is never used again.
+                self.injector.withhold(slot);
+                self.withheld.push((slot, Unreachable::never()));
+                self.injector.discard(loan.token);
+                return Err(error);
+            }
+            Some(Ok(Ended::Now)) | None => {}
         }
         Ok(loan.token)
     }
@@ -82,7 +87,8 @@ impl Drop for Inner {
 pub struct NativeInjector {
     inner: Option<Rc<RefCell<Inner>>>,
     signal: Option<Signal>,
-    wait: Option<Wait>,
+    /// For who waits for room.
+    edges: Option<Watch>,
 }
 
 #[napi]
@@ -92,7 +98,7 @@ impl NativeInjector {
         let count = options.frame_count;
         let injector = Injector::open(&interface, &options.into()).map_err(to_js)?;
         let inner = Inner { injector, loans: (0..count).map(|_| None).collect(), withheld: Vec::new() };
-        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, wait: None })
+        Ok(Self { inner: Some(Rc::new(RefCell::new(inner))), signal: None, edges: None })
     }
 
     fn inner(&self) -> Result<std::cell::RefMut<'_, Inner>> {
@@ -163,10 +169,10 @@ impl NativeInjector {
 
     /// False when no slot is free.
     #[napi]
-    pub fn send(&self, frame: &[u8]) -> Result<bool> {
+    pub fn send(&self, #[napi(ts_arg_type = "Uint8Array")] frame: LentArray<u8>) -> Result<bool> {
         let mut inner = self.inner()?;
         inner.sweep();
-        inner.injector.send(frame).map_err(to_js)
+        inner.injector.send(frame.bytes()).map_err(to_js)
     }
 
     /// How many were queued: as many as there are slots for, or none where one of them cannot be
@@ -193,21 +199,24 @@ impl NativeInjector {
     }
 
     fn send_element(&self, frames: &Array<'_>, index: u32, first: u32) -> Result<bool> {
-        let Some(frame) = frames.get::<&[u8]>(index)? else { return Ok(false) };
-        self.inner()?.injector.send(frame).map_err(|error| at(first as usize + index as usize, error))
+        let Some(frame) = frames.get::<LentArray<u8>>(index)? else { return Ok(false) };
+        self.inner()?.injector.send(frame.bytes()).map_err(|error| at(first as usize + index as usize, error))
     }
 
     /// As sendMany, for frames that lie `stride` bytes apart.
     #[napi]
-    pub fn send_strided(&self, bytes: &[u8], lengths: &[u32], stride: u32) -> Result<u32> {
+    pub fn send_strided(
+        &self,
+        #[napi(ts_arg_type = "Uint8Array")] bytes: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint32Array")] lengths: LentArray<u32>,
+        stride: u32,
+    ) -> Result<u32> {
         let mut inner = self.inner()?;
         inner.sweep();
-        // A copy: another thread may write them, if they are shared.
-        let lengths = lengths.to_vec();
-        let frame = |index: usize| {
-            let start = index * stride as usize;
-            bytes.get(start..start + lengths[index] as usize)
-        };
+        // What was checked is what is used: another thread may write them, if they are shared.
+        let lengths = lengths.copy(inner.injector.slots().available() as usize);
+        let bytes = bytes.bytes();
+        let frame = |index: usize| bytes.slice(index * stride as usize, lengths[index] as usize);
         for (index, length) in lengths.iter().enumerate() {
             inner.injector.check(*length as usize).map_err(|error| at(index, error))?;
             if frame(index).is_none() {
@@ -269,20 +278,24 @@ impl NativeInjector {
     #[napi]
     pub fn wait_writable(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let readiness = std::sync::Arc::clone(self.inner()?.injector.readiness());
+        let failed =
+            |error| to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"));
         if self.signal.is_none() {
             self.signal = Some(Signal::new(&waker)?);
         }
-        let wake = self.signal.as_ref().map(Signal::sender).ok_or_else(|| closed("injector"))?;
-        let wait = readiness.wait(move |_| wake(Message::Wake)).map_err(|error| {
-            to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"))
-        })?;
-        self.wait = Some(wait);
+        if self.edges.is_none() {
+            let wake = self.signal.as_ref().map(Signal::sender).ok_or_else(|| closed("injector"))?;
+            self.edges = Some(readiness.watch(move |_| wake(Message::Wake)).map_err(failed)?);
+        }
+        self.edges.as_ref().inspect(|edges| edges.arm());
+        // Wakes at once if there was room again before it was armed.
+        readiness.clear().map_err(failed)?;
         Ok(())
     }
 
     #[napi]
     pub fn stop_waiting(&mut self) {
-        self.wait = None;
+        self.edges.as_ref().inspect(|edges| edges.disarm());
     }
 
     #[napi]
@@ -292,7 +305,7 @@ impl NativeInjector {
 
     #[napi]
     pub fn close(&mut self) -> Result<()> {
-        self.wait = None;
+        self.edges = None;
         self.signal = None;
         self.inner = None;
         Ok(())

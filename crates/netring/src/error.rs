@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Filter,
     /// A frame cannot be sent as it is.
     Frame,
+    /// The XDP program could not be made or attached, or another one is in its place.
+    XdpProgram,
     /// This kernel or runtime cannot do it.
     Unsupported,
 }
@@ -57,6 +59,7 @@ impl ErrorKind {
             Self::Released => "ERR_NETRING_RELEASED",
             Self::Filter => "ERR_NETRING_FILTER",
             Self::Frame => "ERR_NETRING_FRAME",
+            Self::XdpProgram => "ERR_NETRING_XDP_PROGRAM",
             Self::Unsupported => "ERR_NETRING_UNSUPPORTED",
         }
     }

@@ -1,4 +1,4 @@
-//! AF_PACKET packet rings for Linux: the core that the npm package `netring` binds.
+//! AF_PACKET and AF_XDP packet rings for Linux: the core that the npm package `netring` binds.
 //!
 //! This crate knows no Node. It is laid out so that dependencies go one way:
 //!
@@ -6,8 +6,8 @@
 //!   ([`ring::fake`]) writes the other side in tests, property tests and fuzzing.
 //! - [`parse`]: pure, too: the headers of a packet, of many packets as columns.
 //! - [`sys`]: the only callers of the operating system.
-//! - the roles that join them: [`capture`], [`injector`], [`interface`], [`link`], and the
-//!   pieces they share: [`filter`], [`fanout`], [`stats`], [`error`].
+//! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`interface`], [`link`], and the
+//!   pieces they share: [`source`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
@@ -21,7 +21,10 @@ pub mod link;
 pub mod parse;
 pub mod readiness;
 pub mod ring;
+pub mod source;
 pub mod stats;
 pub mod sys;
+pub mod xdp;
 
 pub use error::{Error, ErrorKind, Result};
+pub use source::Source;

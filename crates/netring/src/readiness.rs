@@ -4,12 +4,11 @@
 //! frees it at once, whoever still waits.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
-use tokio::io::unix::AsyncFd;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::sys::epoll::{self, Edge, Edges};
@@ -28,12 +27,51 @@ pub(crate) fn runtime() -> io::Result<&'static Runtime> {
 #[derive(Debug)]
 pub struct Readiness {
     edges: Arc<Edges>,
-    registered: OnceLock<AsyncFd<Arc<Edges>>>,
-    /// Edges that another thread has taken, on their way to who waits.
-    taken: Arc<Notify>,
+    /// Who is told of edges.
+    watch: Mutex<Weak<Waker>>,
 }
 
-/// A wait that can be called off.
+/// What is called when something changed, once each time it was armed.
+struct Waker {
+    armed: AtomicBool,
+    woken: Box<dyn Fn(io::Result<()>) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Waker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waker").field("armed", &self.armed).finish_non_exhaustive()
+    }
+}
+
+impl Waker {
+    fn fire(&self, outcome: io::Result<()>) {
+        if self.armed.swap(false, Ordering::SeqCst) {
+            (self.woken)(outcome);
+        }
+    }
+}
+
+/// A standing watch over a socket's edges; dropping it ends it.
+#[derive(Debug)]
+pub struct Watch {
+    waker: Arc<Waker>,
+    _task: Wait,
+}
+
+impl Watch {
+    /// The next edge calls `woken`. Arm first, then clear the edges and look at the ring: an edge that
+    /// comes in between calls, one that came before is seen by looking.
+    pub fn arm(&self) {
+        self.waker.armed.store(true, Ordering::SeqCst);
+    }
+
+    /// Nothing is called until it is armed again.
+    pub fn disarm(&self) {
+        self.waker.armed.store(false, Ordering::SeqCst);
+    }
+}
+
+/// A task that is called off when this is dropped.
 #[derive(Debug)]
 pub struct Wait(AbortHandle);
 
@@ -52,7 +90,7 @@ impl Drop for Wait {
 impl Readiness {
     /// Over an epoll that watches one socket.
     pub fn new(edges: Edges) -> Arc<Self> {
-        Arc::new(Self { edges: Arc::new(edges), registered: OnceLock::new(), taken: Arc::default() })
+        Arc::new(Self { edges: Arc::new(edges), watch: Mutex::default() })
     }
 
     /// As [`Edges::clear`]. Who waits is woken if there was an edge: taken here, it may never
@@ -68,38 +106,142 @@ impl Readiness {
 
     fn pass_on(&self, edge: Edge) {
         if edge.any {
-            self.taken.notify_waiters();
+            self.wake();
         }
     }
 
-    fn register(&self) -> io::Result<&AsyncFd<Arc<Edges>>> {
-        if let Some(registered) = self.registered.get() {
-            return Ok(registered);
+    /// Wakes who waits: something changed.
+    pub fn wake(&self) {
+        let waker = self.watch.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(waker) = waker {
+            waker.fire(Ok(()));
         }
-        let registered = epoll::register(Arc::clone(&self.edges))?;
-        Ok(self.registered.get_or_init(|| registered))
     }
 
-    /// Calls `woken` once, on the runtime's thread, when the next edge comes. The caller has
-    /// cleared the edges and looked at the ring before, and does so again when woken: waking up
-    /// says that something changed, not what.
-    pub fn wait(self: &Arc<Self>, woken: impl FnOnce(io::Result<()>) + Send + 'static) -> io::Result<Wait> {
+    /// Calls `woken` when an edge comes, once each time the watch has been armed: on the runtime's
+    /// thread, or on that which took the edge. Waking up says that something changed, not what. A
+    /// second watch replaces the first.
+    ///
+    /// One task for all waits: to spawn one a wait would wake the runtime's thread twice a block.
+    pub fn watch(self: &Arc<Self>, woken: impl Fn(io::Result<()>) + Send + Sync + 'static) -> io::Result<Watch> {
         let runtime = runtime()?;
         let _guard = runtime.enter();
-        self.register()?;
-        let this = Arc::clone(self);
-        // From here on it is told, whether it has been polled yet or not.
-        let taken = Arc::clone(&self.taken).notified_owned();
+        let registered = epoll::register(Arc::clone(&self.edges))?;
+        let waker = Arc::new(Waker { armed: AtomicBool::new(false), woken: Box::new(woken) });
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&waker);
+        let told = Arc::clone(&waker);
         let task = runtime.spawn(async move {
-            let outcome = match this.register() {
-                Ok(registered) => tokio::select! {
-                    ready = registered.readable() => ready.map(|mut guard| guard.clear_ready()),
-                    () = taken => Ok(()),
-                },
-                Err(error) => Err(error),
-            };
-            woken(outcome);
+            loop {
+                match registered.readable().await {
+                    Ok(mut guard) => {
+                        guard.clear_ready();
+                        told.fire(Ok(()));
+                    }
+                    Err(error) => return told.fire(Err(error)),
+                }
+            }
         });
-        Ok(Wait::of(&task))
+        Ok(Watch { waker, _task: Wait::of(&task) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sys::epoll::Interest;
+
+    struct Waiting {
+        sender: UnixDatagram,
+        _receiver: UnixDatagram,
+        readiness: Arc<Readiness>,
+        woken: Receiver<bool>,
+        watch: Watch,
+    }
+
+    fn waiting() -> Waiting {
+        let (sender, receiver) = UnixDatagram::pair().unwrap();
+        let readiness = Readiness::new(Edges::of(receiver.as_fd(), Interest::Read).unwrap());
+        let (wake, woken) = channel();
+        let watch = readiness.watch(move |outcome| wake.send(outcome.is_ok()).unwrap()).unwrap();
+        watch.arm();
+        Waiting { sender, _receiver: receiver, readiness, woken, watch }
+    }
+
+    /// Runs `meanwhile` while the runtime's thread can look at nothing.
+    fn with_busy_runtime(meanwhile: impl FnOnce()) {
+        let (begin, begun) = channel();
+        let (end, ended) = channel::<()>();
+        runtime().unwrap().spawn(async move {
+            begin.send(()).unwrap();
+            let _ = ended.recv();
+        });
+        begun.recv().unwrap();
+        meanwhile();
+        drop(end);
+    }
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn who_waits_is_woken_by_an_edge() {
+        let Waiting { sender, woken, watch, .. } = &waiting();
+        sender.send(b"packet").unwrap();
+        assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        let _ = watch;
+    }
+
+    #[test]
+    fn an_edge_that_another_thread_takes_first_wakes_who_waits() {
+        let Waiting { sender, readiness, woken, watch, .. } = &waiting();
+        with_busy_runtime(|| {
+            sender.send(b"packet").unwrap();
+            assert!(readiness.clear().unwrap().any, "taken before the runtime could see it");
+        });
+        assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        let _ = watch;
+    }
+
+    #[test]
+    fn an_edge_that_a_blocking_wait_takes_first_wakes_who_waits() {
+        let Waiting { sender, readiness, woken, watch, .. } = &waiting();
+        with_busy_runtime(|| {
+            sender.send(b"packet").unwrap();
+            assert!(readiness.wait_until(Instant::now() + SOON).unwrap().any);
+        });
+        assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        let _ = watch;
+    }
+
+    #[test]
+    fn it_calls_once_each_time_it_is_armed() {
+        let Waiting { sender, readiness, woken, watch, .. } = &waiting();
+        for _ in 0..3 {
+            sender.send(b"packet").unwrap();
+            assert_eq!(woken.recv_timeout(SOON), Ok(true));
+            assert!(readiness.clear().unwrap().any);
+            sender.send(b"packet").unwrap();
+            assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "not armed");
+            watch.arm();
+            assert!(readiness.clear().unwrap().any, "what came before arming is seen by looking,");
+            assert_eq!(woken.recv_timeout(SOON), Ok(true), "and wakes who takes it");
+            watch.arm();
+        }
+        watch.disarm();
+        sender.send(b"packet").unwrap();
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "disarmed");
+    }
+
+    #[test]
+    fn looking_without_an_edge_wakes_nobody_and_a_wait_that_is_dropped_is_over() {
+        let Waiting { sender, _receiver, readiness, woken, watch } = waiting();
+        assert!(!readiness.clear().unwrap().any);
+        with_busy_runtime(|| drop(watch));
+        sender.send(b"packet").unwrap();
+        assert!(woken.recv_timeout(SOON).is_err(), "its closure was dropped uncalled");
     }
 }

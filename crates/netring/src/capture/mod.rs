@@ -2,6 +2,7 @@
 
 mod open;
 mod options;
+mod source;
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -16,7 +17,9 @@ use crate::filter::{self, Filter};
 use crate::link::{self, LinkEvent};
 use crate::readiness::{Readiness, Wait};
 use crate::ring::block::WalkOptions;
-use crate::ring::{Geometry, Lease, RxRing};
+use crate::ring::runs::RUN_PACKETS;
+use crate::ring::{Block, Columns, Geometry, Lease, Malformed, Run, Runs};
+use crate::source::Target;
 use crate::stats::{CaptureStats, StatsAccumulator};
 use crate::sys::map::Mapping;
 use crate::sys::packet::PacketSocket;
@@ -32,7 +35,7 @@ const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
 pub struct Capture {
     // Dropped in this order: the socket before the ring, the ring before what keeps it mapped.
     socket: PacketSocket,
-    ring: RxRing,
+    runs: Runs,
     mapping: Mapping,
     readiness: Arc<Readiness>,
     interface: String,
@@ -69,7 +72,7 @@ impl Capture {
         Ok(Self {
             socket: opened.socket,
             mapping: opened.mapping,
-            ring: opened.ring,
+            runs: Runs::new(opened.ring, RUN_PACKETS),
             readiness: opened.readiness,
             interface: interface.to_owned(),
             namespace: options.namespace,
@@ -90,11 +93,6 @@ impl Capture {
         self.socket.as_raw_fd()
     }
 
-    /// The interface's index.
-    pub fn interface_index(&self) -> u32 {
-        self.index
-    }
-
     /// The group it joined.
     pub fn fanout_id(&self) -> Option<u16> {
         self.fanout_id
@@ -102,7 +100,7 @@ impl Capture {
 
     /// The ring's shape, as it was got.
     pub fn geometry(&self) -> Geometry {
-        self.ring.geometry()
+        self.runs.ring().geometry()
     }
 
     /// Whether the ring is locked in memory.
@@ -110,49 +108,64 @@ impl Capture {
         self.mapping.locked
     }
 
-    /// The ring.
-    pub fn ring(&self) -> &RxRing {
-        &self.ring
+    /// The packets of a run.
+    pub fn block<'a>(&'a self, run: &'a Run) -> Block<'a> {
+        self.runs.block(run)
     }
 
-    /// How the blocks of this capture are walked; `first` on the first walk of a block.
-    pub fn walk_options(&self, first: bool) -> WalkOptions {
-        WalkOptions { snaplen: self.snaplen, reinsert_vlan: self.reinsert_vlan && first }
+    /// How a run is walked again: its tags were put back when it was handed out.
+    pub fn walk_options(&self) -> WalkOptions {
+        WalkOptions { snaplen: self.snaplen, reinsert_vlan: false }
     }
 
-    /// For waiting without blocking. Wait only after [`poll`](Self::poll) had nothing.
+    /// For waiting without blocking. Arm a watch first, then [`poll`](Self::poll).
     pub fn readiness(&self) -> &Arc<Readiness> {
         &self.readiness
     }
 
-    /// The next block, `None` when there is none. Never blocks. Fails once the interface is gone
-    /// and the ring is empty.
-    pub fn next_block(&mut self) -> Result<Option<Lease>> {
-        let lease = match self.ring.acquire() {
-            Some(lease) => lease,
-            None => {
-                self.clear_edges()?;
-                match self.ring.acquire() {
-                    Some(lease) => lease,
-                    None => return self.fail_if_removed().map(|()| None),
+    /// The next run of packets, with the columns that `target` gives for that many packets filled; `None`
+    /// when there is none. Never blocks. Fails once the interface is gone and the ring is empty.
+    pub fn next_run(&mut self, target: Target<'_>) -> Result<Option<(Run, Option<Columns>)>> {
+        while !self.runs.has_open_block() {
+            let lease = match self.runs.acquire() {
+                Some(lease) => lease,
+                None => {
+                    self.clear_edges()?;
+                    match self.runs.acquire() {
+                        Some(lease) => lease,
+                        None => return self.fail_if_removed().map(|()| None),
+                    }
                 }
-            }
-        };
-        self.count(lease).map(Some)
+            };
+            let lease = self.count(lease)?;
+            self.runs.open(lease).map_err(|error| self.malformed(error))?;
+        }
+        let options = WalkOptions { reinsert_vlan: self.reinsert_vlan, ..self.walk_options() };
+        self.runs.next(options, target).map_err(|error| self.malformed(error))
+    }
+
+    /// The kernel's headers contradict their block. Nobody else has written to them yet, so this is
+    /// the kernel's fault; what was left of the block is lost.
+    fn malformed(&self, error: Malformed) -> Error {
+        let message = format!(
+            "packet {} of the block contradicts it ({}): what was left of the block is lost",
+            error.index, error.reason
+        );
+        Error::new(ErrorKind::Io, message).on_interface(&self.interface)
     }
 
     /// Keeps the kernel's counters from wrapping, and says of a block whether drops became known
     /// since the block before: the kernel flags every block it closes between a loss and the next
     /// reading of the counters, and none after a reading by stats().
     fn count(&mut self, mut lease: Lease) -> Result<Lease> {
-        let block = self.ring.block(&lease);
+        let block = self.runs.ring().block(&lease);
         let flagged = block.status() & crate::ring::layout::status::LOSING != 0;
         self.unread = self.unread.saturating_add(block.packet_count());
         drop(block);
         if (flagged || self.unread >= READ_STATISTICS_EVERY)
             && let Err(error) = self.read_statistics()
         {
-            self.ring.release(lease);
+            self.runs.give_back(lease);
             return Err(error);
         }
         let drops = self.stats.total().drops;
@@ -160,16 +173,15 @@ impl Capture {
         Ok(lease)
     }
 
-    /// As [`next_block`](Self::next_block), waiting up to `timeout` on this thread. Fails when the link goes
-    /// down meanwhile.
-    pub fn next_block_within(&mut self, timeout: Duration) -> Result<Option<Lease>> {
+    /// Waits on this thread, up to `timeout`, until [`next_run`](Self::next_run) would give a run or fail; false
+    /// when it would do neither. Fails when the link goes down meanwhile.
+    pub fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
         loop {
-            if let Some(lease) = self.next_block()? {
-                return Ok(Some(lease));
+            if self.poll()? {
+                return Ok(true);
             }
-            self.fail_if_down()?;
             let until = if self.link.down { deadline.min(Instant::now() + LOOK_FOR_REMOVAL_EVERY) } else { deadline };
             let edge = self.readiness.wait_until(until).map_err(|error| self.wait_failed(&error))?;
             if edge.error {
@@ -177,19 +189,19 @@ impl Capture {
             }
             if !edge.any && until == deadline {
                 // One last look: the deadline may have come before the edge did.
-                return self.next_block();
+                return self.poll();
             }
         }
     }
 
-    /// Whether [`next_block`](Self::next_block) would give a block. Clears the edges first, so that a wait
+    /// Whether [`next_run`](Self::next_run) would give a run. Clears the edges first, so that a wait
     /// that follows misses nothing. Fails when the link went down since the last time.
     pub fn poll(&mut self) -> Result<bool> {
-        if self.ring.ready() {
+        if self.runs.ready() {
             return Ok(true);
         }
         self.clear_edges()?;
-        if self.ring.ready() {
+        if self.runs.ready() {
             return Ok(true);
         }
         self.fail_if_removed()?;
@@ -227,6 +239,11 @@ impl Capture {
         Ok(())
     }
 
+    /// Calls `changed` with every change of the interface's link, until the watch is dropped.
+    pub fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
+        link::watch(self.namespace.as_deref(), self.index, changed)
+    }
+
     /// While the interface is down: calls `removed` once it is gone, because
     /// [`readiness`](Self::readiness) will not tell. None while it is up.
     pub fn watch_removal(&self, removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
@@ -240,7 +257,7 @@ impl Capture {
                 removed();
             }
         };
-        link::watch(self.namespace.as_deref(), self.index, changed).map(Some)
+        self.watch_link(changed).map(Some)
     }
 
     fn look_for_removal(&mut self) -> Result<()> {
@@ -263,7 +280,7 @@ impl Capture {
     /// Packets that are already in the open block come first: the kernel's timer hands it over.
     fn fail_if_removed(&mut self) -> Result<()> {
         self.look_for_removal()?;
-        if !self.link.removed || self.ring.packets_coming() {
+        if !self.link.removed || self.runs.ring().packets_coming() {
             return Ok(());
         }
         let message = format!(
@@ -283,9 +300,9 @@ impl Capture {
             .on_interface(&self.interface))
     }
 
-    /// Gives a block back to the kernel.
-    pub fn release(&mut self, lease: Lease) {
-        self.ring.release(lease);
+    /// Gives a run back. Its block goes back to the kernel with the last of its runs.
+    pub fn release(&mut self, run: Run) {
+        self.runs.release(run);
     }
 
     /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
@@ -294,8 +311,9 @@ impl Capture {
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
         let program = filter::with_snaplen(filter.as_ref(), self.snaplen);
         let before = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
-        open::refilter(&self.socket, &mut self.ring, program.as_ref(), before.as_ref())
+        open::refilter(&self.socket, self.runs.ring_mut(), program.as_ref(), before.as_ref())
             .map_err(|error| error.on_interface(&self.interface))?;
+        self.runs.discard_rest();
         self.filter = filter;
         Ok(())
     }
@@ -330,9 +348,9 @@ impl Capture {
     /// Frees everything at once. The order matters: with the ring still mapped, close(2) alone
     /// would stop nothing, neither promiscuous mode nor fanout nor writes into the ring.
     pub fn close(self) -> Result<()> {
-        let Self { socket, ring, mapping, interface, .. } = self;
+        let Self { socket, runs, mapping, interface, .. } = self;
         drop(socket);
-        drop(ring);
+        drop(runs);
         mapping.retire().map_err(|error| {
             Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the ring's mapping").on_interface(&interface)
         })

@@ -5,16 +5,22 @@
 //! refused, and a slot that is never sent cannot stop it; the TX ring takes slots strictly in
 //! order, stops for good at one that was skipped or malformed, and gives no reason.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+mod in_flight;
+mod options;
+mod rejection;
+
+use self::in_flight::{InFlight, SMALLEST_OVERHEAD};
+pub use self::options::{InjectorOptions, OnMalformed};
+use self::rejection::Rejections;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of};
 use crate::readiness::Readiness;
-use crate::ring::{SlotRing, SlotToken};
+use crate::ring::{Lent, SlotRing, SlotToken};
 use crate::sys::epoll::{Edges, Interest};
 use crate::sys::map::Mapping;
 use crate::sys::netns::path_of;
@@ -25,37 +31,6 @@ use crate::sys::send::{BATCH, Sender};
 /// Bytes of an Ethernet header: no shorter frame can be sent on such an interface. With
 /// CAP_SYS_RAWIO the kernel would pad one silently (`dev_validate_header`, include/linux/netdevice.h).
 const ETHERNET_HEADER: u32 = 14;
-/// What the kernel charges a frame beyond its bytes, at least: struct sk_buff and struct
-/// skb_shared_info (`SKB_TRUESIZE`, include/linux/skbuff.h).
-const SMALLEST_OVERHEAD: u64 = 512;
-
-/// How long a frame may be refused with nothing else in the kernel before it is given up.
-const HOPELESS_AFTER: Duration = Duration::from_millis(100);
-
-/// What to do with a frame that the kernel refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnMalformed {
-    /// Count it, report it, go on.
-    Skip,
-    /// Count it, fail the flush; the next flush goes on behind it.
-    Stop,
-}
-
-/// Every option; defaults live in TypeScript.
-#[derive(Clone, Debug)]
-pub struct InjectorOptions {
-    /// Bytes of the largest frame.
-    pub frame_size: u32,
-    /// Slots.
-    pub frame_count: u32,
-    /// Hand frames to the driver past the queueing discipline.
-    pub qdisc_bypass: bool,
-    /// What to do with a frame that the kernel refuses.
-    pub on_malformed: OnMalformed,
-    /// Network namespace, a name or a path.
-    pub namespace: Option<String>,
-}
-
 /// Frames sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TxStats {
@@ -94,12 +69,8 @@ pub struct Injector {
     namespace: Option<String>,
     smallest: u32,
     on_malformed: OnMalformed,
-    /// Lengths of the frames that may still be in the kernel, oldest first.
-    in_kernel: VecDeque<u32>,
-    left: TxStats,
-    /// Since when the frame at the head has been refused with nothing else in the kernel.
-    refused_since: Option<Instant>,
-    rejections: Vec<Error>,
+    in_flight: InFlight,
+    rejections: Rejections,
 }
 
 impl Injector {
@@ -144,10 +115,8 @@ impl Injector {
             namespace: options.namespace.clone(),
             smallest: if ethernet { ETHERNET_HEADER } else { 1 },
             on_malformed: options.on_malformed,
-            in_kernel: VecDeque::new(),
-            left: TxStats::default(),
-            refused_since: None,
-            rejections: Vec::new(),
+            in_flight: InFlight::default(),
+            rejections: Rejections::default(),
         })
     }
 
@@ -212,7 +181,7 @@ impl Injector {
     }
 
     /// Copies a frame into a slot and queues it; false when no slot is free.
-    pub fn send(&mut self, frame: &[u8]) -> Result<bool> {
+    pub fn send(&mut self, frame: Lent<'_>) -> Result<bool> {
         self.check(frame.len())?;
         Ok(self.slots.queue_copy(frame))
     }
@@ -244,23 +213,18 @@ impl Injector {
         self.settle(taken, Flushed::Everything)
     }
 
-    /// Whether the frame at the head is refused again and again although nothing of ours waits in
-    /// the kernel: then no queue is full, but a queueing discipline or filter drops this frame
-    /// (NET_XMIT_DROP is ENOBUFS as well), and would for ever.
+    /// Whether the frame at the head would be refused for ever.
     fn is_hopeless(&mut self) -> Result<bool> {
-        if self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))? > 0 {
-            self.refused_since = None;
-            return Ok(false);
-        }
-        Ok(self.refused_since.get_or_insert_with(Instant::now).elapsed() > HOPELESS_AFTER)
+        let charge = self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))?;
+        Ok(self.rejections.is_hopeless(charge > 0, Instant::now()))
     }
 
     fn flush_some(&mut self) -> io::Result<u32> {
         let memory = self.slots.memory();
         let sent = self.sender.send(self.socket.as_fd(), memory, self.slots.slot_size(), self.slots.head(BATCH))?;
-        self.in_kernel.extend(self.slots.head(sent).map(|frame| frame.length));
+        self.in_flight.taken(self.slots.head(sent).map(|frame| frame.length));
         self.slots.complete(sent);
-        self.refused_since = None;
+        self.rejections.head_moved();
         Ok(sent as u32)
     }
 
@@ -273,31 +237,13 @@ impl Injector {
     fn reject(&mut self, error: &io::Error) -> Result<()> {
         let frame = self.slots.head(1).next().expect("a frame was refused");
         self.slots.complete(1);
-        self.refused_since = None;
-        self.left.rejected += 1;
-        let reason = match error.raw_os_error() {
-            Some(libc::EMSGSIZE) => {
-                let mtu =
-                    self.socket.interface_mtu(&self.interface).map_or_else(|_| "?".to_owned(), |mtu| mtu.to_string());
-                format!(
-                    "a frame of {} bytes is too long for interface {:?}, whose MTU is {mtu} bytes plus link-layer header",
-                    frame.length, self.interface
-                )
-            }
-            _ => format!(
-                "a frame of {} bytes has no valid link-layer header for interface {:?}",
-                frame.length, self.interface
-            ),
-        };
-        let rejection = Error::os(ErrorKind::Frame, "sendmmsg", error, reason).on_interface(&self.interface);
+        let mtu = self.socket.interface_mtu(&self.interface).ok();
+        let rejection = rejection::describe(error, frame.length, &self.interface, mtu);
+        self.rejections.count();
         match self.on_malformed {
             OnMalformed::Stop => Err(rejection),
             OnMalformed::Skip => {
-                // Nobody may ever ask for them; the newest say enough.
-                if self.rejections.len() == MOST_REJECTIONS {
-                    self.rejections.remove(0);
-                }
-                self.rejections.push(rejection);
+                self.rejections.keep(rejection);
                 Ok(())
             }
         }
@@ -310,36 +256,37 @@ impl Injector {
 
     /// How many refusals [`take_rejections`](Self::take_rejections) has to tell.
     pub fn untold_rejections(&self) -> usize {
-        self.rejections.len()
+        self.rejections.untold()
     }
 
     /// Frames refused since the last call of this, the newest 64.
     pub fn take_rejections(&mut self) -> Vec<Error> {
-        std::mem::take(&mut self.rejections)
+        self.rejections.take()
     }
 
-    /// Finds out how many of the frames in the kernel it certainly holds no more. Each is charged
-    /// to the socket with its bytes and an overhead until its buffer is freed, so the charge
-    /// cannot be that of more frames than as many of the shortest.
+    /// Finds out how many of the frames in the kernel it certainly holds no more.
     fn count_left(&mut self) -> Result<()> {
-        let Some(shortest) = self.in_kernel.iter().min() else { return Ok(()) };
-        let charge = self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))?;
-        let may_wait = u64::from(charge).div_ceil(u64::from(*shortest) + SMALLEST_OVERHEAD);
-        let left = self.in_kernel.len().saturating_sub(may_wait as usize);
-        self.left.sent += left as u64;
-        self.left.bytes += self.in_kernel.drain(..left).map(u64::from).sum::<u64>();
+        if self.in_flight.count() > 0 {
+            let charge = self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))?;
+            self.in_flight.settle(charge);
+        }
         Ok(())
     }
 
     /// The counters now.
     pub fn stats(&mut self) -> Result<TxStats> {
         self.count_left()?;
-        Ok(TxStats { pending: self.pending(), ..self.left })
+        Ok(TxStats {
+            sent: self.in_flight.left(),
+            bytes: self.in_flight.left_bytes(),
+            rejected: self.rejections.total(),
+            pending: self.pending(),
+        })
     }
 
     /// Frames queued or possibly still in the kernel, as of the last flush or stats().
     fn pending(&self) -> u64 {
-        u64::from(self.slots.queued()) + self.in_kernel.len() as u64
+        u64::from(self.slots.queued()) + self.in_flight.count()
     }
 
     /// Flushes until every frame has left or was refused, blocking this thread; false when
@@ -408,9 +355,6 @@ impl Injector {
         })
     }
 }
-
-/// Rejections kept for somebody to ask for.
-const MOST_REJECTIONS: usize = 64;
 
 /// Room in the socket's send buffer for every slot. Without CAP_NET_ADMIN the system's limit
 /// (net.core.wmem_max) holds, which only makes the send buffer full sooner.

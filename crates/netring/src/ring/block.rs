@@ -5,16 +5,33 @@
 //! once, checked against the block, and only the copies are used (R2).
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::layout::{block, packet, status};
 use super::memory::{Memory, Window};
 use super::vlan::{self, Extent};
 
-/// A block that user space owns, borrowed from its [`Lease`](super::Lease).
+/// A block that user space owns, borrowed from its [`Lease`](super::Lease), or a [`Span`] of it.
 pub struct Block<'lease> {
     memory: Memory,
     skip: u32,
+    span: Option<Span>,
     lease: PhantomData<&'lease ()>,
+}
+
+/// Consecutive packets of a block that was walked: offsets count from the block's start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// Header of the first packet.
+    pub(super) first: u32,
+    /// Packets of the block before it.
+    pub(super) index: u32,
+    /// Packets in it.
+    pub(super) count: u32,
+    /// Where its bytes end.
+    pub(super) end: u32,
+    /// It ends with the block's last packet, whose `tp_next_offset` leads nowhere.
+    pub(super) last: bool,
 }
 
 /// One packet of a block, its place checked: `data .. data + captured` lies inside the block and
@@ -61,9 +78,22 @@ pub struct Malformed {
 /// The smallest distance of two packets: `ALIGN(TPACKET3_HDRLEN, V3_ALIGNMENT)`.
 const SMALLEST_PACKET: u32 = packet::SIZE.next_multiple_of(packet::ALIGNMENT) as u32;
 
+/// How far ahead of the walk memory is asked for, in packets. The next header's place is known only from
+/// the header before it, so the processor cannot run ahead by itself, and its own prefetchers stop at
+/// the end of a page. Measured at 64 bytes, 2.8 Mpps: the whole receiver went from 51 ns a packet to 41;
+/// 12 to 64 made no difference.
+const PREFETCH_AHEAD: u32 = 32;
+/// What is asked for of a packet: two cache lines, its header and the start of its data.
+const PREFETCH_LENGTH: usize = 64;
+
 impl<'lease> Block<'lease> {
     pub(super) fn new(memory: Memory, skip: u32) -> Self {
-        Self { memory, skip, lease: PhantomData }
+        Self { memory, skip, span: None, lease: PhantomData }
+    }
+
+    /// The same block, showing a part of its packets only.
+    pub(super) fn part(self, span: Span) -> Self {
+        Self { span: Some(span), ..self }
     }
 
     /// The block's bytes.
@@ -74,8 +104,11 @@ impl<'lease> Block<'lease> {
     /// Packets in it, as the block's head says, without those that were there before the filter
     /// was last changed.
     pub fn packet_count(&self) -> u32 {
-        // No more than fit: the head may lie, and memory is allocated by this number.
-        self.word(block::PACKETS).min(self.end() / SMALLEST_PACKET).saturating_sub(self.skip)
+        match self.span {
+            Some(span) => span.count,
+            // No more than fit: the head may lie, and memory is allocated by this number.
+            None => self.word(block::PACKETS).min(self.end() / SMALLEST_PACKET).saturating_sub(self.skip),
+        }
     }
 
     /// Sequence number of the block; gaps do not show drops.
@@ -90,7 +123,16 @@ impl<'lease> Block<'lease> {
 
     /// Where the last packet ends, from the block's start.
     pub fn end(&self) -> u32 {
-        (self.word(block::LENGTH)).min(self.memory.len() as u32)
+        self.word(block::LENGTH).min(self.memory.len() as u32)
+    }
+
+    /// What JavaScript may see: the packets and the headers between them, never the block's head. Who
+    /// can write its status word can give the block back.
+    pub fn bytes(&self) -> Range<u32> {
+        match self.span {
+            Some(span) => span.first..span.end,
+            None => block::SIZE as u32..self.end().max(block::SIZE as u32),
+        }
     }
 
     fn word(&self, offset: usize) -> u32 {
@@ -100,38 +142,77 @@ impl<'lease> Block<'lease> {
     /// Calls `visit` with the packets in order. Stops at the first header that contradicts the
     /// block; packets before it have been visited.
     #[inline(always)]
-    pub fn walk(&self, options: WalkOptions, mut visit: impl FnMut(u32, &Frame<'_>)) -> Result<(), Malformed> {
-        let total = self.word(block::PACKETS);
-        let end = self.end();
-        let malformed = |index, reason| Err(Malformed { index, reason });
-        if total > end / SMALLEST_PACKET {
-            return malformed(0, "the block's head counts more packets than fit");
-        }
-        let mut header = self.word(block::FIRST);
-        if total > 0 && (header as usize) < block::SIZE {
-            return malformed(0, "the first packet starts inside the block's head");
-        }
-        for index in 0..total {
-            let frame = match self.frame(header, end, options) {
-                Ok(frame) => frame,
-                Err(reason) => return malformed(index, reason),
-            };
-            if index >= self.skip {
-                visit(index - self.skip, &frame);
+    pub fn walk(&self, options: WalkOptions, visit: impl FnMut(u32, &Frame<'_>)) -> Result<(), Malformed> {
+        let (span, skip) = match self.span {
+            Some(span) => (span, 0),
+            None => {
+                let all = self.all()?;
+                (all, self.skip.min(all.count))
             }
-            if index + 1 < total {
-                let next = frame.fields.u32::<{ packet::NEXT }>();
-                if next < SMALLEST_PACKET || next > end - header {
-                    return malformed(index, "tp_next_offset leads out of the block");
-                }
-                header += next;
-            }
-        }
-        Ok(())
+        };
+        self.advance(span, skip, options, visit).map(|_| ())
     }
 
+    /// Every packet that the head tells of, those not to be shown included.
+    pub(super) fn all(&self) -> Result<Span, Malformed> {
+        let span = Span {
+            first: self.word(block::FIRST),
+            index: 0,
+            count: self.word(block::PACKETS),
+            end: self.end(),
+            last: true,
+        };
+        if span.count > span.end / SMALLEST_PACKET {
+            return Err(Malformed { index: 0, reason: "the block's head counts more packets than fit" });
+        }
+        if span.count > 0 && (span.first as usize) < block::SIZE {
+            return Err(Malformed { index: 0, reason: "the first packet starts inside the block's head" });
+        }
+        Ok(span)
+    }
+
+    /// The walk itself: over the packets of `span`, of which the first `skip` are not shown. Returns where
+    /// the packet behind it starts, or the block ends.
     #[inline(always)]
-    fn frame(&self, header: u32, end: u32, options: WalkOptions) -> Result<Frame<'_>, &'static str> {
+    pub(super) fn advance(
+        &self,
+        span: Span,
+        skip: u32,
+        options: WalkOptions,
+        mut visit: impl FnMut(u32, &Frame<'_>),
+    ) -> Result<u32, Malformed> {
+        // On the first walk the block's end, on a later one the span's own: whoever wrote into its headers
+        // since then is not led to a neighbour's packets.
+        let end = span.end;
+        let malformed = |index, reason| Err(Malformed { index: span.index + index, reason });
+        let mut header = span.first;
+        for index in 0..span.count {
+            let last = span.last && index + 1 == span.count;
+            let (frame, next) = match self.frame(header, end, last, options) {
+                Ok(found) => found,
+                Err(reason) => return malformed(index, reason),
+            };
+            if index >= skip {
+                visit(index - skip, &frame);
+            }
+            header = match next {
+                Some(next) => next,
+                None => return malformed(index, "tp_next_offset leads out of the block"),
+            };
+        }
+        Ok(header)
+    }
+
+    /// The packet at `header`, and where the next one starts: for the last one that is the block's end, and
+    /// nothing where `tp_next_offset` leads nowhere.
+    #[inline(always)]
+    fn frame(
+        &self,
+        header: u32,
+        end: u32,
+        last: bool,
+        options: WalkOptions,
+    ) -> Result<(Frame<'_>, Option<u32>), &'static str> {
         if !(header as usize).is_multiple_of(packet::ALIGNMENT) {
             return Err("a packet's header is not aligned");
         }
@@ -140,6 +221,13 @@ impl<'lease> Block<'lease> {
         }
         let Some(fields) = self.memory.window(header as usize) else {
             return Err("a packet's header leaves the block");
+        };
+        let distance = fields.u32::<{ packet::NEXT }>();
+        let ahead = header.wrapping_add(distance.wrapping_mul(PREFETCH_AHEAD));
+        self.memory.prefetch(ahead as usize, PREFETCH_LENGTH);
+        let next = match last {
+            true => Some(end),
+            false => (distance >= SMALLEST_PACKET && distance <= end - header).then(|| header + distance),
         };
         let mac = u32::from(fields.u16::<{ packet::MAC }>());
         let bits = fields.u32::<{ packet::STATUS }>() & !status::TRUNCATED;
@@ -154,12 +242,16 @@ impl<'lease> Block<'lease> {
         if extent.data > end || extent.captured > end - extent.data {
             return Err("tp_snaplen leaves the block");
         }
+        // The next one may belong to somebody else (runs.rs).
+        if extent.data + extent.captured > next.unwrap_or(end) {
+            return Err("a packet runs into the next one");
+        }
         if options.reinsert_vlan && bits & status::VLAN_VALID != 0 {
             extent = vlan::reinsert(&self.memory, header, bits, extent);
         }
         let captured = extent.captured.min(options.snaplen);
         let truncated = if captured < extent.original { status::TRUNCATED } else { 0 };
         let Extent { data, original, .. } = extent;
-        Ok(Frame { header, data, captured, original, status: bits | truncated, fields })
+        Ok((Frame { header, data, captured, original, status: bits | truncated, fields }, next))
     }
 }

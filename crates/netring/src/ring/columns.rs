@@ -4,7 +4,7 @@
 //! column's place is `start(column) * capacity` on both sides of the binding.
 
 use super::block::{Block, Frame, Malformed, WalkOptions};
-use super::layout::{block, packet, status};
+use super::layout::{packet, status};
 use super::memory::{Lane, Memory};
 use super::vlan;
 
@@ -83,6 +83,20 @@ impl ColumnSet {
     /// All of them.
     pub const ALL: Self = Self((1 << Column::ALL.len()) - 1);
 
+    /// When packets came.
+    const TIME: Self = Self(1 << Column::Seconds as u32 | 1 << Column::Nanoseconds as u32);
+
+    /// Whether any column of another set is in it.
+    #[inline(always)]
+    const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The columns that are in it and not in another set.
+    const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether a column is in the set.
     #[inline(always)]
     pub const fn has(self, column: Column) -> bool {
@@ -95,6 +109,21 @@ impl ColumnSet {
 pub struct Columns {
     memory: Memory,
     capacity: u32,
+}
+
+/// One packet's columns, for sources that have no block to walk. What a source does not know
+/// stays 0.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "the names of api.d.ts, explained there")]
+pub struct Row {
+    pub offset: u32,
+    pub captured: u32,
+    pub original: u32,
+    pub seconds: u32,
+    pub nanoseconds: u32,
+    pub protocol: u16,
+    pub address_length: u8,
+    pub source_address: [u8; 8],
 }
 
 /// What a copy into foreign memory ran into.
@@ -131,19 +160,17 @@ impl Columns {
         &self.memory
     }
 
-    /// Fills the columns of `set` from one walk over the block. Offsets count from the end of the
-    /// block's head, where the bytes that JavaScript sees begin.
+    /// Fills the columns of `set` from one walk over the block. Offsets count from the start of
+    /// [`Block::bytes`], which is what JavaScript sees.
     pub fn fill(&self, block: &Block<'_>, options: WalkOptions, set: ColumnSet) -> Result<(), Malformed> {
-        let lanes = self.lanes();
-        if set == ColumnSet::PLACE {
-            return block.walk(options, |row, frame| {
-                lanes.set_place(row, frame.data - block::SIZE as u32, frame.captured);
-            });
-        }
-        block.walk(options, |row, frame| {
-            lanes.set_place(row, frame.data - block::SIZE as u32, frame.captured);
-            lanes.set_fields(row, frame, set);
-        })
+        let filler = self.filler(set);
+        let start = block.bytes().start;
+        block.walk(options, |row, frame| filler.fill(row, start, frame))
+    }
+
+    /// For a walk that fills the columns of `set` on the way.
+    pub(super) fn filler(&self, set: ColumnSet) -> Filler<'_> {
+        Filler { lanes: self.lanes(), set }
     }
 
     /// Copies packets `first .. first + count` into `target`, end to end, and all of their columns
@@ -166,12 +193,38 @@ impl Columns {
                 fits = fits && row < self.capacity && block.memory().copy_to(frame.data as usize, length, target, at);
                 if fits {
                     lanes.set_place(row, at as u32, frame.captured);
+                    lanes.set_time(row, frame);
                     lanes.set_fields(row, frame, ColumnSet::ALL);
                     at += length;
                 }
             })
             .map_err(CopyFailure::Malformed)?;
         if fits { Ok(()) } else { Err(CopyFailure::TargetTooSmall) }
+    }
+
+    /// Writes one row after the other from row 0, the columns of `set` that a [`Row`] has and zeros
+    /// in the others. Rows beyond the capacity go nowhere.
+    pub fn fill_rows(&self, set: ColumnSet, rows: impl Iterator<Item = Row>) {
+        let lanes = self.lanes();
+        let place_only = set == ColumnSet::PLACE;
+        for (index, row) in rows.enumerate() {
+            let index = index as u32;
+            lanes.set_place(index, row.offset, row.captured);
+            if place_only {
+                continue;
+            }
+            lanes.original.set(index, row.original);
+            lanes.seconds.set(index, row.seconds);
+            lanes.nanoseconds.set(index, row.nanoseconds);
+            lanes.rxhash.set(index, 0);
+            lanes.status.set(index, 0);
+            lanes.tci.set(index, 0);
+            lanes.tpid.set(index, 0);
+            lanes.protocol.set(index, row.protocol);
+            lanes.direction.set(index, 0);
+            lanes.address_length.set(index, row.address_length);
+            lanes.source_address.set(index, row.source_address);
+        }
     }
 
     /// Marks the first packet: some were lost before it. In V3 the kernel marks blocks only
@@ -207,6 +260,27 @@ impl Columns {
     }
 }
 
+/// What a walk calls with each packet to fill columns.
+pub(super) struct Filler<'a> {
+    lanes: Lanes<'a>,
+    set: ColumnSet,
+}
+
+impl Filler<'_> {
+    /// Fills row `row`; `start` is where the bytes that JavaScript sees begin in the block.
+    #[inline(always)]
+    pub(super) fn fill(&self, row: u32, start: u32, frame: &Frame<'_>) {
+        self.lanes.set_place(row, frame.data - start, frame.captured);
+        // A question a group instead of one a column: most loops ask for times and for nothing else.
+        if self.set.meets(ColumnSet::TIME) {
+            self.lanes.set_time(row, frame);
+        }
+        if self.set.meets(ColumnSet::ALL.without(ColumnSet::PLACE).without(ColumnSet::TIME)) {
+            self.lanes.set_fields(row, frame, self.set);
+        }
+    }
+}
+
 /// The columns, ready to be written.
 struct Lanes<'a> {
     offset: Lane<'a, u32>,
@@ -232,16 +306,16 @@ impl Lanes<'_> {
     }
 
     #[inline(always)]
+    fn set_time(&self, row: u32, frame: &Frame<'_>) {
+        self.seconds.set(row, frame.fields.u32::<{ packet::SECONDS }>());
+        self.nanoseconds.set(row, frame.fields.u32::<{ packet::NANOSECONDS }>());
+    }
+
+    #[inline(always)]
     fn set_fields(&self, row: u32, frame: &Frame<'_>, set: ColumnSet) {
         let fields = frame.fields;
         if set.has(Column::OriginalLength) {
             self.original.set(row, frame.original);
-        }
-        if set.has(Column::Seconds) {
-            self.seconds.set(row, fields.u32::<{ packet::SECONDS }>());
-        }
-        if set.has(Column::Nanoseconds) {
-            self.nanoseconds.set(row, fields.u32::<{ packet::NANOSECONDS }>());
         }
         if set.has(Column::Rxhash) {
             self.rxhash.set(row, fields.u32::<{ packet::RXHASH }>());

@@ -151,8 +151,8 @@ impl Memory {
         base.is_aligned().then_some(Lane { base, count, memory: PhantomData })
     }
 
-    /// Asks for the cache lines of `length` bytes from `offset` on. A hint: nothing is read, and a place outside the range
-    /// does no harm.
+    /// Asks for the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a place
+    /// outside the range does no harm.
     #[inline(always)]
     pub fn prefetch(&self, offset: usize, length: usize) {
         let first = self.base.as_ptr().wrapping_add(offset);
@@ -209,6 +209,17 @@ impl Memory {
         true
     }
 
+    /// Copies lent bytes in; false, and nothing written, outside the range.
+    pub fn copy_from(&self, offset: usize, bytes: Lent<'_>) -> bool {
+        if self.check(offset, bytes.len).is_none() {
+            return false;
+        }
+        // SAFETY: R2, R5. Both ranges are in bounds, and no reference to either exists or is made
+        // (R1); copy() allows overlap.
+        unsafe { std::ptr::copy(bytes.base.as_ptr(), self.base.as_ptr().add(offset), bytes.len) };
+        true
+    }
+
     /// Copies bytes out into `target`; false, and nothing copied, outside the range.
     #[inline(always)]
     pub fn read_into(&self, offset: usize, target: &mut [u8]) -> bool {
@@ -247,6 +258,51 @@ fn prefetch(address: *const u8) {
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = address;
+}
+
+/// Bytes that somebody lends for the length of one call, to be copied. They may change meanwhile: a
+/// SharedArrayBuffer can be written by another thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent<'a> {
+    base: NonNull<u8>,
+    len: usize,
+    lender: PhantomData<&'a u8>,
+}
+
+impl<'a> Lent<'a> {
+    /// # Safety
+    ///
+    /// `len` bytes at `base` stay readable for `'a` (R5).
+    pub unsafe fn new(base: NonNull<u8>, len: usize) -> Self {
+        Self { base, len, lender: PhantomData }
+    }
+
+    /// Length in bytes.
+    pub fn len(self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// A part of it; `None` outside the range.
+    pub fn slice(self, offset: usize, len: usize) -> Option<Self> {
+        if len > self.len || offset > self.len - len {
+            return None;
+        }
+        // SAFETY: in bounds, so not null.
+        Some(Self { base: unsafe { self.base.add(offset) }, len, lender: PhantomData })
+    }
+}
+
+impl<'a> From<&'a [u8]> for Lent<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        let base = NonNull::from(bytes).cast();
+        // SAFETY: R5. The borrow lasts for 'a.
+        unsafe { Self::new(base, bytes.len()) }
+    }
 }
 
 /// Part of a [`Memory`] whose fields are read at places known to the compiler, so that no read
@@ -341,6 +397,18 @@ mod tests {
         lane.set(4, 8);
         assert_eq!(memory.u32(28), Some(7));
         assert_eq!(memory.window::<32>(0).unwrap().u32::<28>(), 7);
+    }
+
+    #[test]
+    fn lent_bytes_are_copied_from_inside_to_inside() {
+        let memory = Memory::zeroed(16);
+        let lent = Lent::from(&b"abcdefgh"[..]);
+        assert!(lent.slice(5, 4).is_none());
+        assert!(lent.slice(usize::MAX, 2).is_none());
+        assert!(lent.slice(8, 0).is_some_and(Lent::is_empty));
+        assert!(!memory.copy_from(9, lent));
+        assert!(memory.copy_from(8, lent.slice(2, 3).unwrap()));
+        assert_eq!(memory.read(0, 16).unwrap(), b"\0\0\0\0\0\0\0\0cde\0\0\0\0\0");
     }
 
     #[test]

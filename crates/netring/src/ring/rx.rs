@@ -76,6 +76,10 @@ impl Lease {
         self.losing
     }
 
+    pub(super) fn skip(&self) -> u32 {
+        self.skip
+    }
+
     pub(crate) fn set_losing(&mut self, losing: bool) {
         self.losing = losing;
     }
@@ -118,6 +122,10 @@ impl RxRing {
             held: vec![false; geometry.block_count() as usize],
             fence: None,
         }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Its shape.

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::memory::Memory;
+use super::memory::{Lent, Memory};
 
 /// Proof that a slot is being written. Cannot be copied; queued or discarded exactly once.
 #[derive(Debug)]
@@ -35,10 +35,14 @@ pub struct QueuedFrame {
 #[derive(Debug)]
 pub struct SlotRing {
     memory: Memory,
+    stride: u32,
     slot_size: u32,
     count: u32,
     free: Vec<u32>,
     queue: VecDeque<QueuedFrame>,
+    /// Lengths of the frames that the kernel reads in place, by slot; 0: it has none there.
+    lent: Vec<u32>,
+    lent_count: u32,
     /// Slots whose memory somebody outside can still write; not to be reused.
     withheld: Vec<bool>,
 }
@@ -46,9 +50,18 @@ pub struct SlotRing {
 impl SlotRing {
     /// `count` slots of `slot_size` bytes over `memory`.
     pub fn new(memory: Memory, slot_size: u32, count: u32) -> Self {
-        assert!(memory.len() >= slot_size as usize * count as usize, "the memory holds the slots");
+        Self::with_stride(memory, slot_size, slot_size, count)
+    }
+
+    /// The same with slots that start `stride` bytes apart.
+    pub fn with_stride(memory: Memory, stride: u32, slot_size: u32, count: u32) -> Self {
+        let end = count.checked_sub(1).map_or(0, |last| last as usize * stride as usize + slot_size as usize);
+        assert!(stride >= slot_size && memory.len() >= end, "the memory holds the slots");
         Self {
             memory,
+            stride,
+            lent: vec![0; count as usize],
+            lent_count: 0,
             slot_size,
             count,
             free: (0..count).rev().collect(),
@@ -90,21 +103,21 @@ impl SlotRing {
     /// A slot's bytes.
     pub fn bytes(&self, slot: u32) -> Memory {
         self.memory
-            .slice(slot as usize * self.slot_size as usize, self.slot_size as usize)
+            .slice(slot as usize * self.stride as usize, self.slot_size as usize)
             .expect("a slot lies inside the memory")
     }
 
     /// Queues the first `length` bytes of a slot behind those already queued.
     pub fn queue(&mut self, token: SlotToken, length: u32) {
-        assert!(length <= self.slot_size, "a frame fits its slot");
+        assert!(length > 0 && length <= self.slot_size, "a frame fits its slot and is not empty");
         self.queue.push_back(QueuedFrame { slot: token.index, length });
     }
 
     /// Copies a frame into a free slot and queues it; false when there is none.
-    pub fn queue_copy(&mut self, frame: &[u8]) -> bool {
+    pub fn queue_copy(&mut self, frame: Lent<'_>) -> bool {
         assert!(frame.len() <= self.slot_size as usize, "a frame fits its slot");
         let Some(token) = self.allocate() else { return false };
-        let written = self.memory.write(token.index as usize * self.slot_size as usize, frame);
+        let written = self.memory.copy_from(token.index as usize * self.stride as usize, frame);
         debug_assert!(written, "a slot lies inside the memory");
         self.queue(token, frame.len() as u32);
         true
@@ -136,6 +149,32 @@ impl SlotRing {
         }
     }
 
+    /// Takes the head of the queue out of it for a kernel that reads the slot in place: it is free
+    /// again after [`take_back`](Self::take_back).
+    pub fn lend(&mut self) -> Option<QueuedFrame> {
+        let frame = self.queue.pop_front()?;
+        self.lent[frame.slot as usize] = frame.length;
+        self.lent_count += 1;
+        Some(frame)
+    }
+
+    /// Slots that the kernel reads in place.
+    pub fn lent(&self) -> u32 {
+        self.lent_count
+    }
+
+    /// The kernel is done with a slot, which is free again. The frame's length, or `None` where it
+    /// had no such slot.
+    pub fn take_back(&mut self, slot: u32) -> Option<u32> {
+        let length = std::mem::take(self.lent.get_mut(slot as usize)?);
+        if length == 0 {
+            return None;
+        }
+        self.lent_count -= 1;
+        self.recycle(slot);
+        Some(length)
+    }
+
     fn recycle(&mut self, slot: u32) {
         if !self.withheld[slot as usize] {
             self.free.push(slot);
@@ -151,6 +190,7 @@ impl SlotRing {
     /// meanwhile.
     pub fn reclaim(&mut self, slot: u32) {
         if std::mem::replace(&mut self.withheld[slot as usize], false)
+            && self.lent[slot as usize] == 0
             && !self.queue.iter().any(|frame| frame.slot == slot)
         {
             self.free.push(slot);
@@ -161,6 +201,10 @@ impl SlotRing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lent(bytes: &[u8]) -> Lent<'_> {
+        bytes.into()
+    }
 
     fn ring(count: u32) -> SlotRing {
         SlotRing::new(Memory::zeroed(64 * count as usize), 64, count)
@@ -188,7 +232,7 @@ mod tests {
     fn cancelled_frames_are_the_last_ones() {
         let mut ring = ring(3);
         for frame in [b"1", b"2", b"3"] {
-            assert!(ring.queue_copy(frame));
+            assert!(ring.queue_copy(lent(frame)));
         }
         ring.cancel(2);
         assert_eq!((ring.available(), ring.queued()), (2, 1));
@@ -223,11 +267,44 @@ mod tests {
     }
 
     #[test]
+    fn a_lent_slot_comes_back_once_and_in_any_order() {
+        let mut ring = ring(3);
+        for frame in [b"1".as_slice(), b"22", b"333"] {
+            assert!(ring.queue_copy(frame.into()));
+        }
+        let lent: Vec<_> = std::iter::from_fn(|| ring.lend()).collect();
+        assert_eq!((ring.available(), ring.queued(), ring.lent()), (0, 0, 3));
+        assert_eq!(ring.take_back(lent[2].slot), Some(3));
+        assert_eq!(ring.take_back(lent[2].slot), None, "twice");
+        assert_eq!(ring.take_back(7), None, "no such slot");
+        ring.withhold(lent[0].slot);
+        assert_eq!(ring.take_back(lent[0].slot), Some(1));
+        assert_eq!((ring.available(), ring.lent()), (1, 1));
+        ring.reclaim(lent[0].slot);
+        assert_eq!(ring.available(), 2);
+        ring.withhold(lent[1].slot);
+        ring.reclaim(lent[1].slot);
+        assert_eq!(ring.available(), 2, "the kernel still has it");
+        assert_eq!(ring.take_back(lent[1].slot), Some(2));
+        assert_eq!(ring.available(), 3);
+    }
+
+    #[test]
+    fn slots_may_lie_apart() {
+        let memory = Memory::zeroed(2 * 64 - 16);
+        let mut ring = SlotRing::with_stride(memory.clone(), 64, 48, 2);
+        assert!(ring.queue_copy(b"one".as_slice().into()));
+        assert!(ring.queue_copy(b"two".as_slice().into()));
+        assert_eq!(memory.read(64, 3).unwrap(), b"two");
+        assert_eq!(ring.bytes(1).len(), 48);
+    }
+
+    #[test]
     fn copies_go_to_their_slot() {
         let mut ring = ring(2);
-        assert!(ring.queue_copy(b"one"));
-        assert!(ring.queue_copy(b"three"));
-        assert!(!ring.queue_copy(b"full"));
+        assert!(ring.queue_copy(lent(b"one")));
+        assert!(ring.queue_copy(lent(b"three")));
+        assert!(!ring.queue_copy(lent(b"full")));
         let frames: Vec<_> = ring.head(9).collect();
         let bytes: Vec<_> =
             frames.iter().map(|frame| ring.bytes(frame.slot).read(0, frame.length as usize).unwrap()).collect();

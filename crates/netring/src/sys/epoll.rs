@@ -1,4 +1,4 @@
-//! An edge-triggered epoll of one's own, for one socket.
+//! An edge-triggered epoll of one's own, for one socket or a few.
 //!
 //! poll(2) on a V3 ring looks only at the block before the current one, so it reports readiness
 //! for as long as somebody holds that block: holding the newest one made 80 000 instant wake-ups
@@ -44,6 +44,9 @@ pub(crate) trait SteadyFd: AsFd + AsRawFd {}
 impl SteadyFd for std::sync::Arc<Edges> {}
 impl SteadyFd for super::netlink::LinkSocket {}
 
+/// Events taken at a time; of each descriptor there is one at most.
+const EVENTS: usize = 32;
+
 /// The epoll.
 #[derive(Debug)]
 pub struct Edges {
@@ -65,18 +68,29 @@ impl AsFd for Edges {
 impl Edges {
     /// Watches a descriptor for as long as that is open.
     pub fn of(target: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
+        let edges = Self::none()?;
+        edges.add(target, interest)?;
+        Ok(edges)
+    }
+
+    /// Watches nothing.
+    pub fn none() -> io::Result<Self> {
         // SAFETY: no preconditions; on success the descriptor is new and ours.
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: as above.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+    }
+
+    /// Watches one more descriptor.
+    pub fn add(&self, target: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
         let wanted = match interest {
             Interest::Read => libc::EPOLLIN,
             Interest::Write => libc::EPOLLOUT,
         };
         let mut event = libc::epoll_event { events: (wanted | libc::EPOLLERR | libc::EPOLLET) as u32, u64: 0 };
         // SAFETY: the event is live for the call, and copied by the kernel.
-        check(unsafe { libc::epoll_ctl(fd.as_raw_fd(), libc::EPOLL_CTL_ADD, target.as_raw_fd(), &raw mut event) })?;
-        Ok(Self { fd })
+        check(unsafe { libc::epoll_ctl(self.as_raw_fd(), libc::EPOLL_CTL_ADD, target.as_raw_fd(), &raw mut event) })?;
+        Ok(())
     }
 
     /// Takes the edges that came since the last call. Look at the ring *after* this and wait only
@@ -102,10 +116,20 @@ impl Edges {
     }
 
     fn wait_ms(&self, ms: i32) -> io::Result<Edge> {
-        let mut event = libc::epoll_event { events: 0, u64: 0 };
-        // SAFETY: room for one event is given.
-        let count = check(unsafe { libc::epoll_wait(self.fd.as_raw_fd(), &raw mut event, 1, ms) })?;
-        let error = count > 0 && event.events & libc::EPOLLERR as u32 != 0;
-        Ok(Edge { any: count > 0, error })
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+        let mut edge = Edge::default();
+        let mut wait = ms;
+        loop {
+            // SAFETY: room for EVENTS events is given.
+            let count = check(unsafe { libc::epoll_wait(self.as_raw_fd(), events.as_mut_ptr(), EVENTS as i32, wait) })?;
+            let came = &events[..count as usize];
+            edge.any |= !came.is_empty();
+            edge.error |= came.iter().any(|event| event.events & libc::EPOLLERR as u32 != 0);
+            // All of them are taken: one that stayed would be a second wake-up for the same news.
+            if came.len() < EVENTS {
+                return Ok(edge);
+            }
+            wait = 0;
+        }
     }
 }

@@ -12,6 +12,7 @@ const SIOCETHTOOL: libc::c_ulong = 0x8946;
 /// include/uapi/linux/ethtool.h
 const ETHTOOL_GDRVINFO: u32 = 0x0000_0003;
 const ETHTOOL_GSET: u32 = 0x0000_0001;
+const ETHTOOL_GCHANNELS: u32 = 0x0000_003c;
 const SPEED_UNKNOWN: u32 = u32::MAX;
 
 /// `struct ethtool_drvinfo`; the driver's name is at 4, 32 bytes with a NUL.
@@ -35,6 +36,16 @@ pub fn speed(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>>
     let speed = half(28) << 16 | half(12);
     let unknown = speed == SPEED_UNKNOWN || speed == 0 || speed == 0xffff;
     Ok((!unknown).then_some(speed))
+}
+
+/// `struct ethtool_channels`: the maxima, then how many are used, for receiving at 20, for both at 32.
+const CHANNELS_BYTES: usize = 36;
+
+/// Receive queues in use, or `None` where the driver does not tell.
+pub fn receive_queues(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>> {
+    let Some(bytes) = query::<CHANNELS_BYTES>(socket, interface, ETHTOOL_GCHANNELS)? else { return Ok(None) };
+    let count = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    Ok(Some(count(20) + count(32)).filter(|count| *count > 0))
 }
 
 /// `None` when the driver does not answer such questions.

@@ -4,7 +4,7 @@
 //! unmapped: it is *retired*. Retiring lays private zero pages over it, which frees the ring, the
 //! socket and what hangs on it at once, while every address stays readable; the address range
 //! itself goes when the last owner of the [`Memory`] does (R4).
-#![expect(unsafe_code, reason = "mmap and munmap")]
+#![expect(unsafe_code, reason = "mmap, mremap, madvise and munmap")]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -50,6 +50,26 @@ impl Mapping {
     pub fn anonymous(len: usize) -> io::Result<Self> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         Ok(Self::new(map(-1, len, flags)?, len, false))
+    }
+
+    /// A second address for memory that is mapped shared at `memory`: it stays when the first is
+    /// unmapped. Not to be had of huge pages (EINVAL, `vma_to_resize`, mm/mremap.c).
+    ///
+    /// # Safety
+    ///
+    /// `base` is the start of a shared mapping of at least `len` bytes, and no Rust reference into
+    /// it is used while somebody writes through the memory this gives.
+    pub unsafe fn alias(base: NonNull<u8>, len: usize) -> io::Result<Self> {
+        // SAFETY: an old size of 0 moves nothing: of a shared mapping it makes another one, at an
+        // address of the kernel's choice.
+        let alias = unsafe { libc::mremap(base.as_ptr().cast(), 0, len, libc::MREMAP_MAYMOVE) };
+        if alias == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // The pages are there: finding each at its first touch would cost more than all of them now.
+        // SAFETY: the range was just mapped; this only fills its page tables (5.14), or does nothing.
+        let _ = unsafe { libc::madvise(alias, len, libc::MADV_POPULATE_WRITE) };
+        Ok(Self::new(NonNull::new(alias.cast()).expect("mremap never maps page 0 of its own choice"), len, false))
     }
 
     fn new(base: NonNull<u8>, len: usize, locked: bool) -> Self {
@@ -115,6 +135,17 @@ fn map(fd: libc::c_int, len: usize, flags: libc::c_int) -> io::Result<NonNull<u8
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alias_shows_the_same_bytes_and_outlives_the_first_mapping() {
+        let first = Mapping::new(map(-1, 8192, libc::MAP_SHARED | libc::MAP_ANONYMOUS).unwrap(), 8192, false);
+        // SAFETY: a shared mapping of that size; nobody makes a reference into it.
+        let alias = unsafe { Mapping::alias(first.region.base, 8192) }.unwrap();
+        assert!(first.memory().set_u64(4096, 42));
+        assert_eq!(alias.memory().u64(4096), Some(42));
+        drop(first);
+        assert_eq!(alias.memory().u64(4096), Some(42));
+    }
 
     #[test]
     fn a_retired_mapping_reads_zeros_and_outlives_itself() {

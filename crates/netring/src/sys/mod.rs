@@ -1,6 +1,7 @@
 //! The only callers of the operating system. Each module wraps one facility and turns -1 into
 //! `io::Error`; which error that means to a user is decided by the callers.
 
+pub mod bpf;
 pub mod epoll;
 pub mod ethtool;
 pub mod map;
@@ -9,6 +10,7 @@ pub mod netlink;
 pub mod netns;
 pub mod packet;
 pub mod send;
+pub mod xdp;
 
 use std::io;
 

@@ -4,9 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::Path;
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::netns;
@@ -59,12 +59,23 @@ impl LinkSocket {
     pub fn ask(&mut self, index: u32) -> io::Result<()> {
         let mut link = LinkMessage::default();
         link.header.index = index;
-        self.request(link, NLM_F_REQUEST)
+        self.request(RouteNetlinkMessage::GetLink(link), NLM_F_REQUEST)
+    }
+
+    /// Attaches an XDP program in the way that `flags` say (XDP_FLAGS_*), or, with descriptor -1,
+    /// detaches the one that was attached so. What is attached like this outlives its process.
+    /// EBUSY where a BPF link holds another one.
+    pub fn set_xdp(&mut self, index: u32, program: RawFd, flags: u32) -> io::Result<()> {
+        let mut link = LinkMessage::default();
+        link.header.index = index;
+        link.attributes.push(LinkAttribute::Xdp(vec![LinkXdp::Fd(program), LinkXdp::Flags(flags)]));
+        self.request(RouteNetlinkMessage::SetLink(link), NLM_F_REQUEST | NLM_F_ACK)?;
+        self.read().map(drop)
     }
 
     /// Every interface of the namespace.
     pub fn all(&mut self) -> io::Result<Vec<LinkMessage>> {
-        self.request(LinkMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
+        self.request(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_REQUEST | NLM_F_DUMP)?;
         let mut links = Vec::new();
         loop {
             let (bytes, _) = self.socket.recv_from_full()?;
@@ -79,10 +90,9 @@ impl LinkSocket {
         }
     }
 
-    fn request(&mut self, link: LinkMessage, flags: u16) -> io::Result<()> {
+    fn request(&mut self, request: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         self.sequence += 1;
-        let mut message =
-            NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(RouteNetlinkMessage::GetLink(link)));
+        let mut message = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::from(request));
         message.header.flags = flags;
         message.header.sequence_number = self.sequence;
         message.finalize();

@@ -52,9 +52,10 @@ fn a_column_can_be_filled_alone_and_touches_no_other() {
         assert_eq!(columns.capacity(), 16);
         columns.memory().write(0, &vec![0xa5; columns.memory().len()]);
         columns.fill(&ring.block(&lease), WHOLE, ColumnSet(1 << column as u32)).unwrap();
-        // The place comes with every fill, and these two go by pairs.
+        // The place comes with every fill, and these go by pairs.
         let also = match column {
             Column::VlanTci | Column::VlanTpid => [Column::VlanTci, Column::VlanTpid],
+            Column::Seconds | Column::Nanoseconds => [Column::Seconds, Column::Nanoseconds],
             Column::AddressLength | Column::SourceAddress => [Column::AddressLength, Column::SourceAddress],
             _ => [column, column],
         };

@@ -1,0 +1,101 @@
+/** A sender that is faster than the link waits, without blocking, until it may go on or is told to stop. */
+import test from 'ava'
+import { once } from 'node:events'
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Injector, NetringError } from '../../src/index.js'
+import { frame, numbers, upTo } from '../helpers/frames.js'
+import { network, received, shape } from '../helpers/network.js'
+import { captureOn, injectorOn, receive } from '../helpers/traffic.js'
+
+test.serial('sendAsync() goes no faster than frames leave', async (t) => {
+  const { a, b } = network(t)
+  shape(a, '800kbit')
+  const capture = captureOn(t, b, { blockCount: 64 })
+  const injector = injectorOn(t, a, { frameCount: 4 })
+  const packets = receive(capture, 80, 20_000)
+  for (let number = 0; number < 80; number++) await injector.sendAsync(frame(1000, number))
+  // 4 slots, and a send buffer of twice 4 x (2048 + 1024) bytes that charges each frame more than its 1000 bytes.
+  const arrived = received(b)
+  t.true(arrived >= 80 - 4 - 25, `${arrived} arrived`)
+  await injector.drained({ signal: AbortSignal.timeout(20_000) })
+  t.deepEqual(numbers(await packets), upTo(80))
+})
+
+async function fillUp(injector: Injector): Promise<void> {
+  const full = AbortSignal.timeout(200)
+  try {
+    for (;;) await injector.sendAsync(frame(1000), { signal: full })
+  } catch (error) {
+    if (error !== full.reason) throw error
+  }
+}
+
+test.serial('aborting a wait to send or to drain rejects with the reason; the frame is not queued', async (t) => {
+  const { a } = network(t)
+  shape(a, '2kbit')
+  const injector = injectorOn(t, a, { frameCount: 2 })
+  await fillUp(injector)
+  const before = injector.pendingCount
+  const reason = new Error('enough')
+  const controller = new AbortController()
+  const { signal } = controller
+  const waits = [
+    injector.sendAsync(frame(1000), { signal }),
+    injector.drained({ signal }),
+    injector.sendBatchAsync([frame(1000)], { signal }),
+  ]
+  setTimeout(() => {
+    controller.abort(reason)
+  }, 30)
+  for (const wait of waits) t.is(await t.throwsAsync(wait), reason)
+  t.true(injector.pendingCount <= before)
+  t.is(await t.throwsAsync(injector.sendAsync(frame(60), { signal })), reason, 'aborted already')
+  t.is(await t.throwsAsync(injector.sendBatchAsync([frame(60)], { signal })), reason)
+  t.is(await t.throwsAsync(injector.drained({ signal })), reason)
+})
+
+test.serial('close() rejects who waits to send or to drain', async (t) => {
+  const { a } = network(t)
+  shape(a, '2kbit')
+  const injector = injectorOn(t, a, { frameCount: 2 })
+  await fillUp(injector)
+  const waits = [injector.sendAsync(frame(1000)), injector.drained(), injector.sendBatchAsync([frame(1000)])]
+  setTimeout(() => {
+    injector.close()
+  }, 30)
+  for (const wait of waits) await t.throwsAsync(wait, { instanceOf: NetringError, code: 'ERR_NETRING_CLOSED' })
+})
+
+test.serial('writable() sends in order, waits where it must, and has sent everything when it finishes', async (t) => {
+  const { a, b } = network(t)
+  shape(a, '2mbit')
+  const capture = captureOn(t, b)
+  const injector = injectorOn(t, a, { frameCount: 4 })
+  const writable = injector.writable({ highWaterMark: 2 })
+  t.true(writable instanceof Writable)
+  const packets = receive(capture, 80, 20_000)
+  await pipeline(function* () {
+    for (const number of upTo(80)) yield frame(1000, number)
+  }, writable)
+  t.is(received(b), 80)
+  t.deepEqual(numbers(await packets), upTo(80))
+  t.false(injector.closed)
+  t.true(injector.send(frame(60)), 'the injector stays open')
+})
+
+test.serial('writable() fails with what cannot be sent, and by its signal', async (t) => {
+  const { a } = network(t)
+  const injector = injectorOn(t, a)
+  const bad = injector.writable()
+  bad.write(Buffer.alloc(3))
+  const [error] = (await once(bad, 'error')) as [NetringError]
+  t.is(error.code, 'ERR_NETRING_FRAME')
+  const controller = new AbortController()
+  const aborted = injector.writable({ signal: controller.signal })
+  controller.abort()
+  const [abort] = (await once(aborted, 'error')) as [Error]
+  t.is(abort.name, 'AbortError')
+  t.throws(() => injector.writable({ highWaterMark: -1 }), { code: 'ERR_OUT_OF_RANGE' })
+  t.false(injector.closed)
+})

@@ -1,0 +1,90 @@
+//! Typed arrays as arguments, without a Rust reference to their memory.
+//!
+//! `&[u8]` would say that nobody writes the bytes meanwhile. A SharedArrayBuffer can be written by
+//! another thread at any moment; what is taken here is copied through raw pointers instead.
+#![expect(unsafe_code, reason = "addresses of typed arrays")]
+
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+use napi::bindgen_prelude::*;
+use napi::{check_status, sys};
+use netring::ring::Lent;
+
+/// What can be an element.
+pub trait Element: Copy {
+    /// The type of arrays of it.
+    const TYPE: sys::napi_typedarray_type;
+    /// That type's name.
+    const NAME: &'static str;
+}
+
+impl Element for u8 {
+    const TYPE: sys::napi_typedarray_type = sys::TypedarrayType::uint8_array;
+    const NAME: &'static str = "Uint8Array";
+}
+
+impl Element for u32 {
+    const TYPE: sys::napi_typedarray_type = sys::TypedarrayType::uint32_array;
+    const NAME: &'static str = "Uint32Array";
+}
+
+/// A typed array, as it was when the native function was called or the array was got: to be used
+/// before JavaScript runs again.
+pub struct LentArray<T> {
+    base: NonNull<T>,
+    len: usize,
+    /// Neither Send nor Sync: it means something on JavaScript's thread only.
+    thread: PhantomData<*const T>,
+}
+
+impl<T: Element> FromNapiValue for LentArray<T> {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        let (mut kind, mut len, mut data) = (-1, 0, ptr::null_mut());
+        let unwanted = ptr::null_mut();
+        // SAFETY: `env` and `value` come from Node-API; the three places are live, and it accepts
+        // null for what is not wanted.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                env,
+                value,
+                &raw mut kind,
+                &raw mut len,
+                &raw mut data,
+                unwanted,
+                unwanted.cast(),
+            )
+        };
+        check_status!(status, "expected a {}", T::NAME)?;
+        if kind != T::TYPE {
+            return Err(Error::new(Status::InvalidArg, format!("expected a {}", T::NAME)));
+        }
+        // Of an array that is detached or empty the address may be null.
+        let base = NonNull::new(data.cast()).unwrap_or(NonNull::dangling());
+        Ok(Self { base, len, thread: PhantomData })
+    }
+}
+
+impl LentArray<u8> {
+    /// The bytes, for copying.
+    pub(crate) fn bytes(&self) -> Lent<'_> {
+        // SAFETY: R5. The array is an argument or element of the call under way, in which
+        // JavaScript does not run before the bytes have been copied.
+        unsafe { Lent::new(self.base, self.len) }
+    }
+}
+
+impl<T: Element> LentArray<T> {
+    /// A copy of the first elements, at most `most`.
+    pub(crate) fn copy(&self, most: usize) -> Vec<T> {
+        let len = self.len.min(most);
+        let mut copy = Vec::with_capacity(len);
+        // SAFETY: R5. `len` elements are there, typed arrays are aligned to their elements, and the
+        // Vec has room for as many.
+        unsafe {
+            ptr::copy_nonoverlapping(self.base.as_ptr(), copy.as_mut_ptr(), len);
+            copy.set_len(len);
+        }
+        copy
+    }
+}

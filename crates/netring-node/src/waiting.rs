@@ -1,0 +1,86 @@
+//! What a source tells JavaScript from the I/O thread: that there is something to look at, and what became of the link.
+
+use std::sync::Arc;
+
+use napi::Env;
+use napi::bindgen_prelude::*;
+use netring::readiness::{Wait, Watch};
+use netring::source::Source;
+use netring::{Error as CoreError, ErrorKind};
+
+use crate::error::to_js;
+use crate::lending::Lending;
+use crate::signal::{Message, Signal};
+
+/// A function of JavaScript's that is told a [`Message`].
+pub(crate) type Waker<'a> = Function<'a, u32, ()>;
+
+/// Everything that may call into JavaScript; dropping it ends that.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    signal: Option<Signal>,
+    /// For who waits for a batch.
+    edges: Option<Watch>,
+    /// What else a wait waits for while the interface is down.
+    removal: Option<Wait>,
+    link: Option<Wait>,
+}
+
+impl Waiting {
+    fn sender(&mut self, waker: &Waker<'_>) -> Result<impl Fn(Message) + Send + Sync + 'static> {
+        let signal = match self.signal.take() {
+            Some(signal) => signal,
+            None => Signal::new(waker)?,
+        };
+        Ok(self.signal.insert(signal).sender())
+    }
+
+    /// True when there is a batch; otherwise the waker is called once something changes.
+    pub(crate) fn poll_or_wait<S: Source + 'static>(&mut self, source: &Lending<S>, waker: &Waker<'_>) -> Result<bool> {
+        if self.edges.is_none() {
+            let readiness = source.with(|source| Ok(Arc::clone(source.readiness())))?;
+            let wake = self.sender(waker)?;
+            let watch = readiness.watch(move |_| wake(Message::Wake));
+            self.edges = Some(watch.map_err(|error| {
+                to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the socket"))
+            })?);
+        }
+        self.edges.as_ref().inspect(|edges| edges.arm());
+        let ready = source.poll();
+        if !matches!(ready, Ok(false)) {
+            self.edges.as_ref().inspect(|edges| edges.disarm());
+            return ready;
+        }
+        if self.removal.is_none() {
+            let wake = self.sender(waker)?;
+            // Where it cannot be watched (the namespace has lost its name, say) the next look finds out.
+            self.removal = source.with(|source| source.watch_removal(move || wake(Message::Wake))).ok().flatten();
+        }
+        Ok(false)
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn stop_waiting(&mut self) {
+        self.edges.as_ref().inspect(|edges| edges.disarm());
+        self.removal = None;
+    }
+
+    /// Whether a wait keeps the process alive.
+    pub(crate) fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
+        self.signal.as_mut().map_or(Ok(()), |signal| signal.keep_alive(env, keep))
+    }
+
+    /// From now on the waker is called with every change of the link.
+    pub(crate) fn watch_link<S: Source + 'static>(&mut self, source: &Lending<S>, waker: &Waker<'_>) -> Result<()> {
+        if self.link.is_none() {
+            let tell = self.sender(waker)?;
+            self.link = Some(source.with(|source| source.watch_link(move |event| tell(event.into())))?);
+        }
+        Ok(())
+    }
+
+    /// After watching has failed: the next watch_link() tries again.
+    pub(crate) fn unwatch_link(&mut self) {
+        self.link = None;
+    }
+}

@@ -1,0 +1,25 @@
+//! Options of an injector.
+
+/// What to do with a frame that the kernel refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnMalformed {
+    /// Count it, report it, go on.
+    Skip,
+    /// Count it, fail the flush; the next flush goes on behind it.
+    Stop,
+}
+
+/// Every option; defaults live in TypeScript.
+#[derive(Clone, Debug)]
+pub struct InjectorOptions {
+    /// Bytes of the largest frame.
+    pub frame_size: u32,
+    /// Slots.
+    pub frame_count: u32,
+    /// Hand frames to the driver past the queueing discipline.
+    pub qdisc_bypass: bool,
+    /// What to do with a frame that the kernel refuses.
+    pub on_malformed: OnMalformed,
+    /// Network namespace, a name or a path.
+    pub namespace: Option<String>,
+}

@@ -1,0 +1,249 @@
+//! Runs: a block is handed out in pieces that fit a processor's cache.
+//!
+//! A full block of small packets is several MiB, more than the cache next to a processor. Walked as a
+//! whole and then read as a whole, every packet would come from memory twice. So a block is walked a
+//! run at a time, and what reads the run finds it in the cache. `docs/performance.md` has the figures.
+//!
+//! The walk that finds where a run ends happens when it is handed out, before anybody else can see
+//! the run or what lies behind it. Whoever writes into the headers of one run therefore spoils that
+//! run and no other.
+
+use super::block::{Block, Malformed, Span, WalkOptions};
+use super::columns::{ColumnSet, Columns};
+use super::layout::status;
+use super::rx::{Lease, RxRing};
+
+/// Packets a run, at most. At 64 bytes these are 300 KiB of the block and 100 KiB of columns; fewer would
+/// cost more in JavaScript, which makes some objects a run.
+pub const RUN_PACKETS: u32 = 2048;
+
+/// Proof that somebody may look at a run of packets. Only [`Runs::next`] makes one and only [`Runs::release`]
+/// takes it; it cannot be copied.
+///
+/// A run cannot be read after it was given back:
+///
+/// ```compile_fail
+/// # fn f(runs: &mut netring::ring::Runs, run: netring::ring::Run) {
+/// let block = runs.block(&run);
+/// runs.release(run); // error: `run` is borrowed by `block`
+/// block.packet_count();
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a run that is dropped keeps its block from the kernel for ever"]
+pub struct Run {
+    ring: u64,
+    block: u32,
+    span: Span,
+    sequence: u64,
+    timed_out: bool,
+    losing: bool,
+}
+
+impl Run {
+    /// Packets in it, at least one.
+    pub fn length(&self) -> u32 {
+        self.span.count
+    }
+
+    /// Its number: runs are counted from 1 in the order in which they are handed out.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Its block was handed over by its timer, not because it was full.
+    pub fn timed_out(&self) -> bool {
+        self.timed_out
+    }
+
+    /// Packets were lost before it.
+    pub fn losing(&self) -> bool {
+        self.losing
+    }
+
+    /// It is the last one of its block.
+    pub fn ends_block(&self) -> bool {
+        self.span.last
+    }
+}
+
+/// A ring, read in runs.
+#[derive(Debug)]
+pub struct Runs {
+    ring: RxRing,
+    /// Of each block that is not the kernel's: its lease and what is out.
+    shares: Vec<Option<Share>>,
+    open: Option<Open>,
+    /// Packets a run, at most.
+    most: u32,
+    sequence: u64,
+}
+
+#[derive(Debug)]
+struct Share {
+    lease: Lease,
+    /// Runs that have not been given back.
+    out: u32,
+}
+
+/// The block of which there is more to hand out.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    block: u32,
+    /// What is left of it.
+    rest: Span,
+    timed_out: bool,
+    losing: bool,
+}
+
+impl Runs {
+    /// Over a ring of which nothing has been acquired, in runs of at most `most` packets ([`RUN_PACKETS`]).
+    pub fn new(ring: RxRing, most: u32) -> Self {
+        assert!(most > 0, "a run has packets");
+        let shares = (0..ring.geometry().block_count()).map(|_| None).collect();
+        Self { ring, shares, open: None, most, sequence: 0 }
+    }
+
+    /// The ring.
+    pub fn ring(&self) -> &RxRing {
+        &self.ring
+    }
+
+    /// The ring, to mark what is in it as stale.
+    pub fn ring_mut(&mut self) -> &mut RxRing {
+        &mut self.ring
+    }
+
+    /// Whether there is a run to hand out; see [`RxRing::ready`].
+    pub fn ready(&mut self) -> bool {
+        self.open.is_some() || self.ring.ready()
+    }
+
+    /// Whether [`next`](Self::next) goes on with a block that was opened before.
+    pub fn has_open_block(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Takes the next block, to be opened; see [`RxRing::acquire`]. Only without an open block.
+    pub fn acquire(&mut self) -> Option<Lease> {
+        assert!(self.open.is_none(), "what is left of the open block comes first");
+        self.ring.acquire()
+    }
+
+    /// Gives back a block that was acquired and not opened.
+    pub fn give_back(&mut self, lease: Lease) {
+        self.ring.release(lease);
+    }
+
+    /// Opens a block that was acquired. One whose head contradicts it goes straight back.
+    pub fn open(&mut self, lease: Lease) -> Result<(), Malformed> {
+        let block = self.ring.block(&lease);
+        let timed_out = block.status() & status::BLOCK_TIMEOUT != 0;
+        let rest = block.all().and_then(|all| {
+            let skip = lease.skip().min(all.count);
+            let past = Span { count: skip, last: skip == all.count, ..all };
+            let first = block.advance(past, 0, PLACES, |_, _| ())?;
+            Ok(Span { first, index: skip, count: all.count - skip, ..all })
+        });
+        drop(block);
+        match rest {
+            Ok(rest) if rest.count > 0 => {
+                let (block, losing) = (lease.index(), lease.losing());
+                self.shares[block as usize] = Some(Share { lease, out: 0 });
+                self.open = Some(Open { block, rest, timed_out, losing });
+                Ok(())
+            }
+            nothing => {
+                self.ring.release(lease);
+                nothing.map(|_| ())
+            }
+        }
+    }
+
+    /// The next run of the open block, walked once: VLAN tags are put back as `options` say, and the
+    /// columns that `target` gives for its number of packets are filled. `None` without an open block. A
+    /// packet that contradicts its block ends the block, and what is left of it is lost.
+    pub fn next(
+        &mut self,
+        options: WalkOptions,
+        target: impl FnOnce(u32) -> Option<(Columns, ColumnSet)>,
+    ) -> Result<Option<(Run, Option<Columns>)>, Malformed> {
+        let Some(open) = self.open.take() else { return Ok(None) };
+        let rest = open.rest;
+        let runs = rest.count.div_ceil(self.most);
+        let count = rest.count.div_ceil(runs);
+        let span = Span { count, last: count == rest.count, ..rest };
+        let Some(share) = &mut self.shares[open.block as usize] else { return Ok(None) };
+        let block = self.ring.block(&share.lease);
+        let target = target(count);
+        let walked = match &target {
+            Some((columns, set)) => {
+                let filler = columns.filler(*set);
+                block.advance(span, 0, options, |row, frame| filler.fill(row, span.first, frame))
+            }
+            None => block.advance(span, 0, options, |_, _| ()),
+        };
+        drop(block);
+        let end = match walked {
+            Ok(end) => end,
+            Err(malformed) => {
+                self.settle(open.block);
+                return Err(malformed);
+            }
+        };
+        share.out += 1;
+        if !span.last {
+            let rest = Span { first: end, index: rest.index + count, count: rest.count - count, ..rest };
+            self.open = Some(Open { rest, losing: false, ..open });
+        }
+        self.sequence += 1;
+        let run = Run {
+            ring: self.ring.id(),
+            block: open.block,
+            span: Span { end, ..span },
+            sequence: self.sequence,
+            timed_out: open.timed_out,
+            losing: open.losing,
+        };
+        let columns = target.map(|(columns, _)| columns);
+        if let Some(columns) = columns.as_ref().filter(|_| run.losing) {
+            columns.mark_losing();
+        }
+        Ok(Some((run, columns)))
+    }
+
+    /// The packets that a run stands for.
+    pub fn block<'a>(&'a self, run: &'a Run) -> Block<'a> {
+        assert_eq!(run.ring, self.ring.id(), "a run belongs to the ring that gave it");
+        let share = self.shares[run.block as usize].as_ref().expect("a block with a run out is shared");
+        self.ring.block(&share.lease).part(run.span)
+    }
+
+    /// Gives a run back; with the last one of its block the block goes back to the kernel.
+    pub fn release(&mut self, run: Run) {
+        assert_eq!(run.ring, self.ring.id(), "a run belongs to the ring that gave it");
+        let share = self.shares[run.block as usize].as_mut().expect("a block with a run out is shared");
+        share.out -= 1;
+        self.settle(run.block);
+    }
+
+    /// Gives up what is left of the open block: it will not be handed out.
+    pub fn discard_rest(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.settle(open.block);
+        }
+    }
+
+    /// Gives the block back if nothing of it is out and nothing is to come.
+    fn settle(&mut self, block: u32) {
+        let place = &mut self.shares[block as usize];
+        let more = self.open.is_some_and(|open| open.block == block);
+        if !more && place.as_ref().is_some_and(|share| share.out == 0) {
+            let share = place.take().expect("just looked at");
+            self.ring.release(share.lease);
+        }
+    }
+}
+
+/// For a walk that only looks for places.
+const PLACES: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false };

@@ -1,0 +1,332 @@
+//! bpf(2): the map, the program and the link that lead packets into AF_XDP sockets.
+//!
+//! No ELF object, no BTF and no bpffs: six instructions are written here. A link lives as long as a
+//! descriptor of it, so what this attaches goes with the process, however that ends.
+#![expect(unsafe_code, reason = "the bpf system call")]
+
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+// enum bpf_cmd, include/uapi/linux/bpf.h.
+const MAP_CREATE: libc::c_int = 0;
+const MAP_UPDATE_ELEM: libc::c_int = 2;
+const PROG_LOAD: libc::c_int = 5;
+const PROG_GET_FD_BY_ID: libc::c_int = 13;
+const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const LINK_CREATE: libc::c_int = 28;
+const LINK_GET_FD_BY_ID: libc::c_int = 30;
+const LINK_GET_NEXT_ID: libc::c_int = 31;
+const LINK_DETACH: libc::c_int = 34;
+
+const MAP_TYPE_XSKMAP: u32 = 17;
+const PROG_TYPE_XDP: u32 = 6;
+const ATTACH_TYPE_XDP: u32 = 37;
+const LINK_TYPE_XDP: u32 = 6;
+const XDP_PASS: i32 = 2;
+const FUNC_REDIRECT_MAP: i32 = 51;
+/// `BPF_PSEUDO_MAP_FD`: the immediate is a descriptor, which the kernel turns into the map.
+const PSEUDO_MAP_FD: u8 = 1;
+/// Where `rx_queue_index` is in `struct xdp_md`.
+const RX_QUEUE_INDEX: i16 = 16;
+
+/// How a program is attached; the values are `XDP_FLAGS_DRV_MODE` and `XDP_FLAGS_SKB_MODE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XdpMode {
+    /// In the driver, before the kernel has made a packet buffer.
+    Native,
+    /// Behind the driver, on any interface.
+    Skb,
+}
+
+impl XdpMode {
+    /// The XDP_FLAGS_* bit.
+    pub fn flag(self) -> u32 {
+        match self {
+            Self::Native => 1 << 2,
+            Self::Skb => 1 << 1,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct MapCreate {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+    inner_map: u32,
+    numa_node: u32,
+    name: [u8; 16],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Element {
+    map: u32,
+    reserved: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct ProgLoad {
+    prog_type: u32,
+    instructions: u32,
+    code: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct LinkCreate {
+    program: u32,
+    interface: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
+/// `start_id`, `prog_id` or `link_id`, which share a place, with `next_id` and flags.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct ById {
+    id: u32,
+    next: u32,
+    flags: u32,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Info {
+    object: u32,
+    len: u32,
+    info: u64,
+}
+
+/// `struct bpf_prog_info` up to its name.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct ProgInfo {
+    before: [u64; 8],
+    name: [u8; 16],
+}
+
+/// `struct bpf_link_info` of an XDP link.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct LinkInfo {
+    link_type: u32,
+    id: u32,
+    program: u32,
+    reserved: u32,
+    interface: u32,
+    rest: [u32; 15],
+}
+
+fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_int> {
+    // SAFETY: R5. Every T used here is a plain struct laid out as the head of union bpf_attr; the
+    // kernel reads and writes no more than its size, and takes what it does not reach as zeros.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as libc::c_int) }
+}
+
+fn new_fd<T>(command: libc::c_int, attributes: &mut T) -> io::Result<OwnedFd> {
+    let fd = bpf(command, attributes)?;
+    // SAFETY: these commands return a new descriptor, close-on-exec, which is ours.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn zero<T: Copy>() -> T {
+    // SAFETY: every T used here consists of integers, for which zeros are valid.
+    unsafe { zeroed() }
+}
+
+fn name() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..7].copy_from_slice(b"netring");
+    bytes
+}
+
+/// A map from queue to AF_XDP socket.
+#[derive(Debug)]
+pub struct XskMap {
+    fd: OwnedFd,
+}
+
+impl XskMap {
+    /// Room for the queues `0 .. queues`.
+    pub fn new(queues: u32) -> io::Result<Self> {
+        let mut attributes = MapCreate {
+            map_type: MAP_TYPE_XSKMAP,
+            key_size: 4,
+            value_size: 4,
+            max_entries: queues,
+            name: name(),
+            ..zero()
+        };
+        Ok(Self { fd: new_fd(MAP_CREATE, &mut attributes)? })
+    }
+
+    /// Its descriptor, owned by this.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// A map that somebody else made; its descriptor stays theirs.
+    pub fn of(fd: RawFd) -> io::Result<Self> {
+        Ok(Self { fd: duplicate(fd)? })
+    }
+
+    /// From now on packets of a queue that the program redirects go to this socket. The kernel
+    /// takes the entry out when the socket is closed (`xsk_delete_from_maps`, net/xdp/xsk.c).
+    pub fn set(&self, queue: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let value = socket.as_raw_fd();
+        let mut attributes = Element {
+            map: self.fd.as_raw_fd() as u32,
+            key: (&raw const queue).expose_provenance() as u64,
+            value: (&raw const value).expose_provenance() as u64,
+            ..zero()
+        };
+        bpf(MAP_UPDATE_ELEM, &mut attributes).map(drop)
+    }
+}
+
+/// A descriptor of one's own for what somebody else's stands for.
+fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: fcntl takes integers only; on success the descriptor is new and ours.
+    let fd = super::check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
+    // SAFETY: as above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Instruction {
+    code: u8,
+    registers: u8,
+    offset: i16,
+    immediate: i32,
+}
+
+const fn instruction(code: u8, target: u8, source: u8, offset: i16, immediate: i32) -> Instruction {
+    // Bit fields go to the low bits first on little-endian machines, to the high ones elsewhere.
+    let registers = if cfg!(target_endian = "little") { target | source << 4 } else { target << 4 | source };
+    Instruction { code, registers, offset, immediate }
+}
+
+/// A loaded XDP program.
+#[derive(Debug)]
+pub struct XdpProgram {
+    fd: OwnedFd,
+}
+
+impl XdpProgram {
+    /// Redirects each packet to the socket that `map` has for its queue, and passes it on to the
+    /// network stack where there is none: `return bpf_redirect_map(&map, ctx->rx_queue_index, XDP_PASS)`.
+    pub fn redirect(map: &XskMap) -> io::Result<Self> {
+        let code = [
+            instruction(0x61, 2, 1, RX_QUEUE_INDEX, 0), // r2 = *(u32 *)(r1 + 16)
+            instruction(0x18, 1, PSEUDO_MAP_FD, 0, map.fd.as_raw_fd()), // r1 = map
+            instruction(0, 0, 0, 0, 0),                 //      its upper half
+            instruction(0xb7, 3, 0, 0, XDP_PASS),       // r3 = XDP_PASS
+            instruction(0x85, 0, 0, 0, FUNC_REDIRECT_MAP), // call
+            instruction(0x95, 0, 0, 0, 0),              // exit
+        ];
+        let license = c"Dual MIT/GPL";
+        let mut attributes = ProgLoad {
+            prog_type: PROG_TYPE_XDP,
+            instructions: code.len() as u32,
+            code: code.as_ptr().expose_provenance() as u64,
+            license: license.as_ptr().expose_provenance() as u64,
+            name: name(),
+            ..zero()
+        };
+        Ok(Self { fd: new_fd(PROG_LOAD, &mut attributes)? })
+    }
+
+    /// Its descriptor, owned by this.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// A program that somebody else loaded; its descriptor stays theirs.
+    pub fn of(fd: RawFd) -> io::Result<Self> {
+        Ok(Self { fd: duplicate(fd)? })
+    }
+
+    /// Attaches it to an interface of this thread's network namespace.
+    pub fn attach(&self, interface: u32, mode: XdpMode) -> io::Result<XdpLink> {
+        let mut attributes = LinkCreate {
+            program: self.fd.as_raw_fd() as u32,
+            interface,
+            attach_type: ATTACH_TYPE_XDP,
+            flags: mode.flag(),
+        };
+        Ok(XdpLink { fd: new_fd(LINK_CREATE, &mut attributes)? })
+    }
+}
+
+/// A program attached to an interface for as long as this lives.
+#[derive(Debug)]
+pub struct XdpLink {
+    fd: OwnedFd,
+}
+
+impl XdpLink {
+    /// Detaches the program, before the descriptor is closed: closing may leave that to a worker
+    /// of the kernel (`bpf_link_put`, kernel/bpf/syscall.c). ENOLINK where the interface is gone.
+    pub fn detach(&self) -> io::Result<()> {
+        bpf(LINK_DETACH, &mut ById { id: self.fd.as_raw_fd() as u32, ..zero() }).map(drop)
+    }
+
+    /// The links that hold program `program` on an interface with index `interface`. Indices are
+    /// those of each link's own network namespace: more than one may be found.
+    pub fn find(interface: u32, program: u32) -> io::Result<Vec<Self>> {
+        let mut found = Vec::new();
+        let mut last = ById { id: 0, next: 0, flags: 0 };
+        loop {
+            match bpf(LINK_GET_NEXT_ID, &mut last) {
+                Ok(_) => {}
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(found),
+                Err(error) => return Err(error),
+            }
+            last.id = last.next;
+            // ENOENT: it went away meanwhile.
+            let Ok(fd) = new_fd(LINK_GET_FD_BY_ID, &mut ById { id: last.id, ..zero() }) else { continue };
+            let info: LinkInfo = info(fd.as_fd())?;
+            if info.link_type == LINK_TYPE_XDP && info.interface == interface && info.program == program {
+                found.push(Self { fd });
+            }
+        }
+    }
+}
+
+fn info<T: Copy>(object: BorrowedFd<'_>) -> io::Result<T> {
+    let mut info: T = zero();
+    let mut attributes = Info {
+        object: object.as_raw_fd() as u32,
+        len: size_of::<T>() as u32,
+        info: (&raw mut info).expose_provenance() as u64,
+    };
+
+    bpf(OBJ_GET_INFO_BY_FD, &mut attributes)?;
+    Ok(info)
+}
+
+/// The name of a loaded program; needs CAP_SYS_ADMIN. Empty where it was loaded without one.
+pub fn program_name(id: u32) -> io::Result<String> {
+    let fd = new_fd(PROG_GET_FD_BY_ID, &mut ById { id, ..zero() })?;
+    let info: ProgInfo = info(fd.as_fd())?;
+    let end = info.name.iter().position(|byte| *byte == 0).unwrap_or(info.name.len());
+    Ok(String::from_utf8_lossy(&info.name[..end]).into_owned())
+}

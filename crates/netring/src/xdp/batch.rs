@@ -1,0 +1,138 @@
+//! A batch: packets in frames, with what is known of them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::frames::Received;
+use crate::ring::columns::{CopyFailure, Row};
+use crate::ring::{Column, ColumnSet, Columns, Memory};
+
+/// Bytes of an Ethernet header, and where its parts are.
+const ETHERNET: u32 = 14;
+const SOURCE: usize = 6;
+const ADDRESS: usize = 6;
+const ETHERTYPE: usize = 12;
+
+/// Packets of one queue, in the order in which they came. Their frames are the user's until the
+/// socket takes the batch back; it cannot be copied.
+#[derive(Debug)]
+#[must_use = "a batch that is dropped keeps its frames from the kernel for ever"]
+pub struct Batch {
+    pub(super) socket: u64,
+    /// Position of the queue among those of the socket.
+    pub(super) queue: usize,
+    pub(super) packets: Vec<Received>,
+    memory: Memory,
+    start: u32,
+    sequence: u64,
+    seconds: u32,
+    nanoseconds: u32,
+    losing: bool,
+}
+
+impl Batch {
+    pub(super) fn new(socket: u64, queue: usize, packets: Vec<Received>, umem: &Memory, frame_size: u32) -> Self {
+        let frames = packets.iter().map(Received::frame);
+        let (first, last) = frames.fold((u32::MAX, 0), |(low, high), frame| (low.min(frame), high.max(frame)));
+        let start = first * frame_size;
+        let length = (last - first + 1) as usize * frame_size as usize;
+        let memory = umem.slice(start as usize, length).expect("accepted frames lie inside the UMEM");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            socket,
+            queue,
+            packets,
+            memory,
+            start,
+            sequence: 0,
+            seconds: now.as_secs() as u32,
+            nanoseconds: now.subsec_nanos(),
+            losing: false,
+        }
+    }
+
+    pub(super) fn numbered(mut self, sequence: u64, losing: bool) -> Self {
+        self.sequence = sequence;
+        self.losing = losing;
+        self
+    }
+
+    /// Packets in it, at least one.
+    pub fn packet_count(&self) -> u32 {
+        self.packets.len() as u32
+    }
+
+    /// Counts the batches of its socket from 0.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Whether packets of its queue were lost since the batch before, for want of frames.
+    pub fn losing(&self) -> bool {
+        self.losing
+    }
+
+    /// When it was taken, for all of its packets: seconds and nanoseconds since the epoch. The
+    /// kernel gives an AF_XDP socket no time.
+    pub fn timestamp(&self) -> (u32, u32) {
+        (self.seconds, self.nanoseconds)
+    }
+
+    /// Its frames, from the first to the last and with what lies between.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Fills the columns of `set`, with offsets into [`memory`](Self::memory).
+    pub fn fill(&self, columns: &Columns, set: ColumnSet) {
+        columns.fill_rows(set, self.packets.iter().map(|packet| self.row(packet, packet.offset() - self.start, set)));
+    }
+
+    /// Copies packets `first .. first + count` into `target`, end to end, and all of their columns
+    /// into `columns` from index 0, with offsets into `target`.
+    pub fn copy(&self, columns: &Columns, first: u32, count: u32, target: &Memory) -> Result<(), CopyFailure> {
+        let packets = || self.packets.iter().skip(first as usize).take(count as usize);
+        let mut at = 0;
+        for packet in packets() {
+            let length = packet.length() as usize;
+            if !self.memory.copy_to((packet.offset() - self.start) as usize, length, target, at) {
+                return Err(CopyFailure::TargetTooSmall);
+            }
+            at += length;
+        }
+        if packets().count() > columns.capacity() as usize {
+            return Err(CopyFailure::TargetTooSmall);
+        }
+        let mut at = 0;
+        columns.fill_rows(
+            ColumnSet::ALL,
+            packets().map(|packet| {
+                let row = self.row(packet, at, ColumnSet::ALL);
+                at += packet.length();
+                row
+            }),
+        );
+        Ok(())
+    }
+
+    #[inline]
+    fn row(&self, packet: &Received, offset: u32, set: ColumnSet) -> Row {
+        let length = packet.length();
+        let mut row = Row {
+            offset,
+            captured: length,
+            original: length,
+            seconds: self.seconds,
+            nanoseconds: self.nanoseconds,
+            ..Row::default()
+        };
+        let link = set.has(Column::Protocol) || set.has(Column::SourceAddress) || set.has(Column::AddressLength);
+        if link && length >= ETHERNET {
+            let head = self.memory.read((packet.offset() - self.start) as usize, ETHERNET as usize);
+            let head = head.expect("accepted packets lie inside their frames");
+            row.protocol = u16::from_be_bytes([head[ETHERTYPE], head[ETHERTYPE + 1]]);
+            row.address_length = ADDRESS as u8;
+            row.source_address[..ADDRESS].copy_from_slice(&head[SOURCE..SOURCE + ADDRESS]);
+        }
+        row
+    }
+}

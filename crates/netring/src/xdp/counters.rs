@@ -1,0 +1,60 @@
+//! What was received and what was lost.
+
+use std::os::fd::AsFd;
+
+use super::XdpSocket;
+use crate::error::{Error, ErrorKind, Result};
+use crate::stats::CaptureStats;
+use crate::sys::xdp::{self, XdpStats};
+
+impl XdpSocket {
+    /// The kernel's six counters, summed over the queues, since open.
+    pub fn xdp_stats(&self) -> Result<XdpStats> {
+        let mut sum = XdpStats::default();
+        for position in 0..self.queues.len() {
+            let one = self.statistics(position)?;
+            sum.rx_dropped += one.rx_dropped;
+            sum.rx_invalid_descriptors += one.rx_invalid_descriptors;
+            sum.tx_invalid_descriptors += one.tx_invalid_descriptors;
+            sum.rx_ring_full += one.rx_ring_full;
+            sum.rx_fill_ring_empty += one.rx_fill_ring_empty;
+            sum.tx_ring_empty += one.tx_ring_empty;
+        }
+        Ok(sum)
+    }
+
+    fn statistics(&self, position: usize) -> Result<XdpStats> {
+        xdp::statistics(self.queues[position].rings().as_fd()).map_err(|error| {
+            Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read XDP_STATISTICS").on_interface(&self.interface)
+        })
+    }
+
+    /// Packets of a queue that were led to its socket and did not get into the receive ring. One
+    /// that found the fill ring empty is in `rx_dropped` already (`__xsk_rcv`, net/xdp/xsk.c).
+    pub(super) fn drops(&mut self, position: usize) -> Result<u64> {
+        let stats = self.statistics(position)?;
+        let (_, lies) = self.queues[position].counts();
+        Ok(stats.rx_dropped + stats.rx_ring_full + lies)
+    }
+
+    /// Packets and drops since the last call of this.
+    pub fn stats(&mut self) -> Result<CaptureStats> {
+        let total = self.cumulative_stats()?;
+        let before = std::mem::replace(&mut self.reported, total);
+        Ok(CaptureStats {
+            packets: total.packets - before.packets,
+            drops: total.drops - before.drops,
+            freezes: total.freezes - before.freezes,
+        })
+    }
+
+    /// Packets and drops since open. Nothing freezes here.
+    pub fn cumulative_stats(&mut self) -> Result<CaptureStats> {
+        let mut total = CaptureStats::default();
+        for position in 0..self.queues.len() {
+            total.drops += self.drops(position)?;
+            total.packets += self.queues[position].counts().0;
+        }
+        Ok(total)
+    }
+}

@@ -1,0 +1,96 @@
+//! What is known of the interface. An AF_XDP socket says that its interface is gone and nothing of
+//! one that is down, so the news come from rtnetlink.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{self, LinkEvent};
+use crate::readiness::{Readiness, Wait};
+use crate::sys::packet::PacketSocket;
+
+/// The interface of a socket.
+#[derive(Debug)]
+pub(super) struct Link {
+    index: u32,
+    name: String,
+    control: PacketSocket,
+    news: Arc<News>,
+    _watch: Wait,
+    down: bool,
+    /// It went down and nobody who waits has been told.
+    down_untold: bool,
+    removed: bool,
+}
+
+#[derive(Debug, Default)]
+struct News {
+    changed: AtomicBool,
+    gone: AtomicBool,
+}
+
+impl Link {
+    /// Watches until dropped; every change wakes who waits on `readiness`.
+    pub(super) fn watch(
+        name: &str,
+        namespace: Option<&str>,
+        index: u32,
+        control: PacketSocket,
+        readiness: Arc<Readiness>,
+    ) -> Result<Self> {
+        let news = Arc::new(News::default());
+        let told = Arc::clone(&news);
+        let watch = link::watch(namespace, index, move |event| {
+            match event {
+                Ok(LinkEvent::Removed) => told.gone.store(true, Ordering::Release),
+                // Where watching had to end, the state now is what counts.
+                Ok(LinkEvent::Down | LinkEvent::Up) | Err(_) => told.changed.store(true, Ordering::Release),
+            }
+            readiness.wake();
+        })?;
+        let down = !control.interface_is_up(name).unwrap_or(true);
+        let name = name.to_owned();
+        Ok(Self { index, name, control, news, _watch: watch, down, down_untold: false, removed: false })
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(super) fn set_removed(&mut self) {
+        self.removed = true;
+    }
+
+    fn look(&mut self) {
+        self.removed |= self.news.gone.load(Ordering::Acquire);
+        // The carrier is part of the news; what counts here is whether the interface is up.
+        if self.news.changed.swap(false, Ordering::AcqRel)
+            && let Ok(up) = self.control.interface_is_up(&self.name)
+        {
+            self.down_untold = !up && (self.down_untold || !self.down);
+            self.down = !up;
+        }
+    }
+
+    pub(super) fn fail_if_removed(&mut self, interface: &str) -> Result<()> {
+        self.look();
+        if self.removed { Err(self.removed(interface)) } else { Ok(()) }
+    }
+
+    pub(super) fn removed(&self, interface: &str) -> Error {
+        let message = format!(
+            "interface {interface:?} is gone (deleted or moved to another network namespace); close this socket and open another"
+        );
+        Error::new(ErrorKind::InterfaceRemoved, message).on_interface(interface)
+    }
+
+    /// Once for each time it goes down.
+    pub(super) fn fail_if_down(&mut self, interface: &str) -> Result<()> {
+        self.look();
+        if self.removed || !std::mem::take(&mut self.down_untold) {
+            return Ok(());
+        }
+        let message = format!("interface {interface:?} went down; wait again, this socket goes on when it is up");
+        Err(Error { errno: Some(libc::ENETDOWN), ..Error::new(ErrorKind::LinkDown, message) }.on_interface(interface))
+    }
+}

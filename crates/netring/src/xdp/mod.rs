@@ -1,0 +1,179 @@
+//! Receiving and sending over AF_XDP: one object for any number of queues of an interface.
+
+pub mod frames;
+pub mod receive;
+pub mod rings;
+pub mod transmit;
+
+mod batch;
+mod counters;
+mod link;
+mod open;
+mod options;
+mod program;
+mod sink;
+mod source;
+mod xsk;
+
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use self::batch::Batch;
+use self::frames::Received;
+use self::link::Link;
+pub use self::options::{Attach, BusyPoll, Mode, OwnProgram, Queues, Shape, XdpOptions, ZeroCopy};
+pub use self::program::Attached;
+use self::program::Attachment;
+use self::receive::RxQueue;
+use self::transmit::Transmitter;
+use self::xsk::{Frames, XskQueue};
+use crate::error::{Error, ErrorKind, Result};
+use crate::readiness::Readiness;
+use crate::ring::{Memory, SlotRing};
+use crate::stats::CaptureStats;
+pub use crate::sys::bpf::XdpMode;
+use crate::sys::bpf::XskMap;
+pub use crate::sys::xdp::XdpStats;
+
+/// Packets of a batch at most: enough to make what a batch costs small beside its packets.
+const LARGEST_BATCH: u32 = 4096;
+
+/// A quarter of a queue's frames at most, so that one batch that is held leaves the kernel room.
+fn batch_limit(rx_frames: u32) -> u32 {
+    (rx_frames / 4).clamp(rx_frames.min(64), LARGEST_BATCH)
+}
+
+/// Whether this process may make XDP programs here; the error says what it lacks.
+pub fn is_permitted() -> Result<()> {
+    XskMap::new(1).map(drop).map_err(|error| program::failed("bpf", &error, "cannot make an XSKMAP"))
+}
+
+/// Sockets on some queues of an interface. Closing it, or dropping it, detaches the program and
+/// frees sockets and frames at once; addresses in the frames stay readable (as zeros) for whoever
+/// still holds their memory.
+#[derive(Debug)]
+pub struct XdpSocket {
+    // Dropped in this order: no packet comes any more, then the sockets, then the frames.
+    attachment: Option<Attachment>,
+    queues: Vec<RxQueue<XskQueue>>,
+    transmitter: Option<Transmitter>,
+    memory: Memory,
+    frames: Frames,
+    id: u64,
+    readiness: Arc<Readiness>,
+    link: Link,
+    interface: String,
+    numbers: Vec<u32>,
+    shape: Shape,
+    zero_copy: bool,
+    /// The queue to look at first, so that a busy one does not starve the others.
+    turn: usize,
+    sequence: u64,
+    spare: Vec<Vec<Received>>,
+    /// Drops of each queue that a batch's `losing` has told of.
+    drops_told: Vec<u64>,
+    reported: CaptureStats,
+}
+
+impl XdpSocket {
+    /// Opens queues of an interface.
+    pub fn open(interface: &str, options: &XdpOptions) -> Result<Self> {
+        let on_interface = |error: Error| error.on_interface(interface);
+        let opened = open::open(interface, options).map_err(on_interface)?;
+        let shape = opened.shape;
+        let readiness = Readiness::new(opened.edges);
+        let link =
+            Link::watch(interface, options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
+                .map_err(on_interface)?;
+        let memory = opened.frames.memory();
+        let transmitter = (shape.tx_frames > 0).then(|| {
+            let start = shape.rx_bytes() + options::HEADROOM;
+            let area = memory.slice(start as usize, memory.len() - start as usize).expect("slots lie inside the UMEM");
+            let size = shape.frame_size - options::HEADROOM;
+            let slots = SlotRing::with_stride(area, shape.frame_size, size, shape.tx_frames);
+            Transmitter::new(slots, shape.first_tx_frame(), shape.frame_size)
+        });
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Ok(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            drops_told: vec![0; opened.queues.len()],
+            attachment: opened.attachment,
+            queues: opened.queues,
+            transmitter,
+            memory,
+            frames: opened.frames,
+            readiness,
+            link,
+            interface: interface.to_owned(),
+            numbers: opened.numbers,
+            shape,
+            zero_copy: opened.zero_copy,
+            turn: 0,
+            sequence: 0,
+            spare: Vec::new(),
+            reported: CaptureStats::default(),
+        })
+    }
+
+    /// The descriptor of the first queue's socket, owned by this.
+    pub fn fd(&self) -> RawFd {
+        self.queues[0].rings().as_fd().as_raw_fd()
+    }
+
+    /// The interface's index.
+    pub fn interface_index(&self) -> u32 {
+        self.link.index()
+    }
+
+    /// The queues, in the order of the options. What is sent leaves through the first.
+    pub fn queues(&self) -> &[u32] {
+        &self.numbers
+    }
+
+    /// How the frames are divided and how large the rings are.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// How packets get here.
+    pub fn attached(&self) -> Attached {
+        self.attachment.as_ref().map_or(Attached::None, |attachment| attachment.attached)
+    }
+
+    /// Whether the driver uses the frames itself.
+    pub fn zero_copy(&self) -> bool {
+        self.zero_copy
+    }
+
+    /// Whether it was opened to receive.
+    pub fn receives(&self) -> bool {
+        self.shape.rx_frames > 0
+    }
+
+    /// Whether it was opened to send.
+    pub fn transmits(&self) -> bool {
+        self.transmitter.is_some()
+    }
+
+    /// For waiting without blocking. Wait only after [`poll`](Self::poll) had nothing.
+    pub fn readiness(&self) -> &Arc<Readiness> {
+        &self.readiness
+    }
+
+    /// Frees everything at once: the program first, so that packets go to the network stack again;
+    /// what is queued is not sent.
+    pub fn close(self) -> Result<()> {
+        let Self { attachment, queues, transmitter, memory, frames, interface, .. } = self;
+        drop(attachment);
+        drop(queues);
+        drop(transmitter);
+        drop(memory);
+        frames.retire().map_err(|error| {
+            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the frames' mapping").on_interface(&interface)
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! Setting a socket up, in the order that loses no packet silently: program, frames, sockets, fill
+//! rings, and the map last. Until a queue's socket is in the map its packets pass to the network
+//! stack; from then on every one that finds no frame is counted.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use super::frames::RxFrames;
+use super::options::{self, BusyPoll, Mode, Queues, Shape, XdpOptions, ZeroCopy};
+use super::program::{self, Attached, Attachment};
+use super::receive::RxQueue;
+use super::xsk::{Binding, Frames, XskQueue};
+use crate::error::{Error, ErrorKind, Result};
+use crate::interface::{entering, index_of, info};
+use crate::sys::epoll::{Edges, Interest};
+use crate::sys::netns::{path_of, within};
+use crate::sys::packet::PacketSocket;
+use crate::sys::{ethtool, xdp};
+
+/// How long a queue may be busy: the kernel frees one some 20 to 50 ms after its socket was closed
+/// (`xp_release_deferred`, net/xdp/xsk_buff_pool.c).
+const BUSY_FOR: Duration = Duration::from_secs(1);
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
+/// What the kernel charges a frame in copy mode beyond its bytes, roughly twice over.
+const SENDING_OVERHEAD: u64 = 2048;
+const LARGEST_SEND_BUFFER: u64 = 64 << 20;
+
+/// Sockets on an interface, receiving.
+pub(super) struct Opened {
+    pub(super) attachment: Option<Attachment>,
+    pub(super) queues: Vec<RxQueue<XskQueue>>,
+    pub(super) frames: Frames,
+    pub(super) edges: Edges,
+    /// A packet socket that is never bound, for questions about the interface.
+    pub(super) control: PacketSocket,
+    pub(super) index: u32,
+    pub(super) numbers: Vec<u32>,
+    pub(super) shape: Shape,
+    pub(super) zero_copy: bool,
+}
+
+pub(super) fn open(interface: &str, options: &XdpOptions) -> Result<Opened> {
+    options::check(options)?;
+    if let Queues::List(list) = &options.queues {
+        Shape::of(options, list.len() as u32)?;
+    }
+    let namespace = options.namespace.as_deref();
+    let path = namespace.map(path_of);
+    // All of it on one thread: libxdp, bpf and netlink look at the namespace of their caller.
+    within(path.as_deref(), || Ok(set_up(interface, options)))
+        .map_err(|failure| entering(namespace, failure, "cannot open an AF_XDP socket", "socket"))?
+}
+
+fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
+    let failed = |error: io::Error| Error::os(ErrorKind::Socket, "socket", &error, "cannot open a packet socket");
+    let control = PacketSocket::open(None).map_err(|failure| match failure {
+        crate::sys::netns::Failure::Open(error)
+        | crate::sys::netns::Failure::Enter(error)
+        | crate::sys::netns::Failure::Call(error) => failed(error),
+    })?;
+    let index = index_of(&control, interface, options.namespace.as_deref())? as u32;
+    let numbers = queue_numbers(interface, &control, &options.queues)?;
+    let shape = Shape::of(options, numbers.len() as u32)?;
+    let attachment = match options.mode {
+        Mode::Tx => None,
+        _ => {
+            let most = numbers.iter().max().expect("there is a queue") + 1;
+            Some(program::attach(interface, index, most, options)?)
+        }
+    };
+    let binding = Binding { zero_copy: zero_copy(options, attachment.as_ref())?, need_wakeup: options.need_wakeup };
+    let frames = Frames::new(shape, options.huge_pages).map_err(|error| no_frames(shape, options, &error))?;
+    let mut queues = Vec::with_capacity(numbers.len());
+    for (position, queue) in numbers.iter().enumerate() {
+        let socket = bind(interface, &frames, *queue, binding)?;
+        if let Some(poll) = options.busy_poll {
+            busy_poll(&socket, poll)?;
+        }
+        let own = RxFrames::new(position as u32 * shape.rx_frames, shape.rx_frames, shape.frame_size);
+        queues.push(RxQueue::new(socket, own, super::batch_limit(shape.rx_frames)));
+    }
+    let first = queues[0].rings().as_fd();
+    let zero_copy = xdp::is_zero_copy(first)
+        .map_err(|error| Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read XDP_OPTIONS"))?;
+    if shape.tx_frames > 0 && !zero_copy {
+        let wanted = u64::from(shape.tx_frames) * (u64::from(shape.frame_size) + SENDING_OVERHEAD);
+        xdp::set_send_buffer(first, wanted.min(LARGEST_SEND_BUFFER) as i32)
+            .map_err(|error| Error::sockopt("SO_SNDBUF", &error, "the send buffer was refused"))?;
+    }
+    let waiting = |error: io::Error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the AF_XDP socket");
+    let edges = Edges::none().map_err(waiting)?;
+    // A socket that is waited on pays for it with every frame it sends: each one that is freed looks
+    // for whoever waits for room (`sock_def_write_space`, net/core/sock.c), some 60 ns.
+    if shape.rx_frames > 0 {
+        for queue in &queues {
+            edges.add(queue.rings().as_fd(), Interest::Read).map_err(waiting)?;
+        }
+    }
+    if let Some(attachment) = &attachment {
+        for (queue, number) in queues.iter().zip(&numbers) {
+            attachment.map.set(*number, queue.rings().as_fd()).map_err(|error| {
+                let what = format!("cannot put the socket of queue {number} into the XSKMAP");
+                Error::os(ErrorKind::XdpProgram, "bpf", &error, what)
+            })?;
+        }
+    }
+    Ok(Opened { attachment, queues, frames, edges, control, index, numbers, shape, zero_copy })
+}
+
+fn queue_numbers(interface: &str, control: &PacketSocket, queues: &Queues) -> Result<Vec<u32>> {
+    match queues {
+        Queues::List(list) => Ok(list.clone()),
+        Queues::All => {
+            let told = ethtool::receive_queues(control.as_fd(), interface).map_err(|error| {
+                Error::os(ErrorKind::Io, "ioctl", &error, format_args!("cannot count the queues of {interface:?}"))
+            })?;
+            let count = match told {
+                Some(count) => count,
+                None => info(interface, None)?.rx_queues,
+            };
+            Ok((0..count.max(1)).collect())
+        }
+    }
+}
+
+/// A program behind the driver can hand nothing over without a copy.
+fn zero_copy(options: &XdpOptions, attachment: Option<&Attachment>) -> Result<ZeroCopy> {
+    let skb = attachment.is_some_and(|attachment| attachment.attached == Attached::Skb);
+    match options.zero_copy {
+        ZeroCopy::Require if skb => Err(Error::new(
+            ErrorKind::Unsupported,
+            "zeroCopy 'require': the interface's driver has no native XDP, which zero-copy needs",
+        )),
+        ZeroCopy::Auto if skb => Ok(ZeroCopy::Never),
+        wanted => Ok(wanted),
+    }
+}
+
+fn no_frames(shape: Shape, options: &XdpOptions, error: &io::Error) -> Error {
+    let bytes = u64::from(shape.frame_size) * u64::from(shape.frame_count);
+    let advice = match error.raw_os_error() {
+        Some(libc::ENOBUFS) => {
+            "; they are locked in memory: raise `ulimit -l` (RLIMIT_MEMLOCK), grant CAP_IPC_LOCK, or lower frameCount"
+        }
+        Some(libc::ENOMEM) if options.huge_pages => {
+            "; hugePages needs pages set aside: `sysctl vm.nr_hugepages`, and frames that fill whole ones"
+        }
+        Some(libc::EAFNOSUPPORT) => "; this kernel was built without CONFIG_XDP_SOCKETS",
+        _ => "",
+    };
+    Error::os(ErrorKind::Mmap, "setsockopt", error, format_args!("cannot register {bytes} bytes of frames{advice}"))
+}
+
+/// Binds, waiting while the kernel has not finished with a socket that was closed just now.
+fn bind(interface: &str, frames: &Frames, queue: u32, binding: Binding) -> Result<XskQueue> {
+    let deadline = Instant::now() + BUSY_FOR;
+    loop {
+        let error = match frames.bind(interface, queue, binding) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => error,
+        };
+        if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < deadline {
+            std::thread::sleep(BUSY_PAUSE);
+            continue;
+        }
+        let advice = match error.raw_os_error() {
+            Some(libc::EBUSY) => "; another AF_XDP socket has it",
+            Some(libc::EINVAL) => "; it has no such queue (`ethtool -l` counts them)",
+            Some(libc::EOPNOTSUPP) => "; its driver has no zero-copy: use zeroCopy 'auto'",
+            Some(libc::ENETDOWN) => "; it is down",
+            _ => "",
+        };
+        let what = format!("cannot bind to queue {queue} of interface {interface:?}{advice}");
+        return Err(Error::os(ErrorKind::Bind, "bind", &error, what));
+    }
+}
+
+fn busy_poll(socket: &XskQueue, poll: BusyPoll) -> Result<()> {
+    let refused = |name| move |error: io::Error| Error::sockopt(name, &error, "busyPoll was refused");
+    let socket = socket.as_fd();
+    if poll.prefer {
+        xdp::prefer_busy_poll(socket).map_err(refused("SO_PREFER_BUSY_POLL"))?;
+    }
+    xdp::set_busy_poll(socket, poll.us as i32).map_err(refused("SO_BUSY_POLL"))?;
+    if let Some(budget) = poll.budget {
+        xdp::set_busy_poll_budget(socket, budget as i32).map_err(refused("SO_BUSY_POLL_BUDGET"))?;
+    }
+    Ok(())
+}

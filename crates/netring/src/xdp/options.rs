@@ -1,0 +1,281 @@
+//! What an XDP socket can be asked for.
+
+use std::os::fd::RawFd;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::bpf::XdpMode;
+
+/// Which queues of the interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Queues {
+    /// These, each once.
+    List(Vec<u32>),
+    /// Every receive queue in use.
+    All,
+}
+
+/// What the frames are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All of them receive.
+    Rx,
+    /// All of them send; no program is attached.
+    Tx,
+    /// One half receives, the other sends.
+    RxTx,
+    /// So many receive, the others send.
+    Prefill(u32),
+}
+
+/// How the program is to be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// In the driver where it can, else behind it.
+    Auto,
+    /// Like this or not at all.
+    Only(XdpMode),
+}
+
+/// Whether the driver is to use the UMEM itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZeroCopy {
+    /// Where it can.
+    Auto,
+    /// Else opening fails.
+    Require,
+    /// The kernel copies.
+    Never,
+}
+
+/// Busy polling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusyPoll {
+    /// Microseconds to poll the device when there is nothing to read.
+    pub us: u32,
+    /// Packets one poll takes at most.
+    pub budget: Option<u32>,
+    /// Leave the device's interrupts off meanwhile.
+    pub prefer: bool,
+}
+
+/// A program of the caller's own. Descriptors stay the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnProgram {
+    /// The map it redirects through.
+    pub xsk_map: RawFd,
+    /// The program, to be attached; without it the caller has attached it.
+    pub program: Option<RawFd>,
+}
+
+/// Every option; defaults live in TypeScript. A ring's size that is `None` holds all frames that
+/// can ever be in it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names of api.d.ts, explained there")]
+pub struct XdpOptions {
+    pub queues: Queues,
+    pub mode: Mode,
+    pub frame_size: u32,
+    pub frame_count: u32,
+    pub fill_size: Option<u32>,
+    pub completion_size: Option<u32>,
+    pub rx_size: Option<u32>,
+    pub tx_size: Option<u32>,
+    pub need_wakeup: bool,
+    pub attach: Attach,
+    pub zero_copy: ZeroCopy,
+    pub busy_poll: Option<BusyPoll>,
+    pub huge_pages: bool,
+    pub replace: bool,
+    pub program: Option<OwnProgram>,
+    pub namespace: Option<String>,
+}
+
+impl Default for XdpOptions {
+    fn default() -> Self {
+        Self {
+            queues: Queues::List(vec![0]),
+            mode: Mode::RxTx,
+            frame_size: 2048,
+            frame_count: 4096,
+            fill_size: None,
+            completion_size: None,
+            rx_size: None,
+            tx_size: None,
+            need_wakeup: true,
+            attach: Attach::Auto,
+            zero_copy: ZeroCopy::Auto,
+            busy_poll: None,
+            huge_pages: false,
+            replace: false,
+            program: None,
+            namespace: None,
+        }
+    }
+}
+
+/// How the UMEM is divided and how large the rings are, checked. The frames that receive come
+/// first, `rx_frames` of each queue, then those that send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes a frame.
+    pub frame_size: u32,
+    /// Frames.
+    pub frame_count: u32,
+    /// Queues.
+    pub queues: u32,
+    /// Frames of each queue that receive.
+    pub rx_frames: u32,
+    /// Frames that send.
+    pub tx_frames: u32,
+    /// Places in the fill ring.
+    pub fill_size: u32,
+    /// Places in the completion ring.
+    pub completion_size: u32,
+    /// Places in the receive ring.
+    pub rx_size: u32,
+    /// Places in the transmit ring.
+    pub tx_size: u32,
+}
+
+/// Bytes that the kernel leaves free before a packet (`XDP_PACKET_HEADROOM`).
+pub(super) const HEADROOM: u32 = 256;
+/// Places in a ring at most: far more than is of use, far less than the kernel cannot allocate.
+const LARGEST_RING: u32 = 1 << 20;
+
+fn refuse<T>(message: String) -> Result<T> {
+    Err(Error::new(ErrorKind::Config, message))
+}
+
+impl Shape {
+    /// Divides the frames among `queues` queues. No system call comes before these checks.
+    pub fn of(options: &XdpOptions, queues: u32) -> Result<Self> {
+        let XdpOptions { frame_size, frame_count, .. } = *options;
+        if frame_size != 2048 && frame_size != 4096 {
+            return refuse(format!("frameSize {frame_size} must be 2048 or 4096 bytes, as AF_XDP wants it"));
+        }
+        if frame_count == 0 || u64::from(frame_size) * u64::from(frame_count) > u64::from(u32::MAX) {
+            return refuse(format!("frameCount {frame_count}: a UMEM has at least one frame and less than 4 GiB"));
+        }
+        let receiving = match options.mode {
+            Mode::Rx => frame_count,
+            Mode::Tx => 0,
+            Mode::RxTx => frame_count / 2,
+            Mode::Prefill(count) if count > 0 && count < frame_count => count,
+            Mode::Prefill(count) => {
+                return refuse(format!(
+                    "prefill {count} leaves no frames to send or to receive of {frame_count}; use mode 'rx' or 'tx'"
+                ));
+            }
+        };
+        let rx_frames = receiving / queues.max(1);
+        let tx_frames = frame_count - receiving;
+        if queues == 0 || (receiving > 0 && rx_frames == 0) || (options.mode == Mode::RxTx && receiving == 0) {
+            return refuse(format!("frameCount {frame_count} is not enough for {queues} queues"));
+        }
+        let size = |name: &str, given: Option<u32>, frames: u32| match given {
+            Some(size) if size.is_power_of_two() && size <= LARGEST_RING => Ok(size),
+            Some(size) => refuse(format!("{name} {size} must be a power of two, at most {LARGEST_RING}")),
+            None => Ok(frames.next_power_of_two().clamp(64, LARGEST_RING)),
+        };
+        Ok(Self {
+            frame_size,
+            frame_count,
+            queues,
+            rx_frames,
+            tx_frames,
+            fill_size: size("fillSize", options.fill_size, rx_frames)?,
+            completion_size: size("completionSize", options.completion_size, tx_frames)?,
+            rx_size: size("rxSize", options.rx_size, rx_frames)?,
+            tx_size: size("txSize", options.tx_size, tx_frames)?,
+        })
+    }
+
+    /// Bytes of the frames that receive: where those that send begin.
+    pub fn rx_bytes(&self) -> u32 {
+        self.first_tx_frame() * self.frame_size
+    }
+
+    /// Number of the first frame that sends.
+    pub fn first_tx_frame(&self) -> u32 {
+        self.frame_count - self.tx_frames
+    }
+}
+
+/// Refuses what does not fit together, by name.
+pub(super) fn check(options: &XdpOptions) -> Result<()> {
+    if let Queues::List(list) = &options.queues {
+        let mut sorted = list.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if list.is_empty() || sorted.len() != list.len() {
+            return refuse(format!("queues {list:?} must name at least one queue, and each once"));
+        }
+    }
+    if options.zero_copy == ZeroCopy::Require && options.attach == Attach::Only(XdpMode::Skb) {
+        return refuse("zeroCopy 'require' does not go with attach 'skb', which is behind the driver".into());
+    }
+    if options.mode == Mode::Tx && (options.program.is_some() || options.replace) {
+        let name = if options.replace { "replace" } else { "program" };
+        return refuse(format!("{name} does not go with mode 'tx', which has no program"));
+    }
+    if options.replace && options.program.is_some_and(|own| own.program.is_none()) {
+        return refuse("replace does not go with a program that is already attached (xskMapFd without fd)".into());
+    }
+    let too_large = |value: u32| i32::try_from(value).is_err();
+    if let Some(poll) = options.busy_poll
+        && (poll.us == 0 || too_large(poll.us) || poll.budget.is_some_and(|budget| budget == 0 || budget > 65535))
+    {
+        return refuse("busyPoll needs us of at least 1 and a budget from 1 to 65535".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_divided_and_rings_hold_them() {
+        let options = XdpOptions { frame_count: 1000, ..XdpOptions::default() };
+        let shape = Shape::of(&options, 3).unwrap();
+        assert_eq!((shape.rx_frames, shape.tx_frames, shape.first_tx_frame()), (166, 500, 500));
+        assert_eq!((shape.fill_size, shape.rx_size, shape.tx_size, shape.completion_size), (256, 256, 512, 512));
+        let options = XdpOptions { mode: Mode::Rx, ..options };
+        let shape = Shape::of(&options, 1).unwrap();
+        assert_eq!((shape.rx_frames, shape.tx_frames, shape.rx_bytes()), (1000, 0, 2048 * 1000));
+        let options = XdpOptions { mode: Mode::Prefill(10), fill_size: Some(4), ..options };
+        let shape = Shape::of(&options, 1).unwrap();
+        assert_eq!((shape.rx_frames, shape.tx_frames, shape.fill_size), (10, 990, 4));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        let good = XdpOptions::default;
+        let bad = [
+            (XdpOptions { frame_size: 1024, ..good() }, "frameSize 1024"),
+            (XdpOptions { frame_count: 0, ..good() }, "frameCount 0"),
+            (XdpOptions { frame_count: 1 << 21, ..good() }, "frameCount 2097152"),
+            (XdpOptions { frame_count: 1, ..good() }, "not enough"),
+            (XdpOptions { mode: Mode::Prefill(4096), ..good() }, "prefill 4096"),
+            (XdpOptions { rx_size: Some(3), ..good() }, "rxSize 3"),
+            (XdpOptions { fill_size: Some(0), ..good() }, "fillSize 0"),
+            (XdpOptions { queues: Queues::List(vec![]), ..good() }, "queues"),
+            (XdpOptions { queues: Queues::List(vec![1, 0, 1]), ..good() }, "queues"),
+            (
+                XdpOptions { zero_copy: ZeroCopy::Require, attach: Attach::Only(XdpMode::Skb), ..good() },
+                "zeroCopy 'require'",
+            ),
+            (XdpOptions { mode: Mode::Tx, replace: true, ..good() }, "replace"),
+            (
+                XdpOptions { mode: Mode::Tx, program: Some(OwnProgram { xsk_map: 3, program: None }), ..good() },
+                "program does not",
+            ),
+            (XdpOptions { busy_poll: Some(BusyPoll { us: 0, budget: None, prefer: false }), ..good() }, "busyPoll"),
+        ];
+        for (options, word) in bad {
+            let error = check(&options).and_then(|()| Shape::of(&options, 1)).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Config);
+            assert!(error.message.contains(word), "{error}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The receiving half of one queue: descriptors in, batches out, frames back.
+
+use super::frames::{Received, RxFrames};
+use super::rings::RxRings;
+
+/// A batch with at least so many packets ends where its frames stop being neighbours, so that what
+/// its buffer spans is its own. Frames come back in another order when batches do; then batches of
+/// this size are worth more than a tight span.
+const CUT_AFTER: usize = 64;
+
+/// One queue.
+#[derive(Debug)]
+pub struct RxQueue<R> {
+    rings: R,
+    frames: RxFrames,
+    /// Taken out of the receive ring and not handed out yet.
+    incoming: Vec<Received>,
+    /// Packets of a batch at most.
+    most: u32,
+    /// Packets taken out of the receive ring.
+    packets: u64,
+    /// Descriptors that could not be true; their packets are lost.
+    lies: u64,
+    /// The kernel may have found no frame or no room since this was last asked.
+    squeezed: bool,
+}
+
+impl<R: RxRings> RxQueue<R> {
+    /// A queue whose frames are all lent to the kernel, as far as the fill ring has room.
+    pub fn new(rings: R, frames: RxFrames, most: u32) -> Self {
+        let mut queue =
+            Self { rings, frames, incoming: Vec::new(), most: most.max(1), squeezed: false, packets: 0, lies: 0 };
+        queue.refill();
+        queue.squeezed = false;
+        queue
+    }
+
+    /// Its rings.
+    pub fn rings(&self) -> &R {
+        &self.rings
+    }
+
+    /// Its rings, for sending.
+    pub fn rings_mut(&mut self) -> &mut R {
+        &mut self.rings
+    }
+
+    /// Its frames.
+    pub fn frames(&self) -> &RxFrames {
+        &self.frames
+    }
+
+    /// Packets that reached the receive ring, and descriptors that lied.
+    pub fn counts(&mut self) -> (u64, u64) {
+        (self.packets + u64::from(self.rings.waiting()), self.lies)
+    }
+
+    /// Whether [`take`](Self::take) would give packets.
+    pub fn ready(&mut self) -> bool {
+        if !self.incoming.is_empty() {
+            return true;
+        }
+        // Frames of descriptors that lied are free again.
+        loop {
+            let waiting = self.rings.waiting();
+            if waiting == 0 {
+                return false;
+            }
+            self.squeezed |= waiting >= self.rings.receive_size() || self.has_no_frames();
+            let Self { rings, frames, incoming, lies, .. } = self;
+            rings.receive(self.most, |descriptor| match frames.accept(descriptor) {
+                Ok(packet) => incoming.push(packet),
+                Err(_) => *lies += 1,
+            });
+            self.refill();
+            if !self.incoming.is_empty() {
+                self.packets += self.incoming.len() as u64;
+                return true;
+            }
+        }
+    }
+
+    /// Between two refills the fill ring only empties: if it is not empty now, it has not been.
+    fn has_no_frames(&mut self) -> bool {
+        self.rings.fill_room() >= self.rings.fill_size()
+    }
+
+    /// Whether packets may have found no frame or no room since this was asked last. Where this is
+    /// false none has; what does not fit a frame is another matter.
+    pub fn take_squeezed(&mut self) -> bool {
+        std::mem::take(&mut self.squeezed)
+    }
+
+    /// The next packets, in the order in which they came. `spare` is an empty vector to use.
+    pub fn take(&mut self, spare: Vec<Received>) -> Option<Vec<Received>> {
+        debug_assert!(spare.is_empty(), "a spare vector has nothing in it");
+        if !self.ready() {
+            return None;
+        }
+        match self.cut() {
+            Some(end) => {
+                let mut packets = spare;
+                packets.extend(self.incoming.drain(..end));
+                Some(packets)
+            }
+            None => Some(std::mem::replace(&mut self.incoming, spare)),
+        }
+    }
+
+    /// Where a batch of all that is there ends before the end.
+    fn cut(&self) -> Option<usize> {
+        let neighbours = |at: usize| self.incoming[at].frame() == self.incoming[at - 1].frame() + 1;
+        (CUT_AFTER..self.incoming.len()).find(|at| !neighbours(*at))
+    }
+
+    /// Gives the frames of packets back to the kernel; their vector is empty afterwards.
+    pub fn release(&mut self, packets: &mut Vec<Received>) {
+        for packet in packets.drain(..) {
+            self.frames.release(packet);
+        }
+        self.refill();
+    }
+
+    /// Lends the kernel every free frame that the fill ring has room for. The ring is made large
+    /// enough for all of them unless somebody asks for a smaller one.
+    pub fn refill(&mut self) {
+        if self.frames.free() == 0 {
+            return;
+        }
+        let free_places = self.rings.fill_room();
+        self.squeezed |= free_places >= self.rings.fill_size();
+        let room = free_places.min(self.frames.free());
+        if room > 0 {
+            self.rings.fill(self.frames.lend(room));
+        }
+    }
+}

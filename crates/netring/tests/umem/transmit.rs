@@ -1,0 +1,154 @@
+//! Slots that send.
+
+use netring::injector::Flushed;
+use netring::ring::{Memory, SlotRing};
+use netring::xdp::fake::{FakeQueue, HEADROOM};
+use netring::xdp::transmit::Transmitter;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const FRAME: u32 = 2048;
+const FIRST: u32 = 10;
+
+fn transmitter(slots: u32) -> Transmitter {
+    let memory = Memory::zeroed((slots * FRAME - HEADROOM) as usize);
+    Transmitter::new(SlotRing::with_stride(memory, FRAME, FRAME - HEADROOM, slots), FIRST, FRAME)
+}
+
+fn send(transmitter: &mut Transmitter, count: usize) {
+    for length in 0..count {
+        assert!(transmitter.slots_mut().queue_copy(vec![1; 60 + length % 100].as_slice().into()));
+    }
+}
+
+fn address(slot: u32) -> u64 {
+    u64::from(FIRST + slot) * u64::from(FRAME) + u64::from(HEADROOM)
+}
+
+#[test]
+fn a_flush_kicks_until_the_ring_is_empty() {
+    let (mut transmitter, mut kernel) = (transmitter(256), FakeQueue::new(FRAME, 256));
+    send(&mut transmitter, 100);
+    let (handed_over, end) = transmitter.flush(&mut kernel).unwrap();
+    assert!(handed_over == 100 && matches!(end, Flushed::Everything), "{handed_over} {end:?}");
+    assert_eq!(kernel.sent.len(), 100);
+    assert!(kernel.sent.iter().zip(0..).all(|(frame, n)| frame.frame >= FIRST && frame.length == 60 + n % 100));
+    assert_eq!((transmitter.pending(), transmitter.stats().sent), (100, 0), "sent, but not known to have left");
+    while kernel.complete(0) {}
+    transmitter.collect(&mut kernel);
+    let stats = transmitter.stats();
+    assert_eq!((stats.sent, stats.pending, stats.bytes), (100, 0, (60..160).sum()));
+    assert_eq!(transmitter.slots().available(), 256);
+}
+
+#[test]
+fn a_small_ring_is_used_again_and_again() {
+    let (mut transmitter, mut kernel) = (transmitter(256), FakeQueue::new(FRAME, 8));
+    send(&mut transmitter, 256);
+    let (handed_over, end) = transmitter.flush(&mut kernel).unwrap();
+    assert!(handed_over == 256 && matches!(end, Flushed::Everything));
+}
+
+#[test]
+fn a_kernel_that_takes_nothing_ends_the_flush() {
+    let (mut transmitter, mut kernel) = (transmitter(64), FakeQueue::new(FRAME, 64));
+    send(&mut transmitter, 40);
+    for errno in [libc::EAGAIN, libc::ENOBUFS] {
+        kernel.refusals.push_back(errno);
+        let (_, end) = transmitter.flush(&mut kernel).unwrap();
+        assert!(matches!(end, Flushed::QueueFull));
+    }
+    kernel.refusals.push_back(libc::ENETDOWN);
+    let error = transmitter.flush(&mut kernel).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ENETDOWN));
+    assert_eq!(transmitter.pending(), 40, "nothing is lost");
+    assert!(matches!(transmitter.flush(&mut kernel).unwrap(), (0, Flushed::Everything)));
+    assert_eq!(kernel.sent.len(), 40);
+}
+
+#[test]
+fn a_frame_that_the_driver_drops_is_rejected_not_sent() {
+    let (mut transmitter, mut kernel) = (transmitter(8), FakeQueue::new(FRAME, 8));
+    send(&mut transmitter, 3);
+    kernel.refusals.push_back(libc::EBUSY);
+    transmitter.flush(&mut kernel).unwrap();
+    assert_eq!(kernel.sent.len(), 2);
+    while kernel.complete(0) {}
+    transmitter.collect(&mut kernel);
+    let stats = transmitter.stats();
+    assert_eq!((stats.sent, stats.rejected, stats.pending, stats.bytes), (2, 1, 0, 61 + 62));
+    assert_eq!(transmitter.take_rejections(), [60]);
+    assert_eq!(transmitter.slots().available(), 8);
+}
+
+#[test]
+fn completions_of_what_was_not_sent_change_nothing() {
+    let (mut transmitter, mut kernel) = (transmitter(4), FakeQueue::new(FRAME, 4));
+    for lie in [0, address(0), address(4), u64::MAX] {
+        kernel.claim_completion(lie);
+    }
+    transmitter.collect(&mut kernel);
+    assert_eq!((transmitter.slots().available(), transmitter.stats().sent), (4, 0));
+    // In the transmit ring, but not yet taken out of it.
+    send(&mut transmitter, 1);
+    kernel.refusals.push_back(libc::EAGAIN);
+    transmitter.flush(&mut kernel).unwrap();
+    (0..4).for_each(|slot| kernel.claim_completion(address(slot)));
+    transmitter.collect(&mut kernel);
+    assert_eq!((transmitter.pending(), transmitter.slots().available()), (1, 3));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(usize),
+    Flush,
+    Refuse(i32),
+    Complete(u8),
+    Lie(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let errno = prop_oneof![Just(libc::EAGAIN), Just(libc::EBUSY), Just(libc::ENOBUFS), Just(libc::ENETDOWN)];
+    prop_oneof![
+        6 => (1usize..20).prop_map(Step::Send),
+        4 => Just(Step::Flush),
+        2 => errno.prop_map(Step::Refuse),
+        8 => any::<u8>().prop_map(Step::Complete),
+        1 => any::<u64>().prop_map(Step::Lie),
+    ]
+}
+
+proptest! {
+    /// Every frame is counted once, as pending, sent or rejected, and no slot is lost.
+    #[test]
+    fn frames_and_slots_are_conserved(slots in 1u32..40, ring in 1usize..40, steps in vec(step(), 1..200)) {
+        let (mut transmitter, mut kernel) = (transmitter(slots), FakeQueue::new(FRAME, ring));
+        let mut queued = 0u64;
+        for step in steps {
+            match step {
+                Step::Send(count) => {
+                    for _ in 0..count {
+                        queued += u64::from(transmitter.slots_mut().queue_copy([1; 60].as_slice().into()));
+                    }
+                }
+                Step::Flush => drop(transmitter.flush(&mut kernel)),
+                Step::Refuse(errno) => kernel.refusals.push_back(errno),
+                Step::Complete(index) => drop(kernel.complete(usize::from(index))),
+                // Anywhere but in our own frames: those, only the kernel could tell apart.
+                Step::Lie(address) => kernel.claim_completion(address | 1 << 40),
+            }
+            transmitter.collect(&mut kernel);
+            let stats = transmitter.stats();
+            prop_assert_eq!(stats.sent + stats.rejected + stats.pending, queued);
+            prop_assert_eq!(u64::from(transmitter.slots().available()) + stats.pending, u64::from(slots));
+        }
+        kernel.refusals.clear();
+        transmitter.flush(&mut kernel).unwrap();
+        while kernel.complete(0) {}
+        transmitter.collect(&mut kernel);
+        let stats = transmitter.stats();
+        prop_assert_eq!(stats.pending, 0);
+        prop_assert_eq!(stats.bytes, stats.sent * 60);
+        prop_assert_eq!(transmitter.slots().available(), slots);
+    }
+}

@@ -1,0 +1,214 @@
+/** The loops over a source: batch after batch and packet after packet. */
+import { hasCode } from '../errors.js'
+import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
+import type { Batch } from './batch.js'
+import type { PacketLoopOptions, PacketSource } from './packet-source.js'
+import type { Packet } from './packet.js'
+import { nextTurn, rejected } from './turns.js'
+
+/** A checked {@link PacketLoopOptions}. */
+export interface Loop {
+  readonly count: number
+  readonly signal: AbortSignal | undefined
+  /** When a loop that begins now ends, on the clock of performance.now(). */
+  readonly deadline: () => number
+}
+
+export function checkLoop(options: PacketLoopOptions | undefined): Loop {
+  const given = checkObject('options', options, ['count', 'durationMs', 'until', 'signal'])
+  const { count, until } = given
+  const durationMs = checkMilliseconds('options.durationMs', given.durationMs, Infinity)
+  let latest = Infinity
+  if (until !== undefined) {
+    const time = until instanceof Date ? until.getTime() : until
+    if (typeof time !== 'number' || Number.isNaN(time)) {
+      throw wrongType('options.until', 'a valid Date or epoch milliseconds', until)
+    }
+    latest = performance.now() + (time - Date.now())
+  }
+  return {
+    count: count === Infinity ? Infinity : checkInteger('options.count', count, Infinity, 0, Number.MAX_SAFE_INTEGER),
+    signal: checkSignal('options.signal', given.signal),
+    deadline: () => Math.min(latest, performance.now() + durationMs),
+  }
+}
+
+/** What a {@link BatchLoop} asks of its source. */
+export interface BatchSupply {
+  closed(): boolean
+  take(): Batch | undefined
+  /** The next batch is there already, of the same block as the one that take() gave last. */
+  more(): boolean
+  /** Through a link that goes down and up again. */
+  wait(timeoutMs: number): Promise<void>
+}
+
+/**
+ * The loop behind `for await`: going on releases the batch before. By hand, because an async generator costs several
+ * promises a batch.
+ */
+export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
+  readonly #supply: BatchSupply
+  readonly #signal: AbortSignal | undefined
+  readonly #deadline: number
+  #batch: Batch | undefined
+  #over = false
+  /** Steps that have been asked for and not been taken, one after the other. */
+  #steps: Promise<unknown> | undefined
+
+  constructor(supply: BatchSupply, signal: AbortSignal | undefined, deadline: number) {
+    this.#supply = supply
+    this.#signal = signal
+    this.#deadline = deadline
+  }
+
+  next(): Promise<IteratorResult<Batch, undefined>> {
+    // The rest of a block is there: no turn of the event loop, and no promise but the one that is owed.
+    if (this.#steps === undefined && this.#batch !== undefined && this.#supply.more() && !this.#stopped()) {
+      try {
+        const next = this.#take()
+        if (next !== undefined) return Promise.resolve(next)
+      } catch (error) {
+        return rejected(error)
+      }
+    }
+    return this.#queue(() => this.#step())
+  }
+
+  return(): Promise<IteratorResult<Batch, undefined>> {
+    return this.#queue(() => this.#end())
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Whether something other than the supply ends the loop. */
+  #stopped(): boolean {
+    return this.#over || this.#supply.closed() || this.#signal?.aborted === true || performance.now() >= this.#deadline
+  }
+
+  #queue<T>(step: () => T | Promise<T>): Promise<T> {
+    const taken = this.#steps === undefined ? Promise.resolve().then(step) : this.#steps.then(step, step)
+    this.#steps = taken
+    const settled = (): void => {
+      if (this.#steps === taken) this.#steps = undefined
+    }
+    taken.then(settled, settled)
+    return taken
+  }
+
+  /** Releases the batch before and takes the next, if there is one. */
+  #take(): IteratorResult<Batch, undefined> | undefined {
+    this.#batch?.release()
+    this.#batch = undefined
+    try {
+      this.#batch = this.#supply.take()
+    } catch (error) {
+      this.#over = true
+      if (!this.#supply.closed() || !hasCode(error, 'ERR_NETRING_CLOSED')) throw error
+    }
+    return this.#batch && { done: false, value: this.#batch }
+  }
+
+  async #step(): Promise<IteratorResult<Batch, undefined>> {
+    try {
+      if (this.#batch !== undefined && !this.#over) {
+        this.#batch.release()
+        this.#batch = undefined
+        await nextTurn()
+      }
+      while (!this.#over && !this.#supply.closed()) {
+        this.#signal?.throwIfAborted()
+        const left = this.#deadline - performance.now()
+        if (left <= 0) break
+        const next = this.#take()
+        if (next !== undefined) return next
+        await this.#supply.wait(left)
+      }
+    } catch (error) {
+      this.#end()
+      if (!this.#supply.closed() || !hasCode(error, 'ERR_NETRING_CLOSED')) throw error
+    }
+    return this.#end()
+  }
+
+  #end(): IteratorResult<Batch, undefined> {
+    this.#over = true
+    this.#batch?.release()
+    this.#batch = undefined
+    return { done: true, value: undefined }
+  }
+}
+
+/** The loop behind packets(). */
+export class PacketLoop implements IterableIterator<Packet, undefined> {
+  readonly #source: PacketSource
+  readonly #signal: AbortSignal | undefined
+  readonly #deadline: number
+  readonly #pollTimeoutMs: number
+  #left: number
+  #batch: Batch | undefined
+  #packets: Iterator<Packet> | undefined
+
+  constructor(source: PacketSource, loop: Loop, pollTimeoutMs: number) {
+    this.#source = source
+    this.#signal = loop.signal
+    this.#left = loop.count
+    this.#deadline = loop.deadline()
+    this.#pollTimeoutMs = pollTimeoutMs
+  }
+
+  next(): IteratorResult<Packet, undefined> {
+    while (this.#left > 0) {
+      const next = this.#packets?.next()
+      if (next?.done === false) {
+        this.#left--
+        return next
+      }
+      if (!this.#advance()) break
+    }
+    return this.return()
+  }
+
+  /** Fetches the next batch; false when the loop is over. */
+  #advance(): boolean {
+    this.#release()
+    for (;;) {
+      if (this.#source.closed) return false
+      this.#signal?.throwIfAborted()
+      const left = this.#deadline - performance.now()
+      if (left <= 0) return false
+      this.#batch = this.#fetch(Math.min(left, this.#pollTimeoutMs))
+      if (this.#batch !== undefined) {
+        this.#packets = this.#batch[Symbol.iterator]()
+        return true
+      }
+    }
+  }
+
+  #fetch(timeoutMs: number): Batch | undefined {
+    try {
+      return this.#source.nextBatchBlocking(timeoutMs)
+    } catch (error) {
+      if (hasCode(error, 'ERR_NETRING_LINK_DOWN')) return undefined
+      throw error
+    }
+  }
+
+  #release(): void {
+    this.#packets = undefined
+    this.#batch?.release()
+    this.#batch = undefined
+  }
+
+  return(): IteratorResult<Packet, undefined> {
+    this.#left = 0
+    this.#release()
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+}
