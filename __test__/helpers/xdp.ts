@@ -1,6 +1,7 @@
 /** AF_XDP sockets in tests. */
 import type { ExecutionContext } from 'ava'
-import { NetringError, XdpSocket, type XdpOptions } from '../../src/index.js'
+import type { NetringError } from '../../src/index.js'
+import { XdpSocket, type XdpOptions } from '../../src/index.js'
 import { testThatNeeds } from './needs.js'
 import type { End } from './network.js'
 

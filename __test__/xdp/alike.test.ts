@@ -123,7 +123,13 @@ for (const [name, pair] of Object.entries(pairs)) {
     t.true(source.closed && sink.closed)
     t.throws(() => source.nextBatch(), { code: 'ERR_NETRING_CLOSED' })
     t.throws(() => sink.send(frame(60)), { code: 'ERR_NETRING_CLOSED' })
-    t.throws(() => slot.send(), { code: 'ERR_NETRING_CLOSED' })
+    t.throws(
+      () => {
+        slot.send()
+      },
+      { code: 'ERR_NETRING_CLOSED' },
+    )
+    await collect()
     t.deepEqual(events, ['close'])
   })
 
@@ -145,7 +151,7 @@ for (const [name, pair] of Object.entries(pairs)) {
         const lengths = [...batch.columns.capturedLength]
         batch.buffer.fill(byte)
         t.deepEqual([...batch.columns.capturedLength], lengths, 'columns are copies')
-        t.true(batch.copy().every(({ data }) => data.every((one) => one === byte)))
+        t.true(batch.at(0)!.data.every((one) => one === byte))
         seen += batch.length
         batch.release()
       }
@@ -162,8 +168,8 @@ for (const [name, pair] of Object.entries(pairs)) {
     const moved = buffer.transfer?.()
     batch.release()
     assertOver(t, batch)
-    await sendAll(sink, numbered(3000))
-    t.deepEqual(numbers(await receive(source, 3000)), upTo(3000))
+    await sendAll(sink, numbered(1500))
+    t.deepEqual(numbers(await receive(source, 1500)), upTo(1500))
     if (moved !== undefined) t.true(Buffer.from(moved, at, 200).equals(frame(200, 7)))
     source.close()
     if (moved !== undefined) new Uint8Array(moved).fill(1)
