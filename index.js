@@ -773,9 +773,10 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
+const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
+export { NativeXdpSocket }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }

@@ -2,6 +2,7 @@
 export {
   NativeCapture,
   NativeInjector,
+  NativeXdpSocket,
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
@@ -9,8 +10,11 @@ export {
 export type {
   NativeCaptureOptions,
   NativeFanout,
+  NativeFlush,
   NativeInjectorOptions,
   NativeInterfaceInfo,
   NativeProgram,
   NativeStats,
+  NativeTxStats,
+  NativeXdpOptions,
 } from '../index.js'

@@ -44,7 +44,7 @@ export interface CaptureStats {
   readonly freezeCount: number
 }
 
-/** A source of batches: {@link Capture} is one. */
+/** A source of batches: {@link Capture} and {@link XdpSocket} are. */
 export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined

@@ -9,6 +9,7 @@ use netring::stats::CaptureStats;
 use crate::error::to_js;
 use crate::lending::Lending;
 use crate::options::{NativeCaptureOptions, NativeProgram, milliseconds};
+use crate::shared::share;
 use crate::waiting::Waiting;
 
 #[napi(object)]
@@ -53,7 +54,7 @@ impl NativeCapture {
     #[napi(factory)]
     pub fn open(interface: String, options: NativeCaptureOptions) -> Result<Self> {
         let capture = Capture::open(&interface, options.into()).map_err(to_js)?;
-        Ok(Self { waiting: Waiting::default(), lending: Lending::new("capture", capture) })
+        Ok(Self { waiting: Waiting::default(), lending: Lending::new("capture", share(capture)) })
     }
 
     #[napi]

@@ -6,7 +6,7 @@
 //!   ([`ring::fake`]) writes the other side in tests, property tests and fuzzing.
 //! - [`sys`]: the only callers of the operating system.
 //! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`interface`], [`link`], and the
-//!   pieces they share: [`source`], [`filter`], [`fanout`], [`stats`], [`error`].
+//!   pieces they share: [`source`], [`sink`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
@@ -19,10 +19,12 @@ pub mod interface;
 pub mod link;
 pub mod readiness;
 pub mod ring;
+pub mod sink;
 pub mod source;
 pub mod stats;
 pub mod sys;
 pub mod xdp;
 
 pub use error::{Error, ErrorKind, Result};
+pub use sink::Sink;
 pub use source::Source;

@@ -1,22 +1,25 @@
 /** A slot of the send ring on loan. */
-import type { NativeInjector } from './binding.js'
-import { fromNative, NetringError } from './errors.js'
-import { checkInteger } from './options/check.js'
-import type { Slot } from './sink.js'
-import { bufferOver } from './source/buffer.js'
+import { fromNative, NetringError } from '../errors.js'
+import { checkInteger } from '../options/check.js'
+import { bufferOver } from '../source/buffer.js'
+import type { NativeSink } from './native-sink.js'
+import type { Slot } from './packet-sink.js'
 
 let warned = false
 
-/** What the slots of one injector share. */
+/** What the slots of one sink share. */
 export class SlotLender {
-  readonly native: NativeInjector
+  readonly native: NativeSink
+  /** What errors call the sink. */
+  readonly name: string
   readonly frameCapacity: number
   closed: boolean = false
   /** Discards what the collector finds, by its number. One registry each: nothing has to be allocated for a slot. */
   readonly forgotten: FinalizationRegistry<number>
 
-  constructor(native: NativeInjector, frameCapacity: number) {
+  constructor(native: NativeSink, name: string, frameCapacity: number) {
     this.native = native
+    this.name = name
     this.frameCapacity = frameCapacity
     this.forgotten = new FinalizationRegistry((slot) => {
       if (this.closed) return
@@ -65,7 +68,7 @@ export class LoanedSlot implements Slot {
     if (this.#over || this.#lender.closed) return this.#data ?? none
     if (this.#data === undefined) {
       try {
-        this.#memory ??= ownedBy(this, this.#lender.native.bytes(this.#slot))
+        this.#memory ??= ownedBy(this, this.#lender.native.slotBytes(this.#slot))
       } catch (error) {
         throw fromNative(error)
       }
@@ -101,7 +104,8 @@ export class LoanedSlot implements Slot {
   }
 
   #check(): void {
-    if (this.#lender.closed) throw new NetringError('ERR_NETRING_CLOSED', 'the injector is closed; open another')
+    const { closed, name } = this.#lender
+    if (closed) throw new NetringError('ERR_NETRING_CLOSED', `the ${name} is closed; open another`)
     if (this.#over) {
       throw new NetringError('ERR_NETRING_RELEASED', 'the slot has been sent or discarded; allocate() another')
     }
