@@ -12,3 +12,11 @@ const FastBuffer = (Buffer as unknown as Record<symbol, unknown>)[Symbol.species
 export function bufferOver(memory: ArrayBufferLike, offset: number, length: number): Buffer {
   return new FastBuffer(memory, offset, length)
 }
+
+const keeper: unique symbol = Symbol('netring.keeper')
+
+/** An ArrayBuffer that keeps the loan it shows from being collected, for as long as a Buffer over it is in use. */
+export function keeping(memory: ArrayBuffer & { [keeper]?: object }, loan: object): ArrayBuffer {
+  memory[keeper] = loan
+  return memory
+}

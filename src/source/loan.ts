@@ -1,6 +1,7 @@
 /** Packets on loan from the kernel: their views, their columns and their end. */
 import { fromNative, NetringError } from '../errors.js'
-import { bufferOver } from './buffer.js'
+import { warnOnce } from '../warnings.js'
+import { bufferOver, keeping } from './buffer.js'
 import { BYTES_PER_PACKET, CAPACITY_STEP, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
 import type { PacketStore } from './packet.js'
@@ -19,31 +20,16 @@ interface Forgotten {
   readonly id: number
 }
 
-let warned = false
-
 /** Gives back what the collector finds, and says so once. */
 const forgotten = new FinalizationRegistry<Forgotten>(({ lender, id }) => {
   if (lender.closed) return
   lender.native.release(id)
-  if (warned) return
-  warned = true
-  process.emitWarning('A batch was collected without release(); until then its block was lost to the ring.', {
-    type: 'NetringWarning',
-    code: 'NETRING_UNRELEASED_BATCH',
-    detail: 'Use `using batch = ...`, `for await (const batch of capture)`, or call batch.release().',
-  })
+  warnOnce(
+    'NETRING_UNRELEASED_BATCH',
+    'A batch was collected without release(); until then its block was lost to the ring.',
+    'Use `using batch = ...`, `for await (const batch of capture)`, or call batch.release().',
+  )
 })
-
-/**
- * ArrayBuffers keep their loan alive: a Buffer that is still in use must not become empty because the batch it came from
- * was collected.
- */
-const owner = Symbol('netring.loan')
-
-function owned(memory: ArrayBuffer & { [owner]?: Loan }, loan: Loan): ArrayBuffer {
-  memory[owner] = loan
-  return memory
-}
 
 export class Loan implements PacketStore, ColumnSource {
   readonly start = 0
@@ -82,7 +68,7 @@ export class Loan implements PacketStore, ColumnSource {
   demand(column: number): ArrayBuffer | undefined {
     if (this.gone) return undefined
     try {
-      this.columnMemory ??= owned(this.lender.native.columns(this.id), this)
+      this.columnMemory ??= keeping(this.lender.native.columns(this.id), this)
       if ((this.filled & (1 << column)) === 0) this.fill((1 << column) | PLACE)
     } catch (error) {
       throw fromNative(error)
@@ -105,7 +91,7 @@ export class Loan implements PacketStore, ColumnSource {
   get memory(): ArrayBuffer {
     if (this.viewMemory !== undefined) return this.viewMemory
     try {
-      return (this.viewMemory = owned(this.lender.native.bytes(this.id), this))
+      return (this.viewMemory = keeping(this.lender.native.bytes(this.id), this))
     } catch (error) {
       throw fromNative(error)
     }
