@@ -91,3 +91,29 @@ test('next() asked for several times at once gives batch after batch', async (t)
   t.deepEqual(await loop.return?.(), { done: true, value: undefined })
   t.deepEqual(await loop.next(), { done: true, value: undefined })
 })
+
+test('a web stream cancelled as a batch comes takes none', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const injector = injectorOn(t, a)
+  for (let times = 0; times < 20; times++) {
+    const reader = capture.readableStream().getReader()
+    // The stream may have taken the batch first: then nothing is readable any more.
+    const cancel = (): Promise<void> => reader.cancel()
+    const cancelled = capture.readable({ signal: AbortSignal.timeout(500) }).then(cancel, cancel)
+    const read = reader.read()
+    await sendAll(injector, [frame(60, times)])
+    await cancelled
+    const { value } = await read
+    const numbers = Array.from(value ?? [], (packet) => numberOf(packet.data))
+    value?.release()
+    if (value === undefined) {
+      // Nobody was given it, so it is still there.
+      await capture.readable({ signal: AbortSignal.timeout(5000) })
+      const batch = capture.nextBatch()
+      for (const packet of batch ?? []) numbers.push(numberOf(packet.data))
+      batch?.release()
+    }
+    t.deepEqual(numbers, [times])
+  }
+})

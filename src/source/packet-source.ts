@@ -5,7 +5,7 @@ import { Endpoint } from '../endpoint.js'
 import { fromNative, hasCode, native, NetringError } from '../errors.js'
 import { checkMilliseconds } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
-import { LoanedBatch, type Batch } from './batch.js'
+import { copyAndRelease, LoanedBatch, type Batch } from './batch.js'
 import { BatchHead } from './head.js'
 import type { Lender } from './loan.js'
 import { BatchLoop, checkLoop, PacketLoop, type Loop } from './loops.js'
@@ -204,12 +204,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     for (;;) {
       await this.#wait(signal)
       const batch = this.nextBatch()
-      if (batch === undefined) continue
-      try {
-        return batch.copy()
-      } finally {
-        batch.release()
-      }
+      if (batch !== undefined) return copyAndRelease(batch)
     }
   }
 

@@ -1,7 +1,7 @@
 /** Time and turns of the event loop. */
 import { setImmediate as immediate } from 'node:timers/promises'
 
-/** Lets timers and other I/O run: one batch a turn, so that a busy ring does not starve the process. */
+/** Lets timers and other I/O run: one block of the ring a turn, so that a busy ring does not starve the process. */
 export function nextTurn(): Promise<void> {
   return immediate(undefined)
 }
