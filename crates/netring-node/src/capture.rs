@@ -4,6 +4,7 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::capture::Capture;
 use netring::ring::columns::BYTES_PER_PACKET;
+use netring::source::Source;
 use netring::stats::CaptureStats;
 
 use crate::error::to_js;

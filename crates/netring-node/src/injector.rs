@@ -116,12 +116,8 @@ impl NativeInjector {
         let readiness = self.slots.with(|injector| Ok(Arc::clone(injector.room())))?;
         let failed =
             |error| to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"));
-        let signal = match self.signal.take() {
-            Some(signal) => signal,
-            None => Signal::new(&waker)?,
-        };
-        let wake = self.signal.insert(signal).sender();
         if self.edges.is_none() {
+            let wake = Signal::in_place(&mut self.signal, &waker)?.sender();
             self.edges = Some(readiness.watch(move |_| wake(Message::Wake)).map_err(failed)?);
         }
         self.edges.as_ref().inspect(|edges| edges.arm());
