@@ -1,4 +1,5 @@
 /** AF_XDP sockets in tests. */
+import { execFileSync } from 'node:child_process'
 import type { ExecutionContext } from 'ava'
 import type { NetringError } from '../../src/index.js'
 import { XdpSocket, type XdpOptions } from '../../src/index.js'
@@ -8,13 +9,20 @@ import type { End } from './network.js'
 /** Bigger than most tests need, and quick to make. */
 export const small: XdpOptions = { frameCount: 256 }
 
-/** Loading XDP programs, tried where it harms nobody: there is no such queue, which is found out last. */
+/**
+ * Loading XDP programs, tried in a namespace of its own, on a queue that its lo does not have: which is found out last.
+ * Other tests may be trying at the same time.
+ */
 const xdp = (): string | undefined => {
+  const netns = `nr${process.pid}-xdp`
+  execFileSync('ip', ['netns', 'add', netns])
   try {
-    XdpSocket.open('lo', { queues: 4095, frameCount: 2, attach: 'skb' }).close()
+    XdpSocket.open('lo', { netns, queues: 4095, frameCount: 2, attach: 'skb' }).close()
   } catch (error) {
     const { code, message } = error as NetringError
     if (code !== 'ERR_NETRING_BIND') return `no XDP programs here: ${message}`
+  } finally {
+    execFileSync('ip', ['netns', 'del', netns])
   }
   return undefined
 }
