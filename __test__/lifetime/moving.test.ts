@@ -1,5 +1,7 @@
 /** Bytes that escape by transfer() or structuredClone() never show another block's packets. */
 import test from 'ava'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import type { Batch } from '../../src/index.js'
 import { frame } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
@@ -160,3 +162,59 @@ test('structuredClone() of a view is a copy, and with transfer it is refused or 
   if (moved !== undefined) t.deepEqual(moved.subarray(place, place + 200), frame(200, 2))
   t.deepEqual(Buffer.from(clone ?? []), frame(200, 2))
 })
+
+for (const [what, moving] of [
+  ['packets', 'batch.buffer.buffer'],
+  ['columns', 'batch.columns.offset.buffer'],
+] as const) {
+  test.serial(`${what} moved by transfer() and posted to another thread outlive the worker`, async (t) => {
+    const { a, b } = network(t)
+    const code = `
+      const { parentPort } = require('node:worker_threads')
+      const main = async () => {
+        // Not by --import: Node 20 ignores that where the code is a string.
+        await import('${import.meta.resolve('@oxc-node/core/register')}')
+        const { Capture } = await import('${new URL('../../src/index.ts', import.meta.url).href}')
+        const capture = Capture.open('${b.name}', { netns: '${b.netns}', ...${JSON.stringify(tiny)} })
+        parentPort.postMessage('ready')
+        await capture.readable()
+        const batch = capture.nextBatch()
+        const bytes = ${moving}
+        const moved = bytes.transfer?.()
+        parentPort.postMessage(moved, moved ? [moved] : [])
+        setInterval(() => batch.length, 1000)
+      }
+      main().catch((error) => parentPort.postMessage(String(error.stack)))`
+    const injector = injectorOn(t, a)
+    for (let times = 0; times < 3; times++) {
+      const worker = new Worker(code, { eval: true, execArgv: [] })
+      t.teardown(() => worker.terminate())
+      const [ready] = (await once(worker, 'message')) as [unknown]
+      t.is(ready, 'ready')
+      const answer = once(worker, 'message') as Promise<[ArrayBuffer | undefined]>
+      await sendAll(injector, [frame(200, 1)])
+      const [moved] = await answer
+      if (moved === undefined) {
+        t.is(typeof (ArrayBuffer.prototype as { transfer?: unknown }).transfer, 'undefined', 'only Node 20 cannot')
+        await worker.terminate()
+        continue
+      }
+      const bytes = Buffer.from(moved)
+      bytes.fill(0x11)
+      await worker.terminate()
+      await collect()
+      // Zeros where the ring was, perhaps, but nothing of anybody else's, and no crash.
+      t.true(bytes.every((byte) => byte === 0x11 || byte === 0))
+      bytes.fill(0x22)
+      const others = Array.from({ length: 200 }, (_, index) => Buffer.alloc(1000 + index * 100, 0x33))
+      t.true(
+        bytes.every((byte) => byte === 0x22),
+        'nobody else writes there',
+      )
+      t.true(
+        others.every((other) => other.every((byte) => byte === 0x33)),
+        'and nobody else is written to',
+      )
+    }
+  })
+}

@@ -13,14 +13,18 @@ interface Pair {
   readonly sink: (t: ExecutionContext, at: End) => PacketSink
 }
 
+/** Sources have frames for all that a test sends, should the reader not be scheduled meanwhile. */
 const pairs: Record<string, Pair> = {
-  'Capture and Injector': { source: (t, at) => captureOn(t, at), sink: (t, at) => injectorOn(t, at) },
+  'Capture and Injector': {
+    source: (t, at) => captureOn(t, at, { blockCount: 32 }),
+    sink: (t, at) => injectorOn(t, at),
+  },
   'XdpSocket in native mode': {
-    source: (t, at) => xdpOn(t, at, { mode: 'rx', attach: 'native' }),
+    source: (t, at) => xdpOn(t, at, { mode: 'rx', attach: 'native', frameCount: 8192 }),
     sink: (t, at) => xdpOn(t, at, { mode: 'tx', frameCount: 1024 }),
   },
   'XdpSocket in skb mode, both ways': {
-    source: (t, at) => xdpOn(t, at, { attach: 'skb' }),
+    source: (t, at) => xdpOn(t, at, { attach: 'skb', frameCount: 16384 }),
     sink: (t, at) => xdpOn(t, at, { attach: 'skb' }),
   },
 }

@@ -158,7 +158,16 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   #tellRejections(): void {
-    for (const text of this.native.takeRejections()) this.emit('rejected', parseNative(text))
+    const thrown: unknown[] = []
+    for (const text of this.native.takeRejections()) {
+      try {
+        this.emit('rejected', parseNative(text))
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
+    // Once all have been told: a listener that throws keeps no reason from the others.
+    if (thrown.length > 0) throw thrown[0]
   }
 
   /** Waits until another flush may get further. */

@@ -12,7 +12,8 @@ import { StoredPacket, type OwnedPacket, type Packet } from './packet.js'
  * Do not hand its Buffers to asynchronous I/O (`fs.write`, a socket) and release before that has finished: libuv reads
  * the memory later, whatever became of the view. `copy()` first.
  */
-export interface Batch extends Iterable<Packet>, Disposable {
+export interface Batch extends Iterable<Packet, undefined>, Disposable {
+  [Symbol.iterator](): IterableIterator<Packet, undefined>
   /** Packets; 0 after release. */
   readonly length: number
   /** Number of the batch: they are counted from 1. */
@@ -85,7 +86,7 @@ export class LoanedBatch implements Batch {
     return from >= 0 && from < this.count ? new StoredPacket(this.loan, from) : undefined
   }
 
-  [Symbol.iterator](): Iterator<Packet> {
+  [Symbol.iterator](): IterableIterator<Packet, undefined> {
     this.loan.check()
     return new PacketIterator(this.loan, this.count)
   }
@@ -105,7 +106,7 @@ export class LoanedBatch implements Batch {
 }
 
 /** By hand, because a generator costs 50 ns a packet. Ends, without an error, where the batch is released on the way. */
-class PacketIterator implements Iterator<Packet> {
+class PacketIterator implements IterableIterator<Packet, undefined> {
   readonly #loan: Loan
   readonly #length: number
   #index = 0
@@ -118,5 +119,9 @@ class PacketIterator implements Iterator<Packet> {
   next(): IteratorResult<Packet, undefined> {
     if (this.#index >= this.#length || this.#loan.gone) return { done: true, value: undefined }
     return { done: false, value: new StoredPacket(this.#loan, this.#index++) }
+  }
+
+  [Symbol.iterator](): this {
+    return this
   }
 }

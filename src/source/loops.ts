@@ -9,29 +9,27 @@ import { nextTurn, rejected } from './turns.js'
 /** A checked {@link PacketLoopOptions}. */
 export interface Loop {
   readonly count: number
-  readonly durationMs: number
   readonly signal: AbortSignal | undefined
+  /** When a loop that begins now ends, on the clock of performance.now(). */
+  readonly deadline: () => number
 }
 
 export function checkLoop(options: PacketLoopOptions | undefined): Loop {
-  const { count, durationMs, until, signal } = checkObject('options', options, [
-    'count',
-    'durationMs',
-    'until',
-    'signal',
-  ])
-  let left = checkMilliseconds('options.durationMs', durationMs, Infinity)
+  const given = checkObject('options', options, ['count', 'durationMs', 'until', 'signal'])
+  const { count, until } = given
+  const durationMs = checkMilliseconds('options.durationMs', given.durationMs, Infinity)
+  let latest = Infinity
   if (until !== undefined) {
     const time = until instanceof Date ? until.getTime() : until
     if (typeof time !== 'number' || Number.isNaN(time)) {
       throw wrongType('options.until', 'a valid Date or epoch milliseconds', until)
     }
-    left = Math.min(left, Math.max(0, time - Date.now()))
+    latest = performance.now() + (time - Date.now())
   }
   return {
     count: count === Infinity ? Infinity : checkInteger('options.count', count, Infinity, 0, Number.MAX_SAFE_INTEGER),
-    durationMs: left,
-    signal: checkSignal('options.signal', signal),
+    signal: checkSignal('options.signal', given.signal),
+    deadline: () => Math.min(latest, performance.now() + durationMs),
   }
 }
 
@@ -49,7 +47,7 @@ export interface BatchSupply {
  * The loop behind `for await`: going on releases the batch before. By hand, because an async generator costs several
  * promises a batch.
  */
-export class BatchLoop implements AsyncIterator<Batch, undefined> {
+export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
   readonly #supply: BatchSupply
   readonly #signal: AbortSignal | undefined
   readonly #deadline: number
@@ -68,7 +66,8 @@ export class BatchLoop implements AsyncIterator<Batch, undefined> {
     // The rest of a block is there: no turn of the event loop, and no promise but the one that is owed.
     if (this.#steps === undefined && this.#batch !== undefined && this.#supply.more() && !this.#stopped()) {
       try {
-        return Promise.resolve(this.#take() ?? this.#end())
+        const next = this.#take()
+        if (next !== undefined) return Promise.resolve(next)
       } catch (error) {
         return rejected(error)
       }
@@ -78,6 +77,10 @@ export class BatchLoop implements AsyncIterator<Batch, undefined> {
 
   return(): Promise<IteratorResult<Batch, undefined>> {
     return this.#queue(() => this.#end())
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
   }
 
   /** Whether something other than the supply ends the loop. */
@@ -113,15 +116,14 @@ export class BatchLoop implements AsyncIterator<Batch, undefined> {
       if (this.#batch !== undefined && !this.#over) {
         this.#batch.release()
         this.#batch = undefined
-        if (performance.now() >= this.#deadline) return this.#end()
         await nextTurn()
       }
       while (!this.#over && !this.#supply.closed()) {
         this.#signal?.throwIfAborted()
-        const next = this.#take()
-        if (next !== undefined) return next
         const left = this.#deadline - performance.now()
         if (left <= 0) break
+        const next = this.#take()
+        if (next !== undefined) return next
         await this.#supply.wait(left)
       }
     } catch (error) {
@@ -140,7 +142,7 @@ export class BatchLoop implements AsyncIterator<Batch, undefined> {
 }
 
 /** The loop behind packets(). */
-export class PacketLoop implements Iterator<Packet> {
+export class PacketLoop implements IterableIterator<Packet, undefined> {
   readonly #source: PacketSource
   readonly #signal: AbortSignal | undefined
   readonly #deadline: number
@@ -153,7 +155,7 @@ export class PacketLoop implements Iterator<Packet> {
     this.#source = source
     this.#signal = loop.signal
     this.#left = loop.count
-    this.#deadline = performance.now() + loop.durationMs
+    this.#deadline = loop.deadline()
     this.#pollTimeoutMs = pollTimeoutMs
   }
 
@@ -204,5 +206,9 @@ export class PacketLoop implements Iterator<Packet> {
     this.#left = 0
     this.#release()
     return { done: true, value: undefined }
+  }
+
+  [Symbol.iterator](): this {
+    return this
   }
 }

@@ -13,6 +13,7 @@ import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
 import { linkEvents, Message } from './signals.js'
 import { ownedPacketStream, batchStream } from './streams.js'
+import { nextTurn } from './turns.js'
 import { Waiters } from './waiters.js'
 
 /** What can end a wait. */
@@ -25,6 +26,7 @@ export interface WaitOptions {
 export interface PacketLoopOptions {
   /** Packets. */
   readonly count?: number
+  /** From the loop's first step on. The clock is looked at between batches, as for `until`. */
   readonly durationMs?: number
   /** A time, epoch milliseconds if a number. */
   readonly until?: Date | number
@@ -43,7 +45,7 @@ export interface CaptureStats {
 }
 
 /** A source of batches: {@link Capture} and {@link XdpSocket} are. */
-export interface PacketSource extends Disposable, AsyncIterable<Batch> {
+export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
   readable(options?: WaitOptions): Promise<void>
@@ -139,6 +141,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    */
   nextBatch(): Batch | undefined {
     const { wanted } = this.#lender
+    this.#more = false
     try {
       return this.#batch(this.native.next(wanted), wanted)
     } catch (error) {
@@ -196,6 +199,8 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   /** Waits for a batch and copies its packets into one buffer of their own: nothing to release. Rejects as readable(). */
   async recv(options?: WaitOptions): Promise<OwnedPacket[]> {
     const signal = waitSignal(options)
+    // A caller in a loop over a busy ring must not starve timers, its own time-out among them.
+    if (!this.#more) await nextTurn()
     for (;;) {
       await this.#wait(signal)
       const batch = this.nextBatch()
@@ -213,7 +218,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    * a link that is down, and throws ERR_NETRING_INTERFACE_REMOVED. Leaving the loop does not close the source. At most
    * one block of the ring a turn of the event loop.
    */
-  [Symbol.asyncIterator](): AsyncIterator<Batch, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Batch, undefined> {
     return this.#batches(undefined, Infinity)
   }
 
@@ -231,7 +236,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   }
 
   /**
-   * Packet after packet, blocking this thread while there is none. The block is released when its last packet has been
+   * Packet after packet, blocking this thread while there is none. The batch is released when its last packet has been
    * passed; `copy()` what must live longer. Ends by `count`, `durationMs`, `until` or close().
    */
   packets(options?: PacketLoopOptions): Iterable<Packet> {
@@ -245,11 +250,10 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     return { [Symbol.asyncIterator]: () => this.#packetsAsync(loop) }
   }
 
-  async *#packetsAsync({ count, signal, durationMs }: Loop): AsyncGenerator<Packet, void, undefined> {
+  async *#packetsAsync({ count, signal, deadline }: Loop): AsyncGenerator<Packet, void, undefined> {
     let left = count
     if (left === 0) return
-    const batches = this.#batches(signal, performance.now() + durationMs)
-    for await (const batch of { [Symbol.asyncIterator]: () => batches }) {
+    for await (const batch of this.#batches(signal, deadline())) {
       for (const packet of batch) {
         yield packet
         if (--left === 0) return

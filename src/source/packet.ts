@@ -141,10 +141,12 @@ export class StoredPacket implements Packet {
     return directions[this.columns().direction[this.index] ?? 0] ?? 'host'
   }
   get sourceAddress(): string {
-    const columns = this.columns()
+    const { sourceAddress, addressLength } = this.columns()
     const start = this.index * 8
-    const bytes = columns.sourceAddress.subarray(start, start + (columns.addressLength[this.index] ?? 0))
-    return Array.from(bytes, (byte) => hex[byte]).join(':')
+    const end = start + (addressLength[this.index] ?? 0)
+    let text = ''
+    for (let at = start; at < end; at++) text += (at === start ? '' : ':') + (hex[sourceAddress[at] ?? 0] ?? '')
+    return text
   }
   get protocol(): number {
     return this.columns().protocol[this.index] ?? 0

@@ -14,6 +14,8 @@ export function batchStream(source: PacketSource): ReadableStream<Batch> {
   return new ReadableStream<Batch>(
     {
       async pull(controller) {
+        // A reader in a loop over a busy ring must not starve timers.
+        await nextTurn()
         for (;;) {
           const batch = source.closed ? undefined : source.nextBatch()
           if (batch !== undefined) {

@@ -1,6 +1,6 @@
 //! Batches of a source that JavaScript holds, and what shows their bytes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
 use crate::shared::Shared;
-use crate::view::{Ended, View, with_memory};
+use crate::view::{Ended, Unreachable, View, with_memory};
 
 /// Column arenas kept for the next batches.
 const POOLED_ARENAS: usize = 4;
@@ -88,7 +88,7 @@ struct Inner<S: Source> {
     loans: Loans<S::Batch>,
     source: Shared<S>,
     /// Batches that were released while bytes of theirs could still be reached.
-    withheld: Vec<(S::Batch, Rc<Cell<bool>>)>,
+    withheld: Vec<(S::Batch, Unreachable)>,
     arenas: Vec<Columns>,
     head: Head,
 }
@@ -98,7 +98,7 @@ impl<S: Source> Inner<S> {
     fn sweep(&mut self) {
         // Somebody may be at work on the source where a finalizer runs; the next call sweeps again.
         let Ok(mut source) = self.source.try_borrow_mut() else { return };
-        for (batch, _) in self.withheld.extract_if(.., |(_, finalized)| finalized.get()) {
+        for (batch, _) in self.withheld.extract_if(.., |(_, unreachable)| unreachable.proved()) {
             source.release(batch);
         }
     }
@@ -130,10 +130,10 @@ impl<S: Source> Inner<S> {
         let mut loan = self.loans.take(id)?;
         match self.end_views(&mut loan) {
             Ok(Ended::Now) => self.source.borrow_mut().release(loan.batch),
-            Ok(Ended::Later(finalized)) => self.withheld.push((loan.batch, finalized)),
+            Ok(Ended::Later(unreachable)) => self.withheld.push((loan.batch, unreachable)),
             Err(error) => {
                 // Nobody knows what can still be seen of it, so it never goes back to the kernel.
-                self.withheld.push((loan.batch, Rc::default()));
+                self.withheld.push((loan.batch, Unreachable::never()));
                 return Err(error);
             }
         }

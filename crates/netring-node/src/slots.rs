@@ -1,6 +1,6 @@
 //! Slots of a sink that JavaScript fills, and what it does with a sink.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use napi::Env;
@@ -14,7 +14,7 @@ use crate::error::{closed, released, to_js};
 use crate::lent::LentArray;
 use crate::options::milliseconds;
 use crate::shared::Shared;
-use crate::view::{Ended, View};
+use crate::view::{Ended, Unreachable, View};
 
 #[napi(object)]
 pub struct NativeTxStats {
@@ -53,13 +53,13 @@ struct Loan {
 /// Every slot that JavaScript holds, by number, and those that it gave back while bytes of theirs could still be reached.
 struct Loans {
     held: Vec<Option<Loan>>,
-    withheld: Vec<(u32, Rc<Cell<bool>>)>,
+    withheld: Vec<(u32, Unreachable)>,
 }
 
 impl Loans {
     /// Gives back the withheld slots whose finalizers have run.
     fn sweep(&mut self, sink: &mut impl Sink) {
-        for (slot, _) in self.withheld.extract_if(.., |(_, finalized)| finalized.get()) {
+        for (slot, _) in self.withheld.extract_if(.., |(_, unreachable)| unreachable.proved()) {
             sink.reclaim(slot);
         }
     }
@@ -76,9 +76,19 @@ impl Loans {
     /// Takes a slot back from JavaScript: its view is empty from now on.
     fn take(&mut self, sink: &mut impl Sink, slot: u32) -> Result<SlotToken> {
         let loan = self.held.get_mut(slot as usize).and_then(Option::take).ok_or_else(|| released("slot"))?;
-        if let Some(Ended::Later(finalized)) = loan.view.map(View::end).transpose()? {
-            sink.withhold(slot);
-            self.withheld.push((slot, finalized));
+        match loan.view.map(View::end) {
+            Some(Ok(Ended::Later(unreachable))) => {
+                sink.withhold(slot);
+                self.withheld.push((slot, unreachable));
+            }
+            Some(Err(error)) => {
+                // Nobody knows what can still be seen of it, so it is never used again.
+                sink.withhold(slot);
+                self.withheld.push((slot, Unreachable::never()));
+                sink.discard(loan.token);
+                return Err(error);
+            }
+            Some(Ok(Ended::Now)) | None => {}
         }
         Ok(loan.token)
     }

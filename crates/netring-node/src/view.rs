@@ -4,7 +4,8 @@
 //! typed array over it empty (V1). Where that cannot be shown, because `transfer()` moved the
 //! bytes to another ArrayBuffer or the collector took the object first, the memory waits for the
 //! finalizer, which runs when nothing in JavaScript refers to the bytes any more (V2). The
-//! finalizer owns the memory's mapping, so no address a view can reach is ever unmapped (R4).
+//! finalizer owns the memory's mapping, so no address a view can reach is ever unmapped (R4); when the
+//! environment ends before that was shown, the memory stays mapped for good (V3).
 #![expect(unsafe_code, reason = "external ArrayBuffers, references, finalizers")]
 
 use std::cell::Cell;
@@ -21,7 +22,18 @@ use netring::ring::Memory;
 pub(crate) struct View {
     env: sys::napi_env,
     reference: sys::napi_ref,
-    finalized: Rc<Cell<bool>>,
+    state: Rc<Cell<State>>,
+}
+
+/// What is known of an ArrayBuffer's bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Something may refer to them.
+    Live,
+    /// It was detached: nothing refers to them.
+    Detached,
+    /// Its finalizer has run, with the same meaning.
+    Finalized,
 }
 
 /// What became of a view that was to end.
@@ -29,21 +41,53 @@ pub(crate) enum Ended {
     /// No address in its memory can be reached from JavaScript.
     Now,
     /// Some may be, until the finalizer has run.
-    Later(Rc<Cell<bool>>),
+    Later(Unreachable),
+}
+
+/// Tells when nothing can reach a view's bytes any more.
+pub(crate) struct Unreachable(Option<Rc<Cell<State>>>);
+
+impl Unreachable {
+    /// Bytes of which that will never be known.
+    pub(crate) fn never() -> Self {
+        Self(None)
+    }
+
+    /// Whether it is so now.
+    pub(crate) fn proved(&self) -> bool {
+        self.0.as_ref().is_some_and(|state| state.get() == State::Finalized)
+    }
 }
 
 /// What the finalizer owns.
 struct Finalizer {
-    _memory: Memory,
-    finalized: Rc<Cell<bool>>,
+    memory: Memory,
+    state: Rc<Cell<State>>,
     then: Box<dyn FnOnce()>,
 }
 
-unsafe extern "C" fn finalize(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+unsafe extern "C" fn finalize(env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: V2. `hint` is the Box that create() leaked; Node-API runs a finalizer once.
-    let finalizer = unsafe { Box::from_raw(hint.cast::<Finalizer>()) };
-    finalizer.finalized.set(true);
-    (finalizer.then)();
+    let Finalizer { memory, state, then } = *unsafe { Box::from_raw(hint.cast::<Finalizer>()) };
+    if state.get() == State::Live && !is_running(env) {
+        // The environment ends, and Node-API finalizes everything, be it still in use: bytes that
+        // transfer() moved may have been posted to another thread. They stay mapped for good (V3).
+        std::mem::forget(memory);
+        return;
+    }
+    state.set(State::Finalized);
+    then();
+}
+
+/// Whether the environment can still run JavaScript. Node-API says so only in passing: every call that
+/// could run some fails once it cannot (NAPI_PREAMBLE in node's js_native_api_v8.h).
+fn is_running(env: sys::napi_env) -> bool {
+    let (mut undefined, mut bool) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: V2. Called by a finalizer, on the env's thread, in a handle scope of Node-API's.
+    unsafe {
+        sys::napi_get_undefined(env, &raw mut undefined) == sys::Status::napi_ok
+            && sys::napi_coerce_to_bool(env, undefined, &raw mut bool) == sys::Status::napi_ok
+    }
 }
 
 impl View {
@@ -55,9 +99,9 @@ impl View {
         then: impl FnOnce() + 'static,
     ) -> Result<(Self, Unknown<'env>)> {
         let raw = env.raw();
-        let finalized = Rc::new(Cell::new(false));
+        let state = Rc::new(Cell::new(State::Live));
         let (data, len) = (memory.as_ptr(), memory.len());
-        let finalizer = Finalizer { _memory: memory, finalized: Rc::clone(&finalized), then: Box::new(then) };
+        let finalizer = Finalizer { memory, state: Rc::clone(&state), then: Box::new(then) };
         let hint = Box::into_raw(Box::new(finalizer));
         let mut value = ptr::null_mut();
         // SAFETY: V2. `data` stays valid for `len` bytes until finalize() drops its owner; no Rust
@@ -83,12 +127,12 @@ impl View {
         check_status!(unsafe { sys::napi_create_reference(raw, value, 0, &raw mut reference) })?;
         // SAFETY: as above.
         let unknown = unsafe { Unknown::from_raw_unchecked(raw, value) };
-        Ok((Self { env: raw, reference, finalized }, unknown))
+        Ok((Self { env: raw, reference, state }, unknown))
     }
 
     /// Detaches the ArrayBuffer if it can still be found.
     pub(crate) fn end(self) -> Result<Ended> {
-        if self.finalized.get() {
+        if self.state.get() == State::Finalized {
             return Ok(Ended::Now);
         }
         let mut value = ptr::null_mut();
@@ -101,10 +145,11 @@ impl View {
         }
         if detached {
             // Collected, or moved elsewhere by transfer(): only the finalizer knows.
-            return Ok(Ended::Later(Rc::clone(&self.finalized)));
+            return Ok(Ended::Later(Unreachable(Some(Rc::clone(&self.state)))));
         }
         // SAFETY: V1. `value` is an ArrayBuffer that is not detached.
         check_status!(unsafe { sys::napi_detach_arraybuffer(self.env, value) })?;
+        self.state.set(State::Detached);
         Ok(Ended::Now)
     }
 }

@@ -4,7 +4,7 @@
 use netring::ring::block::WalkOptions;
 use netring::ring::columns::{BYTES_PER_PACKET, CopyFailure};
 use netring::ring::layout::{block, packet, status};
-use netring::ring::{Block, Column, ColumnSet, Columns, Geometry, Lease, Malformed, Memory, RxRing};
+use netring::ring::{Block, Column, ColumnSet, Columns, Geometry, Lease, Malformed, Memory, Runs, RxRing};
 
 /// Small, so that few bytes of input reach every packet; the ring has one block, so that both its
 /// ends are ends of an allocation, where AddressSanitizer stands guard.
@@ -55,9 +55,28 @@ impl Plan {
     }
 }
 
-/// One fuzz input: a plan, and a block's bytes, handed over as the kernel does.
+/// One fuzz input: a plan, and a block's bytes, handed over as the kernel does. Read as a whole, and then, from
+/// a fresh copy, in runs.
 pub fn run(input: &[u8]) {
     let Some((plan, bytes)) = Plan::split(input) else { return };
+    let (memory, mut ring) = handed_over(plan, bytes);
+    let Some(lease) = ring.acquire() else {
+        assert_eq!(memory.u32(block::PACKETS), Some(0), "only a block with nothing to show is not shown");
+        return;
+    };
+    let whole = check(&ring, &lease, plan);
+    ring.release(lease);
+    assert_given_back(&memory, &ring);
+
+    let (memory, ring) = handed_over(plan, bytes);
+    let most = u32::from(plan.count % 4) + 1;
+    let mut runs = Runs::new(ring, most);
+    let lease = runs.acquire().expect("it was shown before");
+    check_runs(&mut runs, lease, plan, most, &whole);
+    assert_given_back(&memory, runs.ring());
+}
+
+fn handed_over(plan: Plan, bytes: &[u8]) -> (Memory, RxRing) {
     let geometry = Geometry::new(BLOCK_SIZE, 1, 128, 128).expect("a valid shape");
     let memory = Memory::zeroed(geometry.ring_bytes());
     let mut ring = RxRing::new(memory.clone(), geometry);
@@ -66,18 +85,51 @@ pub fn run(input: &[u8]) {
     memory.write(0, &bytes[..bytes.len().min(BLOCK_SIZE as usize)]);
     let word = memory.u32(block::STATUS).expect("inside");
     memory.store_release(block::STATUS, word | status::USER);
-    let Some(lease) = ring.acquire() else {
-        assert_eq!(memory.u32(block::PACKETS), Some(0), "only a block with nothing to show is not shown");
-        return;
-    };
-    check(&ring, &lease, plan);
-    ring.release(lease);
+    (memory, ring)
+}
+
+fn assert_given_back(memory: &Memory, ring: &RxRing) {
     assert_eq!(memory.load_acquire(block::STATUS), Some(status::KERNEL));
     assert!(!ring.packets_coming(), "a block given back counts no packets");
 }
 
+/// The runs of a block show what the whole of it showed, up to the run with a header that contradicts it.
+fn check_runs(runs: &mut Runs, lease: Lease, plan: Plan, most: u32, whole: &(Vec<Place>, Result<(), Malformed>)) {
+    let options = plan.walk_options(plan.reinsert_vlan);
+    let mut held = Vec::new();
+    let mut shown = 0;
+    let mut outcome = runs.open(lease);
+    while outcome.is_ok() {
+        match runs.next(options, |packets| Some((Columns::for_packets(packets), ColumnSet::ALL))) {
+            Ok(Some((run, columns))) => {
+                assert!((1..=most).contains(&run.length()), "a run has packets, and not too many");
+                let (block, columns) = (runs.block(&run), columns.expect("asked for"));
+                let range = block.bytes();
+                assert!(range.start as usize >= block::SIZE && range.end <= block.end(), "the head is in no view");
+                for (row, place) in whole.0[shown..shown + run.length() as usize].iter().enumerate() {
+                    assert_eq!(column(&columns, Column::Offset, row), place.data - range.start);
+                    assert_eq!(column(&columns, Column::CapturedLength, row), place.captured);
+                    assert!(place.header >= range.start && place.data + place.captured <= range.end, "in its own view");
+                }
+                shown += run.length() as usize;
+                drop(block);
+                held.push(run);
+            }
+            Ok(None) => break,
+            Err(malformed) => outcome = Err(malformed),
+        }
+    }
+    match outcome {
+        Ok(()) => assert_eq!((shown, whole.1), (whole.0.len(), Ok(()))),
+        Err(malformed) => assert_eq!(Err(malformed), whole.1, "the same header is found"),
+    }
+    for run in held {
+        runs.release(run);
+    }
+}
+
 /// Walks, fills and copies a block, and panics where a promise is broken.
-pub fn check(ring: &RxRing, lease: &Lease, plan: Plan) {
+pub fn check(ring: &RxRing, lease: &Lease, plan: Plan) -> (Vec<Place>, Result<(), Malformed>) {
     let block = ring.block(lease);
     let (frames, result) = walk(&block, plan.walk_options(plan.reinsert_vlan), plan.skip.into());
     let again = walk(&block, plan.walk_options(false), plan.skip.into());
@@ -86,11 +138,12 @@ pub fn check(ring: &RxRing, lease: &Lease, plan: Plan) {
     check_copy(&block, plan, &frames, result);
     // Asked for twice, tags are put in twice; even so nothing leaves the block.
     _ = walk(&block, plan.walk_options(true), plan.skip.into());
+    (frames, result)
 }
 
 /// A frame's place, copied out of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+pub struct Place {
     header: u32,
     data: u32,
     captured: u32,

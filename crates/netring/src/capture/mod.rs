@@ -148,7 +148,7 @@ impl Capture {
     /// the kernel's fault; what was left of the block is lost.
     fn malformed(&self, error: Malformed) -> Error {
         let message = format!(
-            "packet {} of the block contradicts it ({}); what was left of the block has been given back",
+            "packet {} of the block contradicts it ({}): what was left of the block is lost",
             error.index, error.reason
         );
         Error::new(ErrorKind::Io, message).on_interface(&self.interface)

@@ -179,33 +179,38 @@ impl<'lease> Block<'lease> {
         options: WalkOptions,
         mut visit: impl FnMut(u32, &Frame<'_>),
     ) -> Result<u32, Malformed> {
-        // Of the whole block, not of the span: `end` is where the kernel stopped writing.
-        let end = self.end();
+        // On the first walk the block's end, on a later one the span's own: whoever wrote into its headers
+        // since then is not led to a neighbour's packets.
+        let end = span.end;
         let malformed = |index, reason| Err(Malformed { index: span.index + index, reason });
         let mut header = span.first;
         for index in 0..span.count {
-            let frame = match self.frame(header, end, options) {
-                Ok(frame) => frame,
+            let last = span.last && index + 1 == span.count;
+            let (frame, next) = match self.frame(header, end, last, options) {
+                Ok(found) => found,
                 Err(reason) => return malformed(index, reason),
             };
-            let next = frame.fields.u32::<{ packet::NEXT }>();
-            self.memory.prefetch_packet(header.wrapping_add(next.wrapping_mul(PREFETCH_AHEAD)) as usize);
             if index >= skip {
                 visit(index - skip, &frame);
             }
-            if span.last && index + 1 == span.count {
-                return Ok(end);
-            }
-            if next < SMALLEST_PACKET || next > end - header {
-                return malformed(index, "tp_next_offset leads out of the block");
-            }
-            header += next;
+            header = match next {
+                Some(next) => next,
+                None => return malformed(index, "tp_next_offset leads out of the block"),
+            };
         }
         Ok(header)
     }
 
+    /// The packet at `header`, and where the next one starts: for the last one that is the block's end, and
+    /// nothing where `tp_next_offset` leads nowhere.
     #[inline(always)]
-    fn frame(&self, header: u32, end: u32, options: WalkOptions) -> Result<Frame<'_>, &'static str> {
+    fn frame(
+        &self,
+        header: u32,
+        end: u32,
+        last: bool,
+        options: WalkOptions,
+    ) -> Result<(Frame<'_>, Option<u32>), &'static str> {
         if !(header as usize).is_multiple_of(packet::ALIGNMENT) {
             return Err("a packet's header is not aligned");
         }
@@ -214,6 +219,12 @@ impl<'lease> Block<'lease> {
         }
         let Some(fields) = self.memory.window(header as usize) else {
             return Err("a packet's header leaves the block");
+        };
+        let distance = fields.u32::<{ packet::NEXT }>();
+        self.memory.prefetch_packet(header.wrapping_add(distance.wrapping_mul(PREFETCH_AHEAD)) as usize);
+        let next = match last {
+            true => Some(end),
+            false => (distance >= SMALLEST_PACKET && distance <= end - header).then(|| header + distance),
         };
         let mac = u32::from(fields.u16::<{ packet::MAC }>());
         let bits = fields.u32::<{ packet::STATUS }>() & !status::TRUNCATED;
@@ -228,12 +239,16 @@ impl<'lease> Block<'lease> {
         if extent.data > end || extent.captured > end - extent.data {
             return Err("tp_snaplen leaves the block");
         }
+        // The next one may belong to somebody else (runs.rs).
+        if extent.data + extent.captured > next.unwrap_or(end) {
+            return Err("a packet runs into the next one");
+        }
         if options.reinsert_vlan && bits & status::VLAN_VALID != 0 {
             extent = vlan::reinsert(&self.memory, header, bits, extent);
         }
         let captured = extent.captured.min(options.snaplen);
         let truncated = if captured < extent.original { status::TRUNCATED } else { 0 };
         let Extent { data, original, .. } = extent;
-        Ok(Frame { header, data, captured, original, status: bits | truncated, fields })
+        Ok((Frame { header, data, captured, original, status: bits | truncated, fields }, next))
     }
 }

@@ -112,7 +112,7 @@ fn damaged(packets: &[FakePacket], plan: Plan, damage: &[Damage]) {
         [whole[..place].to_vec(), whole[place + BLOCK_SIZE as usize..].to_vec()]
     };
     let before = around();
-    check(&ring, &second, plan);
+    _ = check(&ring, &second, plan);
     assert_eq!(around(), before, "the blocks around it are untouched");
     ring.release(second);
     ring.release(first);

@@ -15,6 +15,7 @@ const UNALIGNED: &str = "a packet's header is not aligned";
 const HEADER_OUT: &str = "a packet's header leaves the block";
 const MAC_IN_HEADER: &str = "tp_mac points into the packet's header";
 const SNAPLEN_OUT: &str = "tp_snaplen leaves the block";
+const INTO_NEXT: &str = "a packet runs into the next one";
 
 const BLOCK: usize = 4096;
 const PACKETS: u32 = 4;
@@ -98,7 +99,8 @@ fn a_next_offset_that_leads_nowhere_stops_the_walk_behind_its_packet() {
 
 #[test]
 fn an_unaligned_next_offset_is_the_next_packets_fault() {
-    for next in [73, DISTANCE + 1, DISTANCE + 4, DISTANCE - 1] {
+    stops(1, 1, INTO_NEXT, |memory| assert!(memory.set_u32(header(1) + packet::NEXT, 73)));
+    for next in [DISTANCE + 1, DISTANCE + 4, DISTANCE - 1] {
         stops(2, 2, UNALIGNED, |memory| assert!(memory.set_u32(header(1) + packet::NEXT, next)));
     }
 }
@@ -121,26 +123,39 @@ fn the_last_next_offset_is_not_used() {
 
 #[test]
 fn an_oversize_snaplen_stops_the_walk_at_its_packet() {
-    let end = header(PACKETS) as u32;
     for at in 0..PACKETS {
-        let room = end - header(at) as u32 - 86;
-        for snaplen in [room + 1, BLOCK as u32, 1 << 31, u32::MAX - 86, u32::MAX] {
+        let room = (header(at + 1) - header(at)) as u32 - 86;
+        let reason = if at + 1 == PACKETS { SNAPLEN_OUT } else { INTO_NEXT };
+        stops(at, at, reason, |memory| assert!(memory.set_u32(header(at) + packet::SNAPLEN, room + 1)));
+        for snaplen in [BLOCK as u32, 1 << 31, u32::MAX - 86, u32::MAX] {
             stops(at, at, SNAPLEN_OUT, |memory| assert!(memory.set_u32(header(at) + packet::SNAPLEN, snaplen)));
         }
     }
 }
 
 #[test]
-fn a_snaplen_may_reach_the_end_of_the_block_and_no_further() {
+fn a_snaplen_may_reach_the_next_packet_and_no_further() {
+    for at in 0..PACKETS - 1 {
+        let room = (header(at + 1) - header(at)) as u32 - 86;
+        let (seen, result) = told(|memory| assert!(memory.set_u32(header(at) + packet::SNAPLEN, room)));
+        assert_eq!(result, Ok(()));
+        let seen = &seen[at as usize];
+        assert_eq!(seen.data as usize + seen.bytes.len(), header(at + 1));
+    }
+}
+
+#[test]
+fn the_last_snaplen_may_reach_the_end_of_the_block_and_no_further() {
+    let last = header(PACKETS - 1);
     let (seen, result) = told(|memory| {
         memory.set_u32(block::LENGTH, u32::MAX);
-        memory.set_u32(header(0) + packet::SNAPLEN, (BLOCK - header(0) - 86) as u32);
+        memory.set_u32(last + packet::SNAPLEN, (BLOCK - last - 86) as u32);
     });
     assert_eq!(result, Ok(()));
-    assert_eq!(seen[0].data as usize + seen[0].bytes.len(), BLOCK);
-    stops(0, 0, SNAPLEN_OUT, |memory| {
+    assert_eq!(seen[PACKETS as usize - 1].data as usize + seen[PACKETS as usize - 1].bytes.len(), BLOCK);
+    stops(PACKETS - 1, PACKETS - 1, SNAPLEN_OUT, |memory| {
         memory.set_u32(block::LENGTH, u32::MAX);
-        memory.set_u32(header(0) + packet::SNAPLEN, (BLOCK - header(0) - 86) as u32 + 1);
+        memory.set_u32(last + packet::SNAPLEN, (BLOCK - last - 86) as u32 + 1);
     });
 }
 
@@ -199,11 +214,12 @@ fn a_link_layer_header_outside_the_block_stops_the_walk() {
         for mac in [end - 63, end, end + 1, BLOCK as u16, u16::MAX] {
             stops(at, at, SNAPLEN_OUT, |memory| assert!(memory.set_u16(header(at) + packet::MAC, mac)));
         }
+        let own_end = (header(at + 1) - header(at)) as u16;
         let (seen, result) = told(|memory| {
-            memory.set_u16(header(at) + packet::MAC, end);
+            memory.set_u16(header(at) + packet::MAC, own_end);
             memory.set_u32(header(at) + packet::SNAPLEN, 0);
         });
-        assert_eq!((seen.len() as u32, result), (PACKETS, Ok(())), "no bytes may lie at the end");
+        assert_eq!((seen.len() as u32, result), (PACKETS, Ok(())), "no bytes may lie at a packet's end");
     }
 }
 

@@ -197,6 +197,20 @@ fn overwritten_headers_spoil_their_run_and_no_other() {
 }
 
 #[test]
+fn a_header_that_leaps_out_of_its_run_leads_to_no_packet() {
+    let (mut kernel, mut runs) = runs_of(1, 2);
+    deliver(&mut kernel, &packets(0..6));
+    let first = next(&mut runs).unwrap();
+    let range = runs.block(&first).bytes();
+    runs.block(&first).memory().set_u32(range.start as usize + packet::NEXT, range.len() as u32);
+    let (seen, result) = walk(&runs.block(&first), WHOLE);
+    assert!(result.is_err() && seen.len() == 1, "the neighbour's packet is not shown: {seen:?}");
+    let columns = Columns::for_packets(2);
+    assert!(columns.fill(&runs.block(&first), WHOLE, ColumnSet::ALL).is_err());
+    runs.release(first);
+}
+
+#[test]
 fn a_lie_ends_the_block_and_the_next_one_is_shown() {
     for (at, shown) in [(0, 0), (1, 0), (2, 2), (3, 2), (5, 4)] {
         let (mut kernel, mut runs) = runs_of(2, 2);
