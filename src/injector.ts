@@ -1,7 +1,7 @@
 /** Sending on an interface. */
 import { NativeInjector } from './binding.js'
 import { native, NetringError } from './errors.js'
-import { checkString } from './options/check.js'
+import { checkString, constructing } from './options/check.js'
 import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
 import { NativePacketSink } from './sink/native-packet-sink.js'
 import { Waiters } from './source/waiters.js'
@@ -31,7 +31,7 @@ export class Injector extends NativePacketSink<NativeInjector> {
   protected override readonly room: Waiters
 
   private constructor(interfaceName: string, nativeInjector: NativeInjector, frameSize: number, frameCount: number) {
-    super(nativeInjector, 'injector', frameSize, frameCount)
+    super(constructing('Injector', NativeInjector, nativeInjector), 'injector', frameSize, frameCount)
     this.interface = interfaceName
     this.fd = nativeInjector.fd()
     const weak = new WeakRef(this)

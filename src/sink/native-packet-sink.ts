@@ -85,24 +85,15 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
     lengths?: Uint32Array | readonly number[],
     stride?: number,
   ): number {
-    if (Array.isArray(frames)) return this.#sendFrom(frames as readonly Uint8Array[], 0)
+    if (Array.isArray(frames)) {
+      const checked = checkFrames(frames as readonly unknown[], this.availableSlots)
+      return native(() => this.native.sendMany(checked, 0))
+    }
     const bytes = checkBytes('frames', frames)
     if (stride === undefined) throw wrongType('stride', 'a number', stride)
     const step = checkInteger('stride', stride, 0)
     const checked = checkLengths(lengths, this.availableSlots)
     return native(() => this.native.sendStrided(bytes, checked, step))
-  }
-
-  /** Queues frames from an index on, as many as there are slots for. */
-  #sendFrom(frames: readonly Uint8Array[], from: number): number {
-    const many = Math.min(frames.length - from, this.availableSlots)
-    // A copy of our own: the caller's array may be a Proxy, or have getters that change what was checked.
-    const batch: Uint8Array[] = []
-    for (let index = from; index < from + many; index++) {
-      const frame: unknown = frames[index]
-      batch.push(types.isUint8Array(frame) ? frame : checkBytes(`frames[${String(index)}]`, frame))
-    }
-    return native(() => this.native.sendMany(batch, from))
   }
 
   /**
@@ -136,17 +127,21 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   /**
-   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued.
+   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued;
+   * with a TypeError, none. The array may be changed meanwhile, the frames' bytes not before it has resolved.
+   * @throws TypeError when one of them is no Uint8Array
    * @throws NetringError as sendBatch() and flush()
    */
   async sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
     signal?.throwIfAborted()
     if (!Array.isArray(frames)) throw wrongType('frames', 'an array of Buffers', frames)
+    const all = checkFrames(frames, frames.length)
     let queued = 0
     for (;;) {
-      queued += this.#sendFrom(frames, queued)
-      if (queued >= frames.length) return
+      const some = all.slice(queued, queued + this.availableSlots)
+      queued += native(() => this.native.sendMany(some, queued))
+      if (queued >= all.length) return
       await this.#makeRoom(signal)
     }
   }
@@ -281,6 +276,20 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
     this.listen(event, listener)
     return this
   }
+}
+
+/**
+ * The first `most` frames, in an array of our own: the caller's may be a Proxy, have getters that change what was checked,
+ * or be changed while frames of it wait.
+ */
+function checkFrames(frames: readonly unknown[], most: number): Uint8Array[] {
+  const checked: Uint8Array[] = []
+  const many = Math.min(frames.length, most)
+  for (let index = 0; index < many; index++) {
+    const frame = frames[index]
+    checked.push(types.isUint8Array(frame) ? frame : checkBytes(`frames[${String(index)}]`, frame))
+  }
+  return checked
 }
 
 /** The first `most` lengths. */

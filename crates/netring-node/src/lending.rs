@@ -12,8 +12,9 @@ use netring::source::{BatchHead, Source};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
+use crate::lent::LentArray;
 use crate::shared::Shared;
-use crate::view::{Ended, Unreachable, View, with_memory};
+use crate::view::{Ended, Unreachable, View};
 
 /// Column arenas kept for the next batches.
 const POOLED_ARENAS: usize = 4;
@@ -262,13 +263,13 @@ impl<S: Source + 'static> Lending<S> {
     }
 
     /// Copies all packets end to end into `data` and their columns into `columns`.
-    pub(crate) fn copy(&self, id: u32, data: &mut Uint8Array, columns: &mut Uint8Array) -> Result<()> {
+    pub(crate) fn copy(&self, id: u32, data: &LentArray<u8>, columns: &LentArray<u8>) -> Result<()> {
         let mut inner = self.inner()?;
         let Inner { loans, source, .. } = &mut *inner;
         let loan = loans.get(id)?;
-        let capacity = (columns.len() / BYTES_PER_PACKET) as u32;
-        let copied = with_memory(data, |data| {
-            with_memory(columns, |columns| match Columns::in_memory(columns.clone(), capacity) {
+        let capacity = (columns.bytes().len() / BYTES_PER_PACKET) as u32;
+        let copied = data.with_memory(|data| {
+            columns.with_memory(|columns| match Columns::in_memory(columns.clone(), capacity) {
                 Some(columns) => source.borrow().copy(&loan.batch, &columns, data),
                 None => Err(CopyFailure::TargetTooSmall),
             })

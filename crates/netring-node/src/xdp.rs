@@ -246,8 +246,13 @@ impl NativeXdpSocket {
 
     /// Copies all packets end to end into `data` and their columns into `columns`.
     #[napi]
-    pub fn copy(&self, id: u32, mut data: Uint8Array, mut columns: Uint8Array) -> Result<()> {
-        self.lending.copy(id, &mut data, &mut columns)
+    pub fn copy(
+        &self,
+        id: u32,
+        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+    ) -> Result<()> {
+        self.lending.copy(id, &data, &columns)
     }
 
     #[napi]
