@@ -32,6 +32,8 @@ export declare class NativeCapture {
   columns(id: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
   fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
@@ -48,7 +50,7 @@ export declare class NativeInjector {
   /** A free slot's number, or -1. */
   allocate(): number
   /** All bytes of a slot. */
-  bytes(slot: number): ArrayBuffer
+  slotBytes(slot: number): ArrayBuffer
   queue(slot: number, length: number): void
   discard(slot: number): void
   /** False when no slot is free. */
@@ -56,10 +58,6 @@ export declare class NativeInjector {
   /**
    * How many were queued: as many as there are slots for, or none where one of them cannot be
    * sent; the error counts from `first`.
-   *
-   * Looking at an element of an array can run JavaScript (a getter), which may free the bytes
-   * of another: so each frame is copied before the next one is looked at, and nothing is
-   * borrowed meanwhile.
    */
   sendMany(frames: unknown[], first: number): number
   /** As sendMany, for frames that lie `stride` bytes apart. */
@@ -67,7 +65,7 @@ export declare class NativeInjector {
   flush(): NativeFlush
   /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
   takeRejections(): Array<string>
-  stats(): NativeTxStats
+  txStats(): NativeTxStats
   waitDrained(timeoutMs: number): boolean
   /** The waker is called once the send buffer has room. */
   waitWritable(waker: (arg: number) => void): void
@@ -76,15 +74,65 @@ export declare class NativeInjector {
   close(): void
 }
 
-/** Parsed columns of the batches of one source, in memory that they take in turns. */
-export declare class NativeParser {
-  constructor()
-  /** Parses the packets at `offset` in `bytes` into columns, which are `batch`'s until end(). */
-  parse(batch: number, bytes: Uint8Array, offset: Uint32Array, captured: Uint32Array, original: Uint32Array): ArrayBuffer
-  /** Makes a batch's columns empty. */
-  end(batch: number): void
-  /** Makes the columns of all batches empty. */
+export declare class NativeXdpSocket {
+  static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
+  shape(): NativeXdpShape
+  /** The kernel's counters. */
+  xdpStats(): NativeXdpStats
   close(): void
+  /** Where the head of the batch is that next() has handed out last. */
+  head(): ArrayBuffer
+  /** The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. */
+  next(set: number): number
+  nextBlocking(set: number, timeoutMs: number): number
+  /** True when next() would give a batch; otherwise the waker is called once something changes. */
+  pollOrWait(waker: (arg: number) => void): boolean
+  stopWaiting(): void
+  /** Whether a wait keeps the process alive. */
+  keepAlive(keep: boolean): void
+  /** From now on the waker is called with every change of the link. */
+  watchLink(waker: (arg: number) => void): void
+  /** After watching has failed: the next watch_link() tries again. */
+  unwatchLink(): void
+  /** The batch's packets, headers between them; `offset` columns count from its first byte. */
+  bytes(id: number): ArrayBuffer
+  /** Memory of the columns, those filled that next() or fill() was asked for. */
+  columns(id: number): ArrayBuffer
+  /** Fills more columns of a batch whose columns() has been asked for. */
+  fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
+  /** Copies all packets end to end into `data` and their columns into `columns`. */
+  copy(id: number, data: Uint8Array, columns: Uint8Array): void
+  release(id: number): void
+  stats(cumulative: boolean): NativeStats
+  available(): number
+  /** A free slot's number, or -1. */
+  allocate(): number
+  /** All bytes of a slot. */
+  slotBytes(slot: number): ArrayBuffer
+  queue(slot: number, length: number): void
+  discard(slot: number): void
+  /** False when no slot is free. */
+  send(frame: Uint8Array): boolean
+  /**
+   * How many were queued: as many as there are slots for, or none where one of them cannot be
+   * sent; the error counts from `first`.
+   */
+  sendMany(frames: unknown[], first: number): number
+  /** As sendMany, for frames that lie `stride` bytes apart. */
+  sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
+  flush(): NativeFlush
+  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
+  takeRejections(): Array<string>
+  txStats(): NativeTxStats
+  waitDrained(timeoutMs: number): boolean
+}
+
+export interface NativeBusyPoll {
+  us: number
+  budget?: number
+  prefer: boolean
 }
 
 export interface NativeCaptureOptions {
@@ -163,8 +211,8 @@ export declare function nativeListInterfaces(netns?: string | undefined | null):
 /** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
 export declare function nativeParsedStarts(): Array<number>
 
-/** Parses the packet that `bytes` are into a record. */
-export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint32Array): void
+/** Parses the packet that `bytes` are into a record, whose words `target` has. */
+export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
 
 /** Exactly one of the two is there. */
 export interface NativeProgram {
@@ -195,4 +243,49 @@ export interface NativeTxStats {
   rejected: number
   pending: number
   bytes: number
+}
+
+export interface NativeXdpOptions {
+  /** Absent: all. */
+  queues?: Array<number>
+  mode: 'rx' | 'tx' | 'rxtx' | 'prefill'
+  /** Frames that receive, for 'prefill'. */
+  prefill: number
+  frameSize: number
+  frameCount: number
+  fillSize?: number
+  completionSize?: number
+  rxSize?: number
+  txSize?: number
+  needWakeup: boolean
+  attach: 'auto' | 'native' | 'skb'
+  zeroCopy: 'auto' | 'require' | 'never'
+  busyPoll?: NativeBusyPoll
+  hugePages: boolean
+  replace: boolean
+  program?: NativeXdpProgram
+  netns?: string
+}
+
+export interface NativeXdpProgram {
+  xskMapFd: number
+  fd?: number
+}
+
+export interface NativeXdpShape {
+  queues: Array<number>
+  attached: 'native' | 'skb' | 'none'
+  zeroCopy: boolean
+  frameCapacity: number
+  /** Frames that send. */
+  txFrames: number
+}
+
+export interface NativeXdpStats {
+  rxDropped: number
+  rxInvalidDescriptors: number
+  txInvalidDescriptors: number
+  rxRingFull: number
+  rxFillRingEmpty: number
+  txRingEmpty: number
 }

@@ -773,10 +773,10 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeParser, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
+const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
-export { NativeParser }
+export { NativeXdpSocket }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }

@@ -8,10 +8,8 @@ const LABELS = {
   'netring-columns': 'netring, columns',
   'netring-packets': 'netring, packets',
   'netring-data': 'netring, packets with data',
-  'npm-pcap': 'npm pcap',
-  'npm-cap': 'npm cap',
 }
-const SOURCES = ['receive-live-64', 'receive-live-1400', 'receive-live-peers']
+const SOURCES = ['receive-live-64', 'receive-live-1400']
 const WIDTH = 760
 const BAR = 16
 const LEFT = 190

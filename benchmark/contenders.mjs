@@ -3,7 +3,8 @@
 // A receiver is started with --interface, --count and --idle-ms, writes "ready" to standard error
 // when packets can come, and prints one JSON line (see README.md). A sender is started with
 // --interface, --count and --size and prints one JSON line. `needs` are files without which a
-// contender is left out; `hint` says how to get them.
+// contender is left out; `hint` says how to get them. `sources` are those that it can receive from, where they are not
+// those of everybody.
 import { fileURLToPath } from 'node:url'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -13,11 +14,11 @@ const PEERS_HINT = 'npm install in benchmark/peers (needs node-gyp, a compiler a
 const NETRING_HINT = 'npm run build'
 
 /**
- * @typedef {{ name: string, command: string[], needs: string[], hint: string }} Contender
+ * @typedef {{ name: string, command: string[], needs: string[], hint: string, sources?: string[] }} Contender
  */
 
 /** The receivers that ratios are given against. */
-export const BASELINES = ['recv-raw', 'recv-pcap']
+export const BASELINES = ['recv-raw', 'recv-pcap', 'recv-xdp']
 
 /** @type {Contender[]} */
 export const RECEIVERS = [
@@ -28,6 +29,8 @@ export const RECEIVERS = [
   netring('netring-columns', 'recv-netring.mjs', ['--mode', 'columns']),
   netring('netring-packets', 'recv-netring.mjs', ['--mode', 'packets']),
   netring('netring-data', 'recv-netring.mjs', ['--mode', 'data']),
+  { ...program('recv-xdp', 'recv-xdp', []), sources: ['redirect'] },
+  { ...netring('netring-xdp', 'recv-netring.mjs', ['--backend', 'xdp']), sources: ['redirect'] },
   peer('npm-pcap', 'recv-pcap.mjs', 'pcap'),
   peer('npm-cap', 'recv-cap.mjs', 'cap'),
 ]
@@ -42,7 +45,12 @@ export const SENDERS = [
   netring('netring-sendbatch-bypass', 'send-netring.mjs', ['--mode', 'sendbatch', '--qdisc-bypass']),
   netring('netring-slots', 'send-netring.mjs', ['--mode', 'slots']),
   netring('netring-send', 'send-netring.mjs', ['--mode', 'send']),
+  program('send-xdp', 'send-xdp', []),
+  netring('netring-xdp', 'send-netring.mjs', ['--mode', 'sendbatch', '--backend', 'xdp']),
 ]
+
+/** Sources of everybody. */
+export const COMMON_SOURCES = ['wire', 'live']
 
 /**
  * Where the frames of `receive` come from: `inReceiver` says in whose namespace the source runs.
@@ -64,6 +72,14 @@ export const SOURCES = {
     command: ({ count, size }) => [
       here('c/bin/livesource'),
       ...['--interface', 'bm-rx', '--repeat', `${count}`, '--size', `${size}`],
+    ],
+  },
+  // The same at the other end, redirected out of it: what a native XDP program sees, and nobody else.
+  redirect: {
+    inReceiver: false,
+    command: ({ count, size }) => [
+      here('c/bin/livesource'),
+      ...['--redirect', '--interface', 'bm-tx', '--repeat', `${count}`, '--size', `${size}`],
     ],
   },
 }

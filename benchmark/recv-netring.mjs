@@ -1,20 +1,24 @@
 // netring doing the benchmark's work, in three ways: by columns, by packet objects, and by packet objects whose bytes
-// are asked for as Buffers.
-import { Capture } from '../dist/index.js'
+// are asked for as Buffers; over AF_PACKET or AF_XDP.
+import { Capture, XdpSocket } from '../dist/index.js'
 import { Tally, receiverOptions } from './tally.mjs'
 
 const options = receiverOptions({
   mode: 'columns',
+  backend: 'packet',
   'block-size': '4194304',
   'block-count': '64',
   'block-timeout': '60',
 })
-const capture = Capture.open(options.interface, {
-  blockSize: Number(options['block-size']),
-  blockCount: Number(options['block-count']),
-  blockTimeoutMs: Number(options['block-timeout']),
-})
-const tally = new Tally(`netring-${options.mode}`, options, () => {
+const XDP = options.backend === 'xdp'
+const capture = XDP
+  ? XdpSocket.open(options.interface, { mode: 'rx', frameCount: 65536 })
+  : Capture.open(options.interface, {
+      blockSize: Number(options['block-size']),
+      blockCount: Number(options['block-count']),
+      blockTimeoutMs: Number(options['block-timeout']),
+    })
+const tally = new Tally(XDP ? `netring-xdp-${options.mode}` : `netring-${options.mode}`, options, () => {
   tally.drops = capture.cumulativeStats().drops
   capture.close()
 })

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-import { BASELINES, RECEIVERS, SENDERS, SOURCES } from './contenders.mjs'
+import { BASELINES, COMMON_SOURCES, RECEIVERS, SENDERS, SOURCES } from './contenders.mjs'
 import { environment, keep, spread, summarize, table } from './report.mjs'
 import { Wire } from './wire.mjs'
 
@@ -17,9 +17,11 @@ const USAGE = `usage: node benchmark/run.mjs receive|send [options]
   --sizes A,B        frame sizes in bytes (64,1400)
   --only NAME,NAME   these contenders only
   --name NAME        file name under benchmark/results (the subcommand's name)
+  --mtu N            of the wire (9000); native XDP programs take about 3400
   --no-keep          write no file
 receive only:
-  --sources A,B      wire (a paced sender), live (the kernel's generator, flat out) (wire,live)
+  --sources A,B      wire (a paced sender), live (the kernel's generator, flat out), redirect (the
+                     same into native XDP programs) (wire,live)
   --idle-ms N        silence after which a receiver stops (500)`
 
 /** No trial takes longer than this; whatever does is a failed one. */
@@ -40,6 +42,7 @@ try {
       keep: { type: 'boolean', default: true },
       sources: { type: 'string', default: 'wire,live' },
       'idle-ms': { type: 'string', default: '500' },
+      mtu: { type: 'string', default: '9000' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -57,7 +60,7 @@ async function receive(options) {
   const sources = list(options.sources)
   for (const source of sources) if (!(source in SOURCES)) throw new TypeError(`no such source: ${source}`)
   const contenders = present(RECEIVERS, options.only)
-  const wire = new Wire()
+  const wire = new Wire(wholeNumber('mtu', options.mtu))
 
   const settings = sources.flatMap((source) => sizes.map((size) => ({ source, size })))
   const results = await trials(settings, contenders, options, async ({ source, size }, contender) => {
@@ -91,7 +94,7 @@ function receiveTable(results, contenders) {
   const cpu = (name) => medianOf(results, name, 'cpuNsPerPacket')
   const rows = contenders.map(({ name }) => {
     const own = results.filter((result) => result.contender === name)
-    if (own.length === 0) return [name, ...Array(6).fill('-')]
+    if (own.length === 0) return [name, ...Array(4 + BASELINES.length).fill('-')]
     const sent = own.reduce((sum, { sent }) => sum + sent, 0)
     const lost = own.reduce((sum, { lost }) => sum + lost, 0)
     return [
@@ -125,7 +128,7 @@ async function send(options) {
   const count = wholeNumber('count', options.count ?? '1000000')
   const sizes = list(options.sizes).map((size) => wholeNumber('sizes', size))
   const contenders = present(SENDERS, options.only)
-  const wire = new Wire()
+  const wire = new Wire(wholeNumber('mtu', options.mtu))
 
   const settings = sizes.map((size) => ({ size }))
   const results = await trials(settings, contenders, options, async ({ size }, contender) => {
@@ -195,6 +198,7 @@ async function trials(settings, contenders, options, measure) {
   for (let trial = 1; trial <= rounds; trial++) {
     for (const setting of settings) {
       for (const contender of contenders) {
+        if (setting.source !== undefined && !(contender.sources ?? COMMON_SOURCES).includes(setting.source)) continue
         const label = `trial ${trial}/${rounds}, ${Object.values(setting).join(' ')} B, ${contender.name}`
         try {
           const result = await measure(setting, contender)

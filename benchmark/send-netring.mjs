@@ -1,7 +1,7 @@
 // netring sending the benchmark's frames, in three ways: many frames a call from one buffer, one frame a call, and slots
 // filled in place. Prints the same JSON line as c/send.c.
 import { parseArgs } from 'node:util'
-import { Injector } from '../dist/index.js'
+import { Injector, XdpSocket } from '../dist/index.js'
 
 const { values } = parseArgs({
   options: {
@@ -10,17 +10,21 @@ const { values } = parseArgs({
     count: { type: 'string', default: '1000000' },
     size: { type: 'string', default: '64' },
     'qdisc-bypass': { type: 'boolean', default: false },
+    backend: { type: 'string', default: 'packet' },
   },
 })
 const count = Number(values.count)
 const size = Number(values.size)
 const BATCH = 1024
 
-const injector = Injector.open(values.interface, {
-  frameSize: Math.max(2048, size),
-  frameCount: BATCH,
-  qdiscBypass: values['qdisc-bypass'],
-})
+const XDP = values.backend === 'xdp'
+const injector = XDP
+  ? XdpSocket.open(values.interface, { mode: 'tx', frameCount: 4096 })
+  : Injector.open(values.interface, {
+      frameSize: Math.max(2048, size),
+      frameCount: BATCH,
+      qdiscBypass: values['qdisc-bypass'],
+    })
 
 /** An IPv4 UDP frame for nobody; its sequence number goes to the first bytes of the payload. */
 const frame = Buffer.alloc(size)
@@ -76,7 +80,7 @@ const { user, system } = process.cpuUsage(used)
 const { sent } = injector.txStats()
 console.log(
   JSON.stringify({
-    sender: `netring-${values.mode}${values['qdisc-bypass'] ? '-bypass' : ''}`,
+    sender: `netring-${XDP ? 'xdp-' : ''}${values.mode}${values['qdisc-bypass'] ? '-bypass' : ''}`,
     size,
     count,
     sent,

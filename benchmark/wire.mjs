@@ -4,8 +4,6 @@ import { spawn, spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 
-/** Both ends take every size that the benchmark sends. */
-const MTU = 9000
 const READY_MS = 30_000
 
 const SENDER_CPU = 0
@@ -18,7 +16,8 @@ export class Wire {
   /** @type {Set<import('node:child_process').ChildProcess>} */
   #children = new Set()
 
-  constructor() {
+  /** @param {number} mtu */
+  constructor(mtu) {
     process.on('exit', () => this.close())
     for (const [signal, number] of [
       ['SIGINT', 2],
@@ -34,8 +33,8 @@ export class Wire {
     }
     ip('link', 'add', 'bm-tx', 'netns', tx, 'type', 'veth', 'peer', 'name', 'bm-rx', 'netns', rx)
     // Without a link-local address IPv6 stays silent: the only frames are the ones that are counted.
-    ip('-n', tx, 'link', 'set', 'bm-tx', 'mtu', `${MTU}`, 'addrgenmode', 'none', 'up')
-    ip('-n', rx, 'link', 'set', 'bm-rx', 'mtu', `${MTU}`, 'addrgenmode', 'none', 'up')
+    ip('-n', tx, 'link', 'set', 'bm-tx', 'mtu', `${mtu}`, 'addrgenmode', 'none', 'up')
+    ip('-n', rx, 'link', 'set', 'bm-rx', 'mtu', `${mtu}`, 'addrgenmode', 'none', 'up')
     this.#waitForLinks()
   }
 

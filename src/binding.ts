@@ -2,7 +2,7 @@
 export {
   NativeCapture,
   NativeInjector,
-  NativeParser,
+  NativeXdpSocket,
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
@@ -13,8 +13,11 @@ export {
 export type {
   NativeCaptureOptions,
   NativeFanout,
+  NativeFlush,
   NativeInjectorOptions,
   NativeInterfaceInfo,
   NativeProgram,
   NativeStats,
+  NativeTxStats,
+  NativeXdpOptions,
 } from '../index.js'

@@ -1,9 +1,8 @@
-/** Packet I/O for Linux: AF_PACKET rings from TypeScript. */
+/** Packet I/O for Linux: AF_PACKET and AF_XDP rings from TypeScript. */
 export { Capture } from './capture.js'
 export { NetringError } from './errors.js'
 export type { NetringErrorCode, NetringErrorDetails } from './errors.js'
 export { Injector } from './injector.js'
-export type { InjectorEvent } from './injector.js'
 export { interfaceInfo, listInterfaces, suggestFanoutThreads, suggestProfile } from './interfaces.js'
 export type { InterfaceInfo } from './interfaces.js'
 export type { CaptureOptions, Profile } from './options/capture.js'
@@ -25,9 +24,13 @@ export type {
   ParsedVlan,
   TcpOption,
 } from './parse/packet.js'
-export type { PacketSink, Slot, TxStats } from './sink.js'
+export type { XdpDefaults, XdpOptions } from './options/xdp.js'
+export type { SinkEvent } from './sink/native-packet-sink.js'
+export type { PacketSink, Slot, TxStats } from './sink/packet-sink.js'
 export type { Batch } from './source/batch.js'
 export { directions, PacketStatus } from './source/columns.js'
 export type { Direction, PacketColumns } from './source/columns.js'
 export type { OwnedPacket, Packet, PacketFields } from './source/packet.js'
 export type { CaptureStats, PacketLoopOptions, PacketSource, SourceEvent, WaitOptions } from './source/packet-source.js'
+export { XdpSocket } from './xdp.js'
+export type { XdpEvent, XdpStats } from './xdp.js'

@@ -1,32 +1,10 @@
 /** Sending on an interface. */
-import { Writable } from 'node:stream'
-import { types } from 'node:util'
 import { NativeInjector } from './binding.js'
-import { Endpoint } from './endpoint.js'
-import { fromNative, native, NetringError, parseNative } from './errors.js'
-import {
-  checkBytes,
-  checkInteger,
-  checkMilliseconds,
-  checkObject,
-  checkSignal,
-  checkString,
-  wrongType,
-} from './options/check.js'
+import { native, NetringError } from './errors.js'
+import { checkString, constructing } from './options/check.js'
 import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
-import { waitSignal } from './options/wait.js'
-import type { PacketSink, Slot, TxStats } from './sink.js'
-import { LoanedSlot, SlotLender } from './slot.js'
-import type { WaitOptions } from './source/packet-source.js'
-import { nextTurn, pause } from './source/turns.js'
+import { NativePacketSink } from './sink/native-packet-sink.js'
 import { Waiters } from './source/waiters.js'
-
-/** Events of an injector. */
-export type InjectorEvent = 'rejected' | 'close'
-const injectorEvents: readonly InjectorEvent[] = ['rejected', 'close']
-
-/** Nothing tells when a queue below the socket has room or its last frame has left: look again after this. */
-const LOOK_AGAIN_MS = 1
 
 /**
  * An injector: slots of memory that JavaScript fills and the kernel sends.
@@ -45,34 +23,23 @@ const LOOK_AGAIN_MS = 1
  * console.log(injector.txStats()) // { sent: 1, rejected: 0, pending: 0, bytes: 60 }
  * ```
  */
-export class Injector extends Endpoint implements PacketSink {
+export class Injector extends NativePacketSink<NativeInjector> {
   /** The interface's name. */
   readonly interface: string
   /** The socket's descriptor, for other tools' socket options. Owned by the injector: do not close it. */
   readonly fd: number
-  /** Bytes of the largest frame. */
-  readonly frameCapacity: number
-  /** Slots. */
-  readonly frameCount: number
-  readonly #native: NativeInjector
-  readonly #lender: SlotLender
-  readonly #waiters: Waiters
+  protected override readonly room: Waiters
 
   private constructor(interfaceName: string, nativeInjector: NativeInjector, frameSize: number, frameCount: number) {
-    const lender = new SlotLender(nativeInjector, frameSize)
-    super(lender, injectorEvents)
+    super(constructing('Injector', NativeInjector, nativeInjector), 'injector', frameSize, frameCount)
     this.interface = interfaceName
     this.fd = nativeInjector.fd()
-    this.frameCapacity = frameSize
-    this.frameCount = frameCount
-    this.#native = nativeInjector
-    this.#lender = lender
     const weak = new WeakRef(this)
     const onMessage = (): void => {
       const injector = weak.deref()
       if (injector !== undefined) injector.#wake()
     }
-    this.#waiters = new Waiters({
+    this.room = new Waiters({
       arm: () => {
         if (this.#awake) return true
         nativeInjector.waitWritable(onMessage)
@@ -90,9 +57,9 @@ export class Injector extends Endpoint implements PacketSink {
   /** The native wait came back: whoever waits tries again. */
   #awake = false
   #wake(): void {
-    if (this.#lender.closed) return
+    if (this.closed) return
     this.#awake = true
-    this.#waiters.wake()
+    this.room.wake()
     this.#awake = false
   }
 
@@ -109,246 +76,6 @@ export class Injector extends Endpoint implements PacketSink {
     return new Injector(name, opened, checked.frameSize, checked.frameCount)
   }
 
-  /**
-   * The next free slot, or undefined when there is none. A slot that is neither sent nor discarded is discarded by
-   * close() and, with a warning, by the collector. For many small frames sendBatch() is faster: a slot's view costs more
-   * than copying such a frame.
-   * @throws TypeError, RangeError when `length` is no number of bytes up to frameCapacity
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
-  allocate(length: number): Slot | undefined {
-    if (length === undefined) throw wrongType('length', 'a number', length)
-    const checked = checkInteger('length', length, 0, 0, this.frameCapacity)
-    const slot = native(() => this.#native.allocate())
-    return slot < 0 ? undefined : new LoanedSlot(this.#lender, slot, checked)
-  }
-
-  /**
-   * Queues a copy of a frame; false when no slot is free.
-   * @throws TypeError when it is no Uint8Array
-   * @throws NetringError ERR_NETRING_FRAME when it is longer than frameCapacity or shorter than its link-layer header,
-   * ERR_NETRING_CLOSED
-   */
-  send(frame: Uint8Array): boolean {
-    checkBytes('frame', frame)
-    try {
-      return this.#native.send(frame)
-    } catch (error) {
-      throw fromNative(error)
-    }
-  }
-
-  /**
-   * Queues copies of many frames in one native call and returns how many: fewer than given when the slots run out; those
-   * that find no slot are not looked at. With `lengths` the frames lie in one buffer, `stride` bytes apart, which is the
-   * fastest.
-   * @throws TypeError, RangeError, naming the frame or length by its index; then none was queued
-   * @throws NetringError ERR_NETRING_FRAME, naming the frame by its index; then none was queued. ERR_NETRING_CLOSED
-   */
-  sendBatch(frames: readonly Uint8Array[]): number
-  sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
-  sendBatch(
-    frames: readonly Uint8Array[] | Uint8Array,
-    lengths?: Uint32Array | readonly number[],
-    stride?: number,
-  ): number {
-    if (Array.isArray(frames)) return this.#sendFrom(frames as readonly Uint8Array[], 0)
-    const bytes = checkBytes('frames', frames)
-    if (stride === undefined) throw wrongType('stride', 'a number', stride)
-    const step = checkInteger('stride', stride, 0)
-    const checked = checkLengths(lengths, this.availableSlots)
-    return native(() => this.#native.sendStrided(bytes, checked, step))
-  }
-
-  /** Queues frames from an index on, as many as there are slots for. */
-  #sendFrom(frames: readonly Uint8Array[], from: number): number {
-    const many = Math.min(frames.length - from, this.availableSlots)
-    // A copy of our own: the caller's array may be a Proxy, or have getters that change what was checked.
-    const batch: Uint8Array[] = []
-    for (let index = from; index < from + many; index++) {
-      const frame: unknown = frames[index]
-      batch.push(types.isUint8Array(frame) ? frame : checkBytes(`frames[${String(index)}]`, frame))
-    }
-    return native(() => this.#native.sendMany(batch, from))
-  }
-
-  /**
-   * Hands what is queued to the kernel, as much as it takes now; never blocks. Returns how many frames it took. What it
-   * did not take stays queued. A frame that it refuses (longer than the interface's MTU allows, say) is dropped, counted
-   * in rejectedSlots and passed to 'rejected' listeners as an error; with `onMalformed: 'stop'` it is thrown instead.
-   * @throws NetringError ERR_NETRING_LINK_DOWN (frames stay queued), ERR_NETRING_INTERFACE_REMOVED, ERR_NETRING_CLOSED,
-   * ERR_NETRING_FRAME with `onMalformed: 'stop'`
-   */
-  flush(): number {
-    return this.#flush().taken
-  }
-
-  #flush(): { readonly taken: number; readonly end: 'everything' | 'bufferFull' | 'queueFull' } {
-    const flushed = native(() => this.#native.flush())
-    if (flushed.rejected > 0) {
-      this.#tellRejections()
-    }
-    return flushed
-  }
-
-  /**
-   * Queues a frame, waiting for a free slot by flushing. Rejects with `signal.reason` or as send() and flush() throw; the
-   * frame is then not queued.
-   * @throws NetringError as send() and flush()
-   */
-  async sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void> {
-    const signal = waitSignal(options)
-    signal?.throwIfAborted()
-    while (!this.send(frame)) await this.#makeRoom(signal)
-  }
-
-  /**
-   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued.
-   * @throws NetringError as sendBatch() and flush()
-   */
-  async sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void> {
-    const signal = waitSignal(options)
-    signal?.throwIfAborted()
-    if (!Array.isArray(frames)) throw wrongType('frames', 'an array of Buffers', frames)
-    let queued = 0
-    for (;;) {
-      queued += this.#sendFrom(frames, queued)
-      if (queued >= frames.length) return
-      await this.#makeRoom(signal)
-    }
-  }
-
-  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
-    const { taken, end } = this.#flush()
-    if (taken === 0 || this.availableSlots === 0) await this.#wait(end, signal)
-    else await nextTurn()
-  }
-
-  #tellRejections(): void {
-    const thrown: unknown[] = []
-    for (const text of this.#native.takeRejections()) {
-      try {
-        this.emit('rejected', parseNative(text))
-      } catch (error) {
-        thrown.push(error)
-      }
-    }
-    // Once all have been told: a listener that throws keeps no reason from the others.
-    if (thrown.length > 0) throw thrown[0]
-  }
-
-  /** Waits until another flush may get further. */
-  async #wait(end: 'everything' | 'bufferFull' | 'queueFull', signal: AbortSignal | undefined): Promise<void> {
-    signal?.throwIfAborted()
-    if (end === 'bufferFull') await this.#waiters.wait(signal)
-    else await pause(LOOK_AGAIN_MS, signal, true)
-  }
-
-  /**
-   * Flushes and resolves when every queued frame has left this host's queues or was refused. Rejects with
-   * `signal.reason` or as flush() throws.
-   * @throws NetringError as flush()
-   */
-  async drained(options?: WaitOptions): Promise<void> {
-    const signal = waitSignal(options)
-    for (;;) {
-      signal?.throwIfAborted()
-      const { end } = this.#flush()
-      if (this.pendingCount === 0) return
-      await this.#wait(end, signal)
-    }
-  }
-
-  /**
-   * As drained(), blocking this thread (the event loop stands still); false when `timeoutMs` passed first.
-   * @throws TypeError, RangeError when `timeoutMs` is no time
-   * @throws NetringError as flush()
-   */
-  waitDrained(timeoutMs: number): boolean {
-    if (timeoutMs === undefined) throw wrongType('timeoutMs', 'a number', timeoutMs)
-    const timeout = checkMilliseconds('timeoutMs', timeoutMs, 0)
-    const drained = native(() => this.#native.waitDrained(Math.min(timeout, 1e12)))
-    this.#tellRejections()
-    return drained
-  }
-
-  /**
-   * Slots that can be allocated now.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
-  get availableSlots(): number {
-    return native(() => this.#native.available())
-  }
-  /**
-   * Frames that are queued here or may still wait in the kernel. One system call.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
-  get pendingCount(): number {
-    return this.txStats().pending
-  }
-  /**
-   * Frames that the kernel refused. One system call.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
-  get rejectedSlots(): number {
-    return this.txStats().rejected
-  }
-
-  /**
-   * The counters now. One system call.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
-  txStats(): TxStats {
-    return native(() => this.#native.stats())
-  }
-
-  /**
-   * A node:stream that takes frames (Buffers), with backpressure. Ending it drains the injector; it stays open. The stream
-   * fails as sendAsync() and drained() reject.
-   * @throws TypeError, RangeError about `options`
-   */
-  writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable {
-    const given = checkObject('options', options, ['signal', 'highWaterMark'])
-    const signal = checkSignal('options.signal', given.signal)
-    const wait: WaitOptions = signal === undefined ? {} : { signal }
-    const settle = (work: Promise<void>, done: (error?: Error | null) => void): void => {
-      work.then(
-        () => {
-          done()
-        },
-        (error: unknown) => {
-          done(error as Error)
-        },
-      )
-    }
-    return new Writable({
-      objectMode: true,
-      highWaterMark: checkInteger('options.highWaterMark', given.highWaterMark, 16),
-      ...(signal && { signal }),
-      write: (frame: Uint8Array, _encoding, done) => {
-        settle(this.sendAsync(frame, wait), done)
-      },
-      writev: (chunks, done) => {
-        const frames = chunks.map(({ chunk }) => chunk as Uint8Array)
-        settle(this.sendBatchAsync(frames, wait), done)
-      },
-      final: (done) => {
-        settle(this.drained(wait), done)
-      },
-    })
-  }
-
-  /**
-   * 'rejected': the kernel refused a frame, with the reason as a NetringError. 'close': after close().
-   * @throws TypeError for another event
-   */
-  on(event: 'rejected', listener: (reason: NetringError) => void): this
-  on(event: 'close', listener: () => void): this
-  on(event: InjectorEvent, listener: ((reason: NetringError) => void) | (() => void)): this {
-    this.listen(event, listener)
-    return this
-  }
-
   /** Idempotent. What is queued and not flushed is not sent; every slot's view becomes empty. */
   override close(): void {
     super.close()
@@ -356,25 +83,11 @@ export class Injector extends Endpoint implements PacketSink {
 
   protected override end(): void {
     try {
-      this.#waiters.fail(new NetringError('ERR_NETRING_CLOSED', 'the injector is closed; open another'))
+      this.room.fail(new NetringError('ERR_NETRING_CLOSED', 'the injector is closed; open another'))
     } finally {
       native(() => {
-        this.#native.close()
+        this.native.close()
       })
     }
   }
-}
-
-/** The first `most` lengths. */
-function checkLengths(lengths: Uint32Array | readonly number[] | undefined, most: number): Uint32Array {
-  if (lengths instanceof Uint32Array) return lengths.subarray(0, most)
-  if (!Array.isArray(lengths)) throw wrongType('lengths', 'a Uint32Array or an array of numbers', lengths)
-  const checked = new Uint32Array(Math.min(lengths.length, most))
-  for (let index = 0; index < checked.length; index++) {
-    const length: unknown = lengths[index]
-    const name = `lengths[${String(index)}]`
-    if (length === undefined) throw wrongType(name, 'a number', length)
-    checked[index] = checkInteger(name, length, 0)
-  }
-  return checked
 }

@@ -151,3 +151,37 @@ test.serial('for await releases each batch and ends on close', async (t) => {
   t.deepEqual(seen, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   t.true(last?.released)
 })
+
+test('the kernel passes no block over: it stops at one that is held, counts what it drops, and goes on with its release', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, { blockSize: 65536, blockCount: 4 })
+  const injector = injectorOn(t, a)
+  const [sent, held] = [10, await sendAsOne(injector, capture, [frame(60)])]
+  const before = capture.cumulativeStats().packets
+  const rounds = 8
+  let seen = 0
+  const drain = (): void => {
+    for (;;) {
+      const batch = capture.nextBatchBlocking(50)
+      if (batch === undefined) return
+      seen += batch.length
+      batch.release()
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    await sendAll(
+      injector,
+      Array.from({ length: sent }, (_, number) => frame(60, number)),
+    )
+    drain()
+  }
+  const { packets, drops, freezeCount } = capture.cumulativeStats()
+  t.true(drops > 0 && freezeCount > 0)
+  t.is(packets - before, seen)
+  t.is(packets - before + drops, rounds * sent, 'what was sent was seen or counted')
+  held.release()
+  seen = 0
+  await sendAll(injector, [frame(60, 1)])
+  drain()
+  t.is(seen, 1)
+})

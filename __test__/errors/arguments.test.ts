@@ -7,6 +7,7 @@ import {
   listInterfaces,
   suggestFanoutThreads,
   suggestProfile,
+  XdpSocket,
 } from '../../src/index.js'
 import { errorOf, named, openDescriptors, range, type, value } from '../helpers/arguments.js'
 import { frame } from '../helpers/frames.js'
@@ -120,4 +121,17 @@ test.serial('an open injector names the argument that is wrong, and queues nothi
   t.is(injector.pendingCount, 0)
   t.is(injector.availableSlots, injector.frameCount)
   t.is(received(b), 0)
+})
+
+test('constructors are not public and say what is', (t) => {
+  for (const [name, type] of Object.entries({ Capture, Injector, XdpSocket })) {
+    const construct = type as unknown as new (...args: unknown[]) => unknown
+    for (const args of [[], ['lo', {}, 1]]) {
+      t.throws(() => new construct(...args), {
+        instanceOf: TypeError,
+        code: 'ERR_ILLEGAL_CONSTRUCTOR',
+        message: new RegExp(`${name}\\.open\\(\\)`),
+      })
+    }
+  }
 })

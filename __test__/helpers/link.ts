@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Capture } from '../../src/index.js'
+import type { PacketSource } from '../../src/index.js'
 import type { End } from './network.js'
 import { until as untilSo } from './traffic.js'
 
@@ -24,7 +24,7 @@ export async function removeMeanwhile(end: End): Promise<void> {
 }
 
 /** Events in the order in which they come. */
-export function eventsOf(capture: Capture): string[] {
+export function eventsOf(capture: PacketSource): string[] {
   const events: string[] = []
   for (const event of ['linkDown', 'linkUp', 'removed', 'close'] as const) capture.on(event, () => events.push(event))
   return events

@@ -8,6 +8,8 @@ import {
   type CaptureOptions,
   type InjectorOptions,
   type OwnedPacket,
+  type PacketSink,
+  type PacketSource,
 } from '../../src/index.js'
 import type { End } from './network.js'
 
@@ -33,7 +35,7 @@ export function injectorOn(t: ExecutionContext, at: End, options: InjectorOption
 }
 
 /** Sends frames and waits until they have left. */
-export async function sendAll(injector: Injector, frames: readonly Uint8Array[]): Promise<void> {
+export async function sendAll(injector: PacketSink, frames: readonly Uint8Array[]): Promise<void> {
   await injector.sendBatchAsync(frames)
   await injector.drained({ signal: AbortSignal.timeout(10_000) })
 }
@@ -42,7 +44,11 @@ export async function sendAll(injector: Injector, frames: readonly Uint8Array[])
  * Sends frames and returns the batch that holds them all. The ring's timer may hand a block over between two of them, on a
  * busy machine above all; then what came is taken out, and all are sent again.
  */
-export async function sendAsOne(injector: Injector, capture: Capture, frames: readonly Uint8Array[]): Promise<Batch> {
+export async function sendAsOne(
+  injector: PacketSink,
+  capture: PacketSource,
+  frames: readonly Uint8Array[],
+): Promise<Batch> {
   for (let attempt = 0; attempt < 50; attempt++) {
     await sendAll(injector, frames)
     for (let missing = frames.length; missing > 0;) {
@@ -72,7 +78,7 @@ export async function until(holds: () => boolean, timeoutMs = 10_000): Promise<b
  * Waits until so many packets since open have passed the filter, in the ring or dropped. A frame that has left one end of
  * a veth pair waits for a softirq at the other, for long when the CPU is busy.
  */
-export async function arrived(capture: Capture, count: number): Promise<void> {
+export async function arrived(capture: PacketSource, count: number): Promise<void> {
   const seen = (): number => {
     const { packets, drops } = capture.cumulativeStats()
     return packets + drops
@@ -81,7 +87,7 @@ export async function arrived(capture: Capture, count: number): Promise<void> {
 }
 
 /** Owned copies of the next `count` packets; fewer only if they do not come in time. */
-export async function receive(capture: Capture, count: number, timeoutMs = 5000): Promise<OwnedPacket[]> {
+export async function receive(capture: PacketSource, count: number, timeoutMs = 5000): Promise<OwnedPacket[]> {
   const packets: OwnedPacket[] = []
   const signal = AbortSignal.timeout(timeoutMs)
   while (packets.length < count) {
@@ -96,12 +102,12 @@ export async function receive(capture: Capture, count: number, timeoutMs = 5000)
 }
 
 /** As receive(), and what comes in a little time more: a packet too many would be seen. */
-export async function receiveNoMoreThan(capture: Capture, count: number): Promise<OwnedPacket[]> {
+export async function receiveNoMoreThan(capture: PacketSource, count: number): Promise<OwnedPacket[]> {
   return [...(await receive(capture, count)), ...(await receiveFor(capture, 50))]
 }
 
 /** Everything that comes until nothing has come for so long. */
-export async function receiveUntilSilent(capture: Capture, milliseconds: number): Promise<OwnedPacket[]> {
+export async function receiveUntilSilent(capture: PacketSource, milliseconds: number): Promise<OwnedPacket[]> {
   const packets: OwnedPacket[] = []
   for (;;) {
     const more = await receiveFor(capture, milliseconds)
@@ -111,12 +117,12 @@ export async function receiveUntilSilent(capture: Capture, milliseconds: number)
 }
 
 /** Packets that come within a time, for asserting that none does. */
-export async function receiveFor(capture: Capture, milliseconds: number): Promise<OwnedPacket[]> {
+export async function receiveFor(capture: PacketSource, milliseconds: number): Promise<OwnedPacket[]> {
   return receive(capture, Infinity, milliseconds)
 }
 
 /** What each of some captures got, once `count` packets have come to them together and no more come. */
-export async function shares(captures: readonly Capture[], count: number): Promise<OwnedPacket[][]> {
+export async function shares(captures: readonly PacketSource[], count: number): Promise<OwnedPacket[][]> {
   const got = captures.map((): OwnedPacket[] => [])
   const end = new AbortController()
   const signal = AbortSignal.any([end.signal, AbortSignal.timeout(8000)])

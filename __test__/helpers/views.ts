@@ -1,6 +1,6 @@
 /** Everything of a batch that JavaScript can hold on to, and what must be so of it when it is over. */
 import type { ExecutionContext } from 'ava'
-import type { Batch, Capture, Injector } from '../../src/index.js'
+import type { Batch, PacketSink, PacketSource } from '../../src/index.js'
 import { frame, numberOf } from './frames.js'
 import { sendAll, sendAsOne } from './traffic.js'
 
@@ -9,7 +9,7 @@ export const tiny = { blockSize: 65536, blockCount: 4, blockTimeoutMs: 5 } as co
 export const RELEASED = { code: 'ERR_NETRING_RELEASED' }
 
 /** Sends frames and takes the batch that they come in. */
-export function take(capture: Capture, injector: Injector, ...numbers: number[]): Promise<Batch> {
+export function take(capture: PacketSource, injector: PacketSink, ...numbers: number[]): Promise<Batch> {
   return sendAsOne(
     injector,
     capture,
@@ -22,7 +22,7 @@ export function numbersOf(batch: Batch): number[] {
 }
 
 /** Sends a frame at a time and holds each batch, until none comes: how many blocks the kernel can use. */
-export async function usableBlocks(capture: Capture, injector: Injector): Promise<number> {
+export async function usableBlocks(capture: PacketSource, injector: PacketSink): Promise<number> {
   const held: Batch[] = []
   for (;;) {
     await sendAll(injector, [frame(60)])

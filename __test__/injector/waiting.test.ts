@@ -99,3 +99,21 @@ test.serial('writable() fails with what cannot be sent, and by its signal', asyn
   t.throws(() => injector.writable({ highWaterMark: -1 }), { code: 'ERR_OUT_OF_RANGE' })
   t.false(injector.closed)
 })
+
+test.serial('an array that is changed while frames of it wait is sent as it was given', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const injector = injectorOn(t, a, { frameCount: 16 })
+  const frames = upTo(500).map((number) => frame(60, number))
+  const sent = injector.sendBatchAsync(frames)
+  frames.length = 3
+  await sent
+  await injector.drained({ signal: AbortSignal.timeout(10_000) })
+  t.deepEqual(numbers(await receive(capture, 500)), upTo(500))
+  const wrong: unknown[] = [...upTo(50).map((number) => frame(60, number)), 'frame']
+  await t.throwsAsync(injector.sendBatchAsync(wrong as Uint8Array[]), {
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: /^frames\[50\] /,
+  })
+  t.is(injector.availableSlots, 16, 'none was queued')
+})

@@ -6,7 +6,17 @@ import type { Batch } from '../../src/index.js'
 import { ETHERTYPE, frame } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
-import { assertOver, collect, columnsOf, numbersOf, take, tiny, usableBlocks } from '../helpers/views.js'
+import {
+  assertOver,
+  collect,
+  columnsOf,
+  fields,
+  numbersOf,
+  RELEASED,
+  take,
+  tiny,
+  usableBlocks,
+} from '../helpers/views.js'
 
 /** Moves the bytes to another ArrayBuffer; undefined where this Node has no way to (20). */
 function move(buffer: ArrayBufferLike): ArrayBuffer | undefined {
@@ -244,3 +254,29 @@ for (const [what, moving] of [
     }
   })
 }
+
+test('what needs bytes or columns that were moved away says so with a code', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, tiny)
+  const injector = injectorOn(t, a)
+  const bytes = await take(capture, injector, 1)
+  const packet = bytes.at(0)!
+  if (moveBytes(bytes).bytes === undefined) {
+    t.is(numbersOf(bytes)[0], 1, 'this Node cannot move them')
+    return
+  }
+  t.throws(() => packet.data, RELEASED)
+  t.throws(() => packet.copy(), RELEASED)
+  const columns = await take(capture, injector, 2)
+  const other = columns.at(0)!
+  move(columns.columns.offset.buffer)
+  for (const field of fields) t.throws(() => other[field], RELEASED, field)
+  t.throws(() => other.copy(), RELEASED)
+  t.throws(() => columns.copy(), RELEASED)
+  const slot = injector.allocate(60)!
+  move(slot.data.buffer)
+  t.throws(() => {
+    slot.setLength(50)
+    return slot.data
+  }, RELEASED)
+})

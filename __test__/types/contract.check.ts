@@ -13,6 +13,9 @@ accepts<Contract.PacketSink>(a<netring.PacketSink>())
 accepts<Contract.PacketSink>(a<netring.Injector>())
 accepts<Contract.Capture>(a<netring.Capture>())
 accepts<Contract.Injector>(a<netring.Injector>())
+accepts<Contract.PacketSource & Contract.PacketSink>(a<netring.XdpSocket>())
+accepts<netring.PacketSource & netring.PacketSink>(a<netring.XdpSocket>())
+accepts<Contract.XdpSocket>(a<netring.XdpSocket>())
 accepts<Contract.Batch>(a<netring.Batch>())
 accepts<Contract.Packet>(a<netring.Packet>())
 accepts<Contract.OwnedPacket>(a<netring.OwnedPacket>())
@@ -20,6 +23,7 @@ accepts<Contract.PacketColumns>(a<netring.PacketColumns>())
 accepts<Contract.Slot>(a<netring.Slot>())
 accepts<Contract.CaptureStats>(a<netring.CaptureStats>())
 accepts<Contract.TxStats>(a<netring.TxStats>())
+accepts<Contract.XdpStats>(a<netring.XdpStats>())
 accepts<Contract.InterfaceInfo>(a<netring.InterfaceInfo>())
 accepts<Contract.NetringError>(a<netring.NetringError>())
 
@@ -28,6 +32,8 @@ accepts<netring.CaptureOptions>(a<Contract.CaptureOptions>())
 accepts<Contract.CaptureOptions>(a<netring.CaptureOptions>())
 accepts<netring.InjectorOptions>(a<Contract.InjectorOptions>())
 accepts<Contract.InjectorOptions>(a<netring.InjectorOptions>())
+accepts<netring.XdpOptions>(a<Contract.XdpOptions>())
+accepts<Contract.XdpOptions>(a<netring.XdpOptions>())
 accepts<netring.FanoutOptions>(a<Contract.FanoutOptions>())
 accepts<netring.Filter>(a<Contract.Filter>())
 accepts<netring.PacketLoopOptions>(a<Contract.PacketLoopOptions>())
@@ -47,6 +53,7 @@ accepts<typeof Contract.directions>(netring.directions)
 accepts<(typeof Contract.Capture)['defaults']>(netring.Capture.defaults)
 accepts<(typeof Contract.Capture)['open']>(netring.Capture.open.bind(netring.Capture))
 accepts<(typeof Contract.Injector)['open']>(netring.Injector.open.bind(netring.Injector))
+accepts<(typeof Contract.XdpSocket)['open']>(netring.XdpSocket.open.bind(netring.XdpSocket))
 
 /** A program that knows the contract only. */
 export async function monitor(source: Contract.PacketSource, sink: Contract.PacketSink): Promise<bigint> {
@@ -97,4 +104,11 @@ export function start(): Promise<bigint> {
   using capture = netring.Capture.open('eth0')
   using injector = netring.Injector.open('eth1')
   return monitor(capture, injector)
+}
+
+/** And over AF_XDP, with one object. */
+export function startOverXdp(): Promise<bigint> {
+  using socket = netring.XdpSocket.open('eth0', { queues: 'all' })
+  socket.on('rejected', ({ code }) => code).on('linkDown', () => undefined)
+  return monitor(socket, socket)
 }

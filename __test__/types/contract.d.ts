@@ -226,6 +226,43 @@ export declare class Injector implements PacketSink {
 }
 export declare interface Injector extends PacketSink {}
 
+export interface XdpOptions {
+  readonly queues?: number | readonly number[] | 'all' // default 0
+  readonly mode?: 'rx' | 'tx' | 'rxtx' | { readonly prefill: number } // default rxtx
+  readonly frameSize?: 2048 | 4096
+  readonly frameCount?: number
+  readonly fillSize?: number
+  readonly completionSize?: number
+  readonly rxSize?: number
+  readonly txSize?: number
+  readonly needWakeup?: boolean
+  readonly attach?: 'auto' | 'native' | 'skb'
+  readonly zeroCopy?: 'auto' | 'require' | 'never'
+  readonly busyPoll?: { readonly us: number; readonly budget?: number; readonly prefer?: boolean }
+  readonly hugePages?: boolean
+  readonly replace?: boolean // an XDP program that is already there
+  readonly program?: { readonly xskMapFd: number; readonly fd?: number }
+  readonly pollTimeoutMs?: number
+  readonly netns?: string
+}
+export declare class XdpSocket implements PacketSource, PacketSink {
+  static open(interfaceName: string, options?: XdpOptions): XdpSocket
+  readonly interface: string
+  readonly queues: readonly number[]
+  readonly attached: 'native' | 'skb' | 'none' // what was really got
+  readonly zeroCopy: boolean
+  xdpStats(): XdpStats
+}
+export declare interface XdpSocket extends PacketSource, PacketSink {}
+export interface XdpStats {
+  readonly rxDropped: number
+  readonly rxInvalidDescriptors: number
+  readonly txInvalidDescriptors: number
+  readonly rxRingFull: number
+  readonly rxFillRingEmpty: number
+  readonly txRingEmpty: number
+}
+
 export interface InterfaceInfo {
   readonly name: string
   readonly index: number

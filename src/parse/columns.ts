@@ -1,7 +1,5 @@
 /** The headers of a batch's packets as columns. */
-import { nativeParsedStarts, NativeParser } from '../binding.js'
-import { fromNative } from '../errors.js'
-import type { PacketColumns } from '../source/columns.js'
+import { nativeParsedStarts } from '../binding.js'
 
 /**
  * The headers of a batch's packets. Each array has `batch.length` entries, addresses 16 bytes each, and is empty after
@@ -64,42 +62,8 @@ type Parsed = (typeof Parsed)[keyof typeof Parsed]
 const ADDRESS = 16
 const starts: readonly number[] = nativeParsedStarts()
 
-/** The parsed columns of one source's batches. Their memory is used again for later batches. */
-export class BatchParser {
-  /** Made when a batch is parsed: most sources parse none. */
-  #native: NativeParser | undefined
-
-  /**
-   * Parses all packets of a batch, which lie in `bytes` as `columns` say, in one native call. To be called once a
-   * batch. `owner` lives at least as long as the columns do.
-   * @throws NetringError ERR_NETRING_IO when a packet does not lie in them
-   */
-  parse(batch: number, bytes: Uint8Array, columns: PacketColumns, owner: object): ParsedColumns {
-    const { offset, capturedLength, originalLength } = columns
-    try {
-      this.#native ??= new NativeParser()
-      const memory = this.#native.parse(batch, bytes, offset, capturedLength, originalLength)
-      return columnsOver(Object.assign(memory, { [ownerOf]: owner }), offset.length)
-    } catch (error) {
-      throw fromNative(error)
-    }
-  }
-
-  /** Makes the columns of a batch empty, if it has any. */
-  end(batch: number): void {
-    this.#native?.end(batch)
-  }
-
-  /** Makes the columns of all batches empty. */
-  close(): void {
-    this.#native?.close()
-  }
-}
-
-/** Columns in use must not become empty because the batch they came from was collected. */
-const ownerOf = Symbol('netring.owner')
-
-function columnsOver(buffer: ArrayBuffer, count: number): ParsedColumns {
+/** The parsed columns of `count` packets, over the memory that native code filled. */
+export function parsedColumns(buffer: ArrayBuffer, count: number): ParsedColumns {
   const start = (column: Parsed): number => (starts[column] ?? 0) * count
   return {
     etherType: new Uint16Array(buffer, start(Parsed.etherType), count),

@@ -144,7 +144,7 @@ const ICMPV6 = 58
  */
 export function parsePacket(bytes: Buffer, originalLength: number): ParsedPacket {
   try {
-    nativeParsePacket(bytes, originalLength, record)
+    nativeParsePacket(bytes, originalLength, recordBytes)
   } catch (error) {
     throw fromNative(error)
   }

@@ -7,8 +7,9 @@ import { StoredPacket, type OwnedPacket, type Packet } from './packet.js'
 
 /**
  * A block of the ring on loan, or a run of a large block's packets (at most 2048). Everything made from it (buffer,
- * columns, packets' data) is empty after {@link release}. A block goes back to the kernel when all its batches have been
- * released; the kernel does not write into it until then, and drops packets once every block is on loan.
+ * columns, packets' data) is empty after {@link release}. The kernel has a block back when all its batches have been
+ * released and does not write into it before. It fills blocks in turn and does not pass one over: when it comes round to a
+ * block that is on loan it stops, drops packets and counts them, however many others are free.
  *
  * Do not hand its Buffers to asynchronous I/O (`fs.write`, a socket) and release before that has finished: libuv reads
  * the memory later, whatever became of the view. `copy()` first.
@@ -134,5 +135,14 @@ class PacketIterator implements IterableIterator<Packet, undefined> {
 
   [Symbol.iterator](): this {
     return this
+  }
+}
+
+/** Owned copies of a batch's packets, which is released. */
+export function copyAndRelease(batch: Batch): OwnedPacket[] {
+  try {
+    return batch.copy()
+  } finally {
+    batch.release()
   }
 }

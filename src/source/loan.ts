@@ -1,8 +1,9 @@
 /** Packets on loan from the kernel: their views, their columns and their end. */
 import { fromNative, NetringError } from '../errors.js'
-import type { BatchParser, ParsedColumns } from '../parse/columns.js'
-import { bufferOver } from './buffer.js'
-import { BYTES_PER_PACKET, CAPACITY_STEP, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
+import { parsedColumns, type ParsedColumns } from '../parse/columns.js'
+import { warnOnce } from '../warnings.js'
+import { bufferOver, keeping, moved, overwritten } from './buffer.js'
+import { BYTES_PER_PACKET, CAPACITY_STEP, Column, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
 import type { PacketStore } from './packet.js'
 
@@ -10,9 +11,24 @@ import type { PacketStore } from './packet.js'
 export interface Lender {
   readonly native: NativeSource
   readonly closed: boolean
-  readonly parser: BatchParser
   /** Columns that earlier batches were asked for: filled with the rest in one walk. */
   wanted: number
+  /** Columns that were asked for since `wanted` was looked through, and the batches since then. */
+  used: number
+  batches: number
+}
+
+/** One packet.copy() asks for every column: after this many batches those that nobody asked for again are forgotten. */
+const FORGET_AFTER = 64
+
+/** The columns to fill of the batch that is handed out next. */
+export function columnsToFill(lender: Lender): number {
+  if (++lender.batches > FORGET_AFTER) {
+    lender.wanted = lender.used
+    lender.used = 0
+    lender.batches = 1
+  }
+  return lender.wanted
 }
 
 /** What is left of a loan that nobody gave back. */
@@ -21,32 +37,16 @@ interface Forgotten {
   readonly id: number
 }
 
-let warned = false
-
 /** Gives back what the collector finds, and says so once. */
 const forgotten = new FinalizationRegistry<Forgotten>(({ lender, id }) => {
   if (lender.closed) return
-  lender.parser.end(id)
   lender.native.release(id)
-  if (warned) return
-  warned = true
-  process.emitWarning('A batch was collected without release(); until then its block was lost to the ring.', {
-    type: 'NetringWarning',
-    code: 'NETRING_UNRELEASED_BATCH',
-    detail: 'Use `using batch = ...`, `for await (const batch of capture)`, or call batch.release().',
-  })
+  warnOnce(
+    'NETRING_UNRELEASED_BATCH',
+    'A batch was collected without release(); until then its block was lost to the ring.',
+    'Use `using batch = ...`, `for await (const batch of capture)`, or call batch.release().',
+  )
 })
-
-/**
- * ArrayBuffers keep their loan alive: a Buffer that is still in use must not become empty because the batch it came from
- * was collected.
- */
-const owner = Symbol('netring.loan')
-
-function owned(memory: ArrayBuffer & { [owner]?: Loan }, loan: Loan): ArrayBuffer {
-  memory[owner] = loan
-  return memory
-}
 
 export class Loan implements PacketStore, ColumnSource {
   readonly start = 0
@@ -86,8 +86,10 @@ export class Loan implements PacketStore, ColumnSource {
   demand(column: number): ArrayBuffer | undefined {
     if (this.gone) return undefined
     try {
-      this.columnMemory ??= owned(this.lender.native.columns(this.id), this)
-      if ((this.filled & (1 << column)) === 0) this.fill((1 << column) | PLACE)
+      this.columnMemory ??= keeping(this.lender.native.columns(this.id), this)
+      const set = (1 << column) | PLACE
+      this.lender.used |= set
+      if ((this.filled & set) !== set) this.fill(set)
     } catch (error) {
       throw fromNative(error)
     }
@@ -109,7 +111,7 @@ export class Loan implements PacketStore, ColumnSource {
   get memory(): ArrayBuffer {
     if (this.viewMemory !== undefined) return this.viewMemory
     try {
-      return (this.viewMemory = owned(this.lender.native.bytes(this.id), this))
+      return (this.viewMemory = keeping(this.lender.native.bytes(this.id), this))
     } catch (error) {
       throw fromNative(error)
     }
@@ -117,14 +119,27 @@ export class Loan implements PacketStore, ColumnSource {
 
   parse(): ParsedColumns {
     this.check()
-    return (this.parsed ??= this.lender.parser.parse(this.id, this.bytes, this.columns, this))
+    return (this.parsed ??= this.parseAll())
+  }
+
+  private parseAll(): ParsedColumns {
+    this.demand(Column.originalLength)
+    try {
+      return parsedColumns(keeping(this.lender.native.parse(this.id), this), this.count)
+    } catch (error) {
+      throw fromNative(error)
+    }
   }
 
   /** Copies every packet into one buffer of their own. */
   copyAll(): PacketStore {
     this.check()
+    const { capturedLength } = this.columns
+    if (capturedLength.length < this.count) moved()
     let size = 0
-    for (const length of this.columns.capturedLength) size += length
+    for (const length of capturedLength) size += length
+    const present = this.memory.byteLength
+    if (size > present) overwritten(`they say ${String(size)} bytes where there are ${String(present)}`)
     const data = Buffer.allocUnsafeSlow(size)
     const capacity = Math.ceil(this.count / CAPACITY_STEP) * CAPACITY_STEP
     const rows = new ArrayBuffer(capacity * BYTES_PER_PACKET)
@@ -139,8 +154,8 @@ export class Loan implements PacketStore, ColumnSource {
   copyOne(index: number): PacketStore {
     this.check()
     const { columns } = this
-    const offset = columns.offset[index] ?? 0
-    const data = Buffer.from(bufferOver(this.memory, offset, columns.capturedLength[index] ?? 0))
+    const offset = columns.offset[index] ?? moved()
+    const data = Buffer.from(bufferOver(this.memory, offset, columns.capturedLength[index] ?? moved()))
     return new OwnedStore(data, copyRow(columns, index, data.length), 1)
   }
 
@@ -154,7 +169,6 @@ export class Loan implements PacketStore, ColumnSource {
     forgotten.unregister(this)
     if (this.lender.closed) return
     try {
-      if (this.parsed !== undefined) this.lender.parser.end(this.id)
       this.lender.native.release(this.id)
     } catch (error) {
       throw fromNative(error)

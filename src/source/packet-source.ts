@@ -5,11 +5,10 @@ import { Endpoint } from '../endpoint.js'
 import { fromNative, hasCode, native, NetringError } from '../errors.js'
 import { checkMilliseconds } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
-import { BatchParser } from '../parse/columns.js'
-import { LoanedBatch, type Batch } from './batch.js'
+import { copyAndRelease, LoanedBatch, type Batch } from './batch.js'
 import { BatchHead } from './head.js'
-import type { Lender } from './loan.js'
-import { BatchLoop, checkLoop, PacketLoop, type Loop } from './loops.js'
+import { columnsToFill, type Lender } from './loan.js'
+import { AsyncPacketLoop, BatchLoop, checkLoop, PacketLoop } from './loops.js'
 import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
 import { linkEvents, Message } from './signals.js'
@@ -45,7 +44,7 @@ export interface CaptureStats {
   readonly freezeCount: number
 }
 
-/** A source of batches: {@link Capture} is one. */
+/** A source of batches: {@link Capture} and {@link XdpSocket} are. */
 export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
@@ -76,7 +75,7 @@ const BLOCKING_SLICE_MS = 100
 export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
   /** The native side. For subclasses. */
   protected readonly native: N
-  readonly #lender: { readonly native: N; readonly parser: BatchParser; closed: boolean; wanted: number }
+  readonly #lender: Lender
   readonly #head: BatchHead
   /** The next batch is there already, of the same block as the one before. */
   #more = false
@@ -85,7 +84,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   readonly #onMessage: (message: number) => void
 
   protected constructor(nativeSource: N, pollTimeoutMs: number) {
-    const lender = { native: nativeSource, parser: new BatchParser(), closed: false, wanted: 0 } satisfies Lender
+    const lender = { native: nativeSource, closed: false, wanted: 0, used: 0, batches: 0 } satisfies Lender
     super(lender, sourceEvents)
     this.native = nativeSource
     this.#lender = lender
@@ -141,7 +140,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_INTERFACE_REMOVED (once the ring is empty)
    */
   nextBatch(): Batch | undefined {
-    const { wanted } = this.#lender
+    const wanted = columnsToFill(this.#lender)
     this.#more = false
     try {
       return this.#batch(this.native.next(wanted), wanted)
@@ -159,7 +158,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
     const deadline = performance.now() + timeout
-    const { wanted } = this.#lender
+    const wanted = columnsToFill(this.#lender)
     try {
       // In slices, between which worker.terminate() can end this thread.
       for (;;) {
@@ -183,15 +182,19 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     return this.#wait(waitSignal(options))
   }
 
-  #wait(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> {
+  #wait(signal: AbortSignal | undefined, timeoutMs?: number, waiting?: (end: () => void) => void): Promise<void> {
     if (this.#lender.closed) return Promise.reject(closedError())
-    return this.#waiters.wait(signal, timeoutMs)
+    return this.#waiters.wait(signal, timeoutMs, waiting)
   }
 
   /** As #wait, through a link that goes down and up again. */
-  async #waitThrough(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> {
+  async #waitThrough(
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+    waiting: (end: () => void) => void,
+  ): Promise<void> {
     try {
-      await this.#wait(signal, timeoutMs)
+      await this.#wait(signal, timeoutMs, waiting)
     } catch (error) {
       if (!hasCode(error, 'ERR_NETRING_LINK_DOWN')) throw error
     }
@@ -205,12 +208,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     for (;;) {
       await this.#wait(signal)
       const batch = this.nextBatch()
-      if (batch === undefined) continue
-      try {
-        return batch.copy()
-      } finally {
-        batch.release()
-      }
+      if (batch !== undefined) return copyAndRelease(batch)
     }
   }
 
@@ -229,7 +227,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
         closed: () => this.#lender.closed,
         take: () => this.nextBatch(),
         more: () => this.#more,
-        wait: (timeoutMs) => this.#waitThrough(signal, timeoutMs),
+        wait: (timeoutMs, waiting) => this.#waitThrough(signal, timeoutMs, waiting),
       },
       signal,
       deadline,
@@ -248,18 +246,8 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   /** As packets(), waiting without blocking. */
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet> {
     const loop = checkLoop(options)
-    return { [Symbol.asyncIterator]: () => this.#packetsAsync(loop) }
-  }
-
-  async *#packetsAsync({ count, signal, deadline }: Loop): AsyncGenerator<Packet, void, undefined> {
-    let left = count
-    if (left === 0) return
-    for await (const batch of this.#batches(signal, deadline())) {
-      for (const packet of batch) {
-        yield packet
-        if (--left === 0) return
-        signal?.throwIfAborted()
-      }
+    return {
+      [Symbol.asyncIterator]: () => new AsyncPacketLoop(this.#batches(loop.signal, loop.deadline()), loop),
     }
   }
 
@@ -314,7 +302,6 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
       this.#waiters.fail(closedError())
     } finally {
       native(() => {
-        this.#lender.parser.close()
         this.native.close()
       })
     }

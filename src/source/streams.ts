@@ -3,8 +3,7 @@ import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { hasCode } from '../errors.js'
 import { checkInteger, checkObject, checkSignal } from '../options/check.js'
-import type { Batch } from './batch.js'
-import type { OwnedPacket } from './packet.js'
+import { copyAndRelease, type Batch } from './batch.js'
 import type { PacketSource } from './packet-source.js'
 import { nextTurn } from './turns.js'
 
@@ -14,19 +13,11 @@ export function batchStream(source: PacketSource): ReadableStream<Batch> {
   return new ReadableStream<Batch>(
     {
       async pull(controller) {
-        // A reader in a loop over a busy ring must not starve timers.
-        await nextTurn()
-        for (;;) {
-          const batch = source.closed ? undefined : source.nextBatch()
-          if (batch !== undefined) {
-            controller.enqueue(batch)
-            return
-          }
-          if (!(await waited(source, over.signal))) {
-            if (!over.signal.aborted) controller.close()
-            return
-          }
-        }
+        const given = await withNextBatch(source, over.signal, (batch) => {
+          controller.enqueue(batch)
+          return true
+        })
+        if (given === undefined && !over.signal.aborted) controller.close()
       },
       cancel() {
         over.abort()
@@ -34,6 +25,25 @@ export function batchStream(source: PacketSource): ReadableStream<Batch> {
     },
     { highWaterMark: 0 },
   )
+}
+
+/**
+ * Waits for a batch and has it used at once: between taking it and `use` nobody can say that it is not wanted any more.
+ * Undefined once the source is closed or the signal aborted, and then no batch was taken.
+ */
+async function withNextBatch<T>(
+  source: PacketSource,
+  signal: AbortSignal,
+  use: (batch: Batch) => T,
+): Promise<T | undefined> {
+  // A reader in a loop over a busy ring must not starve timers.
+  await nextTurn()
+  while (!source.closed && !signal.aborted) {
+    const batch = source.nextBatch()
+    if (batch !== undefined) return use(batch)
+    if (!(await waited(source, signal))) break
+  }
+  return undefined
 }
 
 /** Waits through a link that is down; false when the source was closed or the wait aborted. */
@@ -64,7 +74,7 @@ export function ownedPacketStream(
     highWaterMark: checkInteger('options.highWaterMark', given.highWaterMark, 16),
     ...(signal && { signal }),
     read() {
-      nextPackets(source, over.signal).then(
+      withNextBatch(source, over.signal, copyAndRelease).then(
         (packets) => {
           if (over.signal.aborted) return
           if (packets === undefined) stream.push(null)
@@ -79,21 +89,4 @@ export function ownedPacketStream(
     },
   })
   return stream
-}
-
-/** Copies of the next batch, or undefined once the source is closed or nobody wants them. */
-async function nextPackets(source: PacketSource, signal: AbortSignal): Promise<OwnedPacket[] | undefined> {
-  await nextTurn()
-  while (!source.closed && !signal.aborted) {
-    const batch = source.nextBatch()
-    if (batch !== undefined) {
-      try {
-        return batch.copy()
-      } finally {
-        batch.release()
-      }
-    }
-    if (!(await waited(source, signal))) return undefined
-  }
-  return undefined
 }

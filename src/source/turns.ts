@@ -1,7 +1,7 @@
 /** Time and turns of the event loop. */
 import { setImmediate as immediate } from 'node:timers/promises'
 
-/** Lets timers and other I/O run: one batch a turn, so that a busy ring does not starve the process. */
+/** Lets timers and other I/O run: one block of the ring a turn, so that a busy ring does not starve the process. */
 export function nextTurn(): Promise<void> {
   return immediate(undefined)
 }
@@ -23,6 +23,26 @@ export function pause(ms: number, signal: AbortSignal | undefined, keepAlive: bo
     if (!keepAlive) timer.unref()
     signal?.addEventListener('abort', abort, { once: true })
   })
+}
+
+/** Steps that are taken one after the other, in the order in which they were asked for. */
+export class Sequence {
+  #last: Promise<unknown> | undefined
+
+  /** Every step that was asked for has been taken. */
+  get idle(): boolean {
+    return this.#last === undefined
+  }
+
+  add<T>(step: () => T | Promise<T>): Promise<T> {
+    const taken = this.#last === undefined ? Promise.resolve().then(step) : this.#last.then(step, step)
+    this.#last = taken
+    const settled = (): void => {
+      if (this.#last === taken) this.#last = undefined
+    }
+    taken.then(settled, settled)
+    return taken
+  }
 }
 
 /** setTimeout takes no more than 2^31 - 1 milliseconds. */

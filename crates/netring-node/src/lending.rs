@@ -12,7 +12,10 @@ use netring::source::{BatchHead, Source};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
-use crate::view::{Ended, Unreachable, View, with_memory};
+use crate::lent::LentArray;
+use crate::parse::{ParsedPool, ParsedView};
+use crate::shared::Shared;
+use crate::view::{Ended, Unreachable, View};
 
 /// Column arenas kept for the next batches.
 const POOLED_ARENAS: usize = 4;
@@ -45,6 +48,7 @@ struct Loan<B> {
     bytes: Option<View>,
     columns: Option<Columns>,
     columns_view: Option<View>,
+    parsed: Option<ParsedView>,
 }
 
 /// Every batch that JavaScript holds, by id.
@@ -74,7 +78,8 @@ impl<B> Drop for Loans<B> {
     /// escaped keeps its mapping through its finalizer (V2).
     fn drop(&mut self) {
         for loan in self.0.drain(..).flatten() {
-            for view in [loan.columns_view, loan.bytes].into_iter().flatten() {
+            let parsed = loan.parsed.map(ParsedView::into_view);
+            for view in [loan.columns_view, parsed, loan.bytes].into_iter().flatten() {
                 // Nobody is left to be told; the mapping's owner is in the finalizer anyway.
                 let _ = view.end();
             }
@@ -85,27 +90,30 @@ impl<B> Drop for Loans<B> {
 /// In the order in which they end: views first.
 struct Inner<S: Source> {
     loans: Loans<S::Batch>,
-    source: S,
+    source: Shared<S>,
     /// Batches that were released while bytes of theirs could still be reached.
     withheld: Vec<(S::Batch, Unreachable)>,
     arenas: Vec<Columns>,
+    parsed: ParsedPool,
     head: Head,
 }
 
 impl<S: Source> Inner<S> {
     /// Gives back the withheld batches whose finalizers have run.
     fn sweep(&mut self) {
+        // Somebody may be at work on the source where a finalizer runs; the next call sweeps again.
+        let Ok(mut source) = self.source.try_borrow_mut() else { return };
         for (batch, _) in self.withheld.extract_if(.., |(_, unreachable)| unreachable.proved()) {
-            self.source.release(batch);
+            source.release(batch);
         }
     }
 
     fn next(&mut self, set: u32) -> Result<i32> {
         let Self { source, arenas, .. } = self;
         let mut target = |packets| (set != 0).then(|| (arena(arenas, packets), ColumnSet(set)));
-        let Some((batch, columns)) = source.next(&mut target).map_err(to_js)? else { return Ok(-1) };
+        let Some((batch, columns)) = source.borrow_mut().next(&mut target).map_err(to_js)? else { return Ok(-1) };
         self.head.set(S::head(&batch));
-        Ok(self.loans.add(Loan { batch, bytes: None, columns, columns_view: None }) as i32)
+        Ok(self.loans.add(Loan { batch, bytes: None, columns, columns_view: None, parsed: None }) as i32)
     }
 
     /// Makes everything that shows the batch's bytes empty.
@@ -120,13 +128,16 @@ impl<S: Source> Inner<S> {
         {
             self.arenas.push(columns);
         }
+        if let Some(parsed) = loan.parsed.take() {
+            self.parsed.end(parsed)?;
+        }
         loan.bytes.take().map_or(Ok(Ended::Now), View::end)
     }
 
     fn release(&mut self, id: u32) -> Result<()> {
         let mut loan = self.loans.take(id)?;
         match self.end_views(&mut loan) {
-            Ok(Ended::Now) => self.source.release(loan.batch),
+            Ok(Ended::Now) => self.source.borrow_mut().release(loan.batch),
             Ok(Ended::Later(unreachable)) => self.withheld.push((loan.batch, unreachable)),
             Err(error) => {
                 // Nobody knows what can still be seen of it, so it never goes back to the kernel.
@@ -170,9 +181,16 @@ pub(crate) struct Lending<S: Source> {
 
 impl<S: Source + 'static> Lending<S> {
     /// `name` is what errors call the source.
-    pub(crate) fn new(name: &'static str, source: S) -> Self {
+    pub(crate) fn new(name: &'static str, source: Shared<S>) -> Self {
         let head = Head(Memory::zeroed(Head::BYTES));
-        let inner = Inner { loans: Loans(Vec::new()), source, withheld: Vec::new(), arenas: Vec::new(), head };
+        let inner = Inner {
+            loans: Loans(Vec::new()),
+            source,
+            withheld: Vec::new(),
+            arenas: Vec::new(),
+            parsed: ParsedPool::default(),
+            head,
+        };
         Self { name, inner: Some(Rc::new(RefCell::new(inner))) }
     }
 
@@ -182,7 +200,7 @@ impl<S: Source + 'static> Lending<S> {
 
     /// Calls the source itself.
     pub(crate) fn with<T>(&self, call: impl FnOnce(&mut S) -> netring::Result<T>) -> Result<T> {
-        call(&mut self.inner()?.source).map_err(to_js)
+        call(&mut self.inner()?.source.borrow_mut()).map_err(to_js)
     }
 
     /// Where the head of the batch is that next() has handed out last.
@@ -201,14 +219,15 @@ impl<S: Source + 'static> Lending<S> {
     pub(crate) fn next_within(&self, set: u32, timeout: Duration) -> Result<i32> {
         let mut inner = self.inner()?;
         inner.sweep();
-        if inner.source.wait_within(timeout).map_err(to_js)? { inner.next(set) } else { Ok(-1) }
+        let ready = inner.source.borrow_mut().wait_within(timeout).map_err(to_js)?;
+        if ready { inner.next(set) } else { Ok(-1) }
     }
 
     /// Whether next() would give a batch.
     pub(crate) fn poll(&self) -> Result<bool> {
         let mut inner = self.inner()?;
         inner.sweep();
-        inner.source.poll().map_err(to_js)
+        inner.source.borrow_mut().poll().map_err(to_js)
     }
 
     /// The batch's bytes; `offset` columns count from the first.
@@ -220,7 +239,7 @@ impl<S: Source + 'static> Lending<S> {
         if loan.bytes.is_some() {
             return Err(twice());
         }
-        let memory = source.bytes(&loan.batch).ok_or_else(|| released("batch"))?;
+        let memory = source.borrow().bytes(&loan.batch).ok_or_else(|| released("batch"))?;
         let (view, value) = View::create(env, memory, move || {
             // Gives a withheld batch back as soon as nothing can reach it; if somebody is at work on
             // the source just now, the next call does.
@@ -254,18 +273,33 @@ impl<S: Source + 'static> Lending<S> {
         let Inner { loans, source, .. } = &mut *inner;
         let loan = loans.get(id)?;
         let Some(columns) = &loan.columns else { return Err(released("batch")) };
-        source.fill(&loan.batch, columns, ColumnSet(set)).map_err(malformed)
+        source.borrow().fill(&loan.batch, columns, ColumnSet(set)).map_err(malformed)
+    }
+
+    /// Parsed columns of a batch of which columns() are those of its packets' places.
+    pub(crate) fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
+        let mut inner = self.inner()?;
+        let Inner { loans, source, parsed, .. } = &mut *inner;
+        let loan = loans.get(id)?;
+        if loan.parsed.is_some() {
+            return Err(twice());
+        }
+        let Some(places) = &loan.columns else { return Err(released("batch")) };
+        let bytes = source.borrow().bytes(&loan.batch).ok_or_else(|| released("batch"))?;
+        let (view, value) = parsed.parse(env, S::head(&loan.batch).length, &bytes, places)?;
+        loan.parsed = Some(view);
+        Ok(value)
     }
 
     /// Copies all packets end to end into `data` and their columns into `columns`.
-    pub(crate) fn copy(&self, id: u32, data: &mut Uint8Array, columns: &mut Uint8Array) -> Result<()> {
+    pub(crate) fn copy(&self, id: u32, data: &LentArray<u8>, columns: &LentArray<u8>) -> Result<()> {
         let mut inner = self.inner()?;
         let Inner { loans, source, .. } = &mut *inner;
         let loan = loans.get(id)?;
-        let capacity = (columns.len() / BYTES_PER_PACKET) as u32;
-        let copied = with_memory(data, |data| {
-            with_memory(columns, |columns| match Columns::in_memory(columns.clone(), capacity) {
-                Some(columns) => source.copy(&loan.batch, &columns, data),
+        let capacity = (columns.bytes().len() / BYTES_PER_PACKET) as u32;
+        let copied = data.with_memory(|data| {
+            columns.with_memory(|columns| match Columns::in_memory(columns.clone(), capacity) {
+                Some(columns) => source.borrow().copy(&loan.batch, &columns, data),
                 None => Err(CopyFailure::TargetTooSmall),
             })
         });
@@ -280,12 +314,13 @@ impl<S: Source + 'static> Lending<S> {
         self.inner()?.release(id)
     }
 
-    /// Ends every view, then the source. Closing twice is harmless.
+    /// Ends every view, then the source, which nobody else shares any more. Closing twice is harmless.
     pub(crate) fn close(&mut self) -> Result<()> {
         let Some(inner) = self.inner.take() else { return Ok(()) };
         // Finalizers hold weak references only, so this was the last strong one.
         let Inner { loans, source, .. } = Rc::into_inner(inner).ok_or_else(|| closed(self.name))?.into_inner();
         drop(loans);
-        source.close().map_err(to_js)
+        let source = Rc::into_inner(source).ok_or_else(|| closed(self.name))?;
+        source.into_inner().close().map_err(to_js)
     }
 }

@@ -1,18 +1,16 @@
 //! Headers of packets, by the core's parser, where JavaScript reads them.
 
-use std::collections::HashMap;
-
+use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use netring::parse::{HEAD_BYTES, Parsed, ParsedColumns, Place, Record};
-use netring::ring::Memory;
+use netring::parse::{Parsed, ParsedColumns, Place, Record};
+use netring::ring::{Columns, Memory};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::to_js;
-use crate::view::{Ended, View, with_views};
+use crate::lent::LentArray;
+use crate::view::{Ended, View};
 
-/// Packets between the one that is parsed and the one whose head is asked for: a cache miss takes as long as a few.
-const AHEAD: usize = 8;
 /// Pieces of memory kept for the columns of the next batches.
 const POOLED: usize = 4;
 
@@ -28,106 +26,88 @@ pub fn native_record_words() -> u32 {
     Record::WORDS as u32
 }
 
-/// Parsed columns of the batches of one source, in memory that they take in turns.
+/// Parses the packet that `bytes` are into a record, whose words `target` has.
 #[napi]
-#[derive(Default)]
-pub struct NativeParser {
-    live: HashMap<u32, (Memory, View)>,
-    pool: Vec<Memory>,
+pub fn native_parse_packet(
+    #[napi(ts_arg_type = "Uint8Array")] bytes: LentArray<u8>,
+    original: u32,
+    #[napi(ts_arg_type = "Uint8Array")] target: LentArray<u8>,
+) -> Result<()> {
+    let record = bytes.with_memory(|bytes| {
+        let captured = u32::try_from(bytes.len()).ok()?;
+        Record::of(bytes, Place { offset: 0, captured, original })
+    });
+    let words = record.ok_or_else(outside)?;
+    let written = target.with_memory(|target| {
+        let mut words = words.words().iter().enumerate();
+        words.all(|(index, word)| target.set_u32(index * size_of::<u32>(), *word))
+    });
+    if written { Ok(()) } else { Err(outside()) }
 }
 
-#[napi]
-impl NativeParser {
-    #[napi(constructor)]
-    pub fn new() -> Self {
-        Self::default()
-    }
+/// A batch's parsed columns that JavaScript may hold.
+pub(crate) struct ParsedView {
+    memory: Memory,
+    view: View,
+}
 
-    /// Parses the packets at `offset` in `bytes` into columns, which are `batch`'s until end().
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn parse<'env>(
+impl ParsedView {
+    /// For whoever ends it and wants nothing back.
+    pub(crate) fn into_view(self) -> View {
+        self.view
+    }
+}
+
+/// Memory that the parsed columns of a source's batches take in turns.
+#[derive(Default)]
+pub(crate) struct ParsedPool(Vec<Memory>);
+
+impl ParsedPool {
+    /// Parses the first `packets` packets that lie in `bytes` as `places` say.
+    pub(crate) fn parse<'env>(
         &mut self,
         env: &'env Env,
-        batch: u32,
-        #[napi(ts_arg_type = "Uint8Array")] bytes: Unknown<'_>,
-        #[napi(ts_arg_type = "Uint32Array")] offset: Unknown<'_>,
-        #[napi(ts_arg_type = "Uint32Array")] captured: Unknown<'_>,
-        #[napi(ts_arg_type = "Uint32Array")] original: Unknown<'_>,
-    ) -> Result<Unknown<'env>> {
-        if self.live.contains_key(&batch) {
-            // A view that is replaced by another would not be ended (V1).
-            return Err(to_js(CoreError::new(ErrorKind::Config, "this batch has been parsed already")));
-        }
-        let parsed = with_views(env, [bytes, offset, captured, original], |[bytes, offset, captured, original]| {
-            let count = (offset.len() / size_of::<u32>()) as u32;
-            let memory = self.memory(count);
-            let target = memory.slice(0, count as usize * ParsedColumns::BYTES_PER_PACKET)?;
-            parse_columns(&bytes, [&offset, &captured, &original], &target).map(|()| (memory, target))
-        })?;
-        let (memory, target) = parsed.ok_or_else(outside)?;
+        packets: u32,
+        bytes: &Memory,
+        places: &Columns,
+    ) -> Result<(ParsedView, Unknown<'env>)> {
+        let size = packets as usize * ParsedColumns::BYTES_PER_PACKET;
+        let memory = self.take(size);
+        let parsed = memory.slice(0, size).filter(|target| {
+            ParsedColumns::in_memory(target, packets).is_some_and(|columns| columns.parse_all(packets, bytes, places))
+        });
+        let Some(target) = parsed else {
+            self.give(memory);
+            return Err(outside());
+        };
         let (view, value) = View::create(env, target, || ())?;
-        self.live.insert(batch, (memory, view));
-        Ok(value)
+        Ok((ParsedView { memory, view }, value))
     }
 
-    /// Makes a batch's columns empty.
-    #[napi]
-    pub fn end(&mut self, batch: u32) -> Result<()> {
-        let Some((memory, view)) = self.live.remove(&batch) else { return Ok(()) };
-        // What escaped by transfer() keeps its memory for itself (V2).
-        if matches!(view.end()?, Ended::Now) && self.pool.len() < POOLED {
-            self.pool.push(memory);
+    /// Makes parsed columns empty. What escaped by transfer() keeps its memory for itself (V2).
+    pub(crate) fn end(&mut self, ParsedView { memory, view }: ParsedView) -> Result<()> {
+        if matches!(view.end()?, Ended::Now) {
+            self.give(memory);
         }
         Ok(())
     }
 
-    /// Makes the columns of all batches empty.
-    #[napi]
-    pub fn close(&mut self) -> Result<()> {
-        self.pool.clear();
-        self.live.drain().try_for_each(|(_, (_, view))| view.end().map(drop))
-    }
-
-    fn memory(&mut self, count: u32) -> Memory {
-        let bytes = count as usize * ParsedColumns::BYTES_PER_PACKET;
-        match self.pool.iter().position(|memory| memory.len() >= bytes) {
-            Some(at) => self.pool.swap_remove(at),
+    fn take(&mut self, size: usize) -> Memory {
+        match self.0.iter().position(|memory| memory.len() >= size) {
+            Some(at) => self.0.swap_remove(at),
             // Rounded up, so that batches of about the same size share memory.
             None => {
-                self.pool.pop();
-                let packets = (count as usize).max(64).next_power_of_two();
-                Memory::zeroed(packets * ParsedColumns::BYTES_PER_PACKET)
+                self.0.pop();
+                Memory::zeroed(size.max(64 * ParsedColumns::BYTES_PER_PACKET).next_power_of_two())
             }
         }
     }
-}
 
-fn parse_columns(bytes: &Memory, [offset, captured, original]: [&Memory; 3], target: &Memory) -> Option<()> {
-    let count = (target.len() / ParsedColumns::BYTES_PER_PACKET) as u32;
-    let columns = ParsedColumns::in_memory(target, count)?;
-    (0..count).try_for_each(|row| {
-        let at = row as usize * size_of::<u32>();
-        bytes.prefetch(offset.u32(at + AHEAD * size_of::<u32>()).unwrap_or(0) as usize, HEAD_BYTES - 1);
-        let place = Place { offset: offset.u32(at)?, captured: captured.u32(at)?, original: original.u32(at)? };
-        columns.parse(row, bytes, place).then_some(())
-    })
-}
-
-/// Parses the packet that `bytes` are into a record.
-#[napi]
-pub fn native_parse_packet(
-    env: &Env,
-    #[napi(ts_arg_type = "Uint8Array")] bytes: Unknown<'_>,
-    original: u32,
-    #[napi(ts_arg_type = "Uint32Array")] target: Unknown<'_>,
-) -> Result<()> {
-    with_views(env, [bytes, target], |[bytes, target]| {
-        let captured = u32::try_from(bytes.len()).ok()?;
-        let record = Record::of(&bytes, Place { offset: 0, captured, original })?;
-        let mut words = record.words().iter().enumerate();
-        words.all(|(index, word)| target.set_u32(index * size_of::<u32>(), *word)).then_some(())
-    })?
-    .ok_or_else(outside)
+    fn give(&mut self, memory: Memory) {
+        if self.0.len() < POOLED {
+            self.0.push(memory);
+        }
+    }
 }
 
 fn outside() -> napi::Error {

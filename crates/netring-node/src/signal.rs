@@ -46,6 +46,15 @@ impl Signal {
         Ok(Self { callback: Arc::new(callback), keeps_alive: false })
     }
 
+    /// What `place` holds, made from `callback` where it holds nothing yet.
+    pub(crate) fn in_place<'a>(place: &'a mut Option<Self>, callback: &Function<'_, u32, ()>) -> Result<&'a Self> {
+        let signal = match place.take() {
+            Some(signal) => signal,
+            None => Self::new(callback)?,
+        };
+        Ok(place.insert(signal))
+    }
+
     /// For another thread. A call that comes when the environment is going away does nothing.
     pub(crate) fn sender(&self) -> impl Fn(Message) + Send + Sync + 'static {
         let callback = Arc::clone(&self.callback);

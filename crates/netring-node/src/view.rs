@@ -10,9 +10,8 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{Env, check_status, sys};
@@ -160,60 +159,4 @@ impl Drop for View {
         // Node-API may refuse, and has then freed it itself.
         let _ = unsafe { sys::napi_delete_reference(self.env, self.reference) };
     }
-}
-
-/// Lets the core write into bytes of JavaScript's for the length of one call.
-pub(crate) fn with_memory<T>(array: &mut Uint8Array, call: impl FnOnce(&Memory) -> T) -> T {
-    // SAFETY: R5. Nothing else in this addon looks at the array during the call, and JavaScript,
-    // whose thread this is, cannot.
-    let bytes = unsafe { array.as_mut() };
-    call(&lent(bytes.as_mut_ptr(), bytes.len()))
-}
-
-/// The same for typed arrays of any kind and over any memory, the ring's included: no Rust reference to their bytes is
-/// made (R1).
-pub(crate) fn with_views<const N: usize, T>(
-    env: &Env,
-    views: [Unknown<'_>; N],
-    call: impl FnOnce([Memory; N]) -> T,
-) -> Result<T> {
-    let mut failure = None;
-    let memories = views.map(|view| {
-        lent_view(env, view).unwrap_or_else(|error| {
-            failure = Some(error);
-            Memory::zeroed(0)
-        })
-    });
-    failure.map_or_else(|| Ok(call(memories)), Err)
-}
-
-fn lent_view(env: &Env, view: Unknown<'_>) -> Result<Memory> {
-    let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
-    // SAFETY: `view` is a value of the current scope; Node-API refuses what is not a typed array.
-    let status = unsafe {
-        sys::napi_get_typedarray_info(
-            env.raw(),
-            view.raw(),
-            &raw mut kind,
-            &raw mut length,
-            &raw mut data,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        )
-    };
-    check_status!(status, "not a typed array")?;
-    let width = match kind {
-        sys::TypedarrayType::uint8_array => size_of::<u8>(),
-        sys::TypedarrayType::uint32_array => size_of::<u32>(),
-        _ => return Err(Error::new(Status::InvalidArg, "neither a Uint8Array nor a Uint32Array")),
-    };
-    Ok(lent(data.cast(), length * width))
-}
-
-/// Memory of JavaScript's that the caller gives the core for the length of one call (R5).
-fn lent(base: *mut u8, len: usize) -> Memory {
-    let Some(base) = NonNull::new(base) else { return Memory::zeroed(0) };
-    // SAFETY: R5. What is lent is not used by anybody else during the call, and the core keeps no memory that it was
-    // lent; JavaScript, whose thread this is, cannot end or move it meanwhile.
-    unsafe { Memory::new(base, len, Arc::new(())) }
 }

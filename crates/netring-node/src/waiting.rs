@@ -28,11 +28,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     fn sender(&mut self, waker: &Waker<'_>) -> Result<impl Fn(Message) + Send + Sync + 'static> {
-        let signal = match self.signal.take() {
-            Some(signal) => signal,
-            None => Signal::new(waker)?,
-        };
-        Ok(self.signal.insert(signal).sender())
+        Signal::in_place(&mut self.signal, waker).map(Signal::sender)
     }
 
     /// True when there is a batch; otherwise the waker is called once something changes.

@@ -7,7 +7,7 @@
 //! - [`parse`]: pure, too: the headers of a packet, of many packets as columns.
 //! - [`sys`]: the only callers of the operating system.
 //! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`interface`], [`link`], and the
-//!   pieces they share: [`source`], [`filter`], [`fanout`], [`stats`], [`error`].
+//!   pieces they share: [`source`], [`sink`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
@@ -21,10 +21,12 @@ pub mod link;
 pub mod parse;
 pub mod readiness;
 pub mod ring;
+pub mod sink;
 pub mod source;
 pub mod stats;
 pub mod sys;
 pub mod xdp;
 
 pub use error::{Error, ErrorKind, Result};
+pub use sink::Sink;
 pub use source::Source;

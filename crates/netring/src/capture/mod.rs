@@ -8,26 +8,21 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, FanoutProgram};
 use crate::filter::{self, Filter};
-use crate::link::{self, LinkEvent};
-use crate::readiness::{Readiness, Wait};
+use crate::readiness::Readiness;
 use crate::ring::block::WalkOptions;
 use crate::ring::runs::RUN_PACKETS;
-use crate::ring::{Block, Columns, Geometry, Lease, Malformed, Run, Runs};
-use crate::source::Target;
-use crate::stats::{CaptureStats, StatsAccumulator};
+use crate::ring::{Geometry, Lease, Malformed, Runs};
+use crate::stats::StatsAccumulator;
 use crate::sys::map::Mapping;
 use crate::sys::packet::PacketSocket;
 
 /// Packets read between two readings of the kernel's 32-bit counters, at most.
 const READ_STATISTICS_EVERY: u32 = 1 << 30;
-/// How often a blocking wait looks whether an interface that is down has been removed.
-const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
 
 /// A capture. Closing it, or dropping it, frees the socket, promiscuous mode and the ring at once;
 /// addresses in the ring stay readable (as zeros) for whoever still holds its memory.
@@ -49,6 +44,8 @@ pub struct Capture {
     unread: u32,
     /// Drops that a block's `losing` has told of.
     drops_told: u64,
+    /// The same before the block that was opened last, until a run of it has been handed out.
+    drops_told_before: u64,
     link: Link,
 }
 
@@ -84,6 +81,7 @@ impl Capture {
             stats: StatsAccumulator::default(),
             unread: 0,
             drops_told: 0,
+            drops_told_before: 0,
             link: Link { down: opened.down, ..Link::default() },
         })
     }
@@ -108,45 +106,16 @@ impl Capture {
         self.mapping.locked
     }
 
-    /// The packets of a run.
-    pub fn block<'a>(&'a self, run: &'a Run) -> Block<'a> {
-        self.runs.block(run)
-    }
-
     /// How a run is walked again: its tags were put back when it was handed out.
     pub fn walk_options(&self) -> WalkOptions {
         WalkOptions { snaplen: self.snaplen, reinsert_vlan: false }
     }
 
-    /// For waiting without blocking. Arm a watch first, then [`poll`](Self::poll).
-    pub fn readiness(&self) -> &Arc<Readiness> {
-        &self.readiness
-    }
-
-    /// The next run of packets, with the columns that `target` gives for that many packets filled; `None`
-    /// when there is none. Never blocks. Fails once the interface is gone and the ring is empty.
-    pub fn next_run(&mut self, target: Target<'_>) -> Result<Option<(Run, Option<Columns>)>> {
-        while !self.runs.has_open_block() {
-            let lease = match self.runs.acquire() {
-                Some(lease) => lease,
-                None => {
-                    self.clear_edges()?;
-                    match self.runs.acquire() {
-                        Some(lease) => lease,
-                        None => return self.fail_if_removed().map(|()| None),
-                    }
-                }
-            };
-            let lease = self.count(lease)?;
-            self.runs.open(lease).map_err(|error| self.malformed(error))?;
-        }
-        let options = WalkOptions { reinsert_vlan: self.reinsert_vlan, ..self.walk_options() };
-        self.runs.next(options, target).map_err(|error| self.malformed(error))
-    }
-
     /// The kernel's headers contradict their block. Nobody else has written to them yet, so this is
     /// the kernel's fault; what was left of the block is lost.
-    fn malformed(&self, error: Malformed) -> Error {
+    fn malformed(&mut self, error: Malformed) -> Error {
+        // Nobody has been told by this block.
+        self.drops_told = self.drops_told.min(self.drops_told_before);
         let message = format!(
             "packet {} of the block contradicts it ({}): what was left of the block is lost",
             error.index, error.reason
@@ -169,44 +138,9 @@ impl Capture {
             return Err(error);
         }
         let drops = self.stats.total().drops;
-        lease.set_losing(std::mem::replace(&mut self.drops_told, drops) < drops);
+        self.drops_told_before = std::mem::replace(&mut self.drops_told, drops);
+        lease.set_losing(self.drops_told_before < drops);
         Ok(lease)
-    }
-
-    /// Waits on this thread, up to `timeout`, until [`next_run`](Self::next_run) would give a run or fail; false
-    /// when it would do neither. Fails when the link goes down meanwhile.
-    pub fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
-        loop {
-            if self.poll()? {
-                return Ok(true);
-            }
-            let until = if self.link.down { deadline.min(Instant::now() + LOOK_FOR_REMOVAL_EVERY) } else { deadline };
-            let edge = self.readiness.wait_until(until).map_err(|error| self.wait_failed(&error))?;
-            if edge.error {
-                self.read_error()?;
-            }
-            if !edge.any && until == deadline {
-                // One last look: the deadline may have come before the edge did.
-                return self.poll();
-            }
-        }
-    }
-
-    /// Whether [`next_run`](Self::next_run) would give a run. Clears the edges first, so that a wait
-    /// that follows misses nothing. Fails when the link went down since the last time.
-    pub fn poll(&mut self) -> Result<bool> {
-        if self.runs.ready() {
-            return Ok(true);
-        }
-        self.clear_edges()?;
-        if self.runs.ready() {
-            return Ok(true);
-        }
-        self.fail_if_removed()?;
-        self.fail_if_down()?;
-        Ok(false)
     }
 
     fn clear_edges(&mut self) -> Result<()> {
@@ -237,27 +171,6 @@ impl Capture {
             self.link.down_untold = true;
         }
         Ok(())
-    }
-
-    /// Calls `changed` with every change of the interface's link, until the watch is dropped.
-    pub fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
-        link::watch(self.namespace.as_deref(), self.index, changed)
-    }
-
-    /// While the interface is down: calls `removed` once it is gone, because
-    /// [`readiness`](Self::readiness) will not tell. None while it is up.
-    pub fn watch_removal(&self, removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
-        if !self.link.down {
-            return Ok(None);
-        }
-        let gone = Arc::clone(&self.link.gone);
-        let changed = move |event| {
-            if matches!(event, Ok(LinkEvent::Removed)) {
-                gone.store(true, Ordering::Release);
-                removed();
-            }
-        };
-        self.watch_link(changed).map(Some)
     }
 
     fn look_for_removal(&mut self) -> Result<()> {
@@ -300,11 +213,6 @@ impl Capture {
             .on_interface(&self.interface))
     }
 
-    /// Gives a run back. Its block goes back to the kernel with the last of its runs.
-    pub fn release(&mut self, run: Run) {
-        self.runs.release(run);
-    }
-
     /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
     /// after this returns, those already in the ring included; batches already taken stay. Takes
     /// some milliseconds, in which nothing is received.
@@ -331,28 +239,5 @@ impl Capture {
         self.stats.add(raw);
         self.unread = 0;
         Ok(())
-    }
-
-    /// Packets and drops since the last call of this.
-    pub fn stats(&mut self) -> Result<CaptureStats> {
-        self.read_statistics()?;
-        Ok(self.stats.since_last())
-    }
-
-    /// Packets and drops since open.
-    pub fn cumulative_stats(&mut self) -> Result<CaptureStats> {
-        self.read_statistics()?;
-        Ok(self.stats.total())
-    }
-
-    /// Frees everything at once. The order matters: with the ring still mapped, close(2) alone
-    /// would stop nothing, neither promiscuous mode nor fanout nor writes into the ring.
-    pub fn close(self) -> Result<()> {
-        let Self { socket, runs, mapping, interface, .. } = self;
-        drop(socket);
-        drop(runs);
-        mapping.retire().map_err(|error| {
-            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the ring's mapping").on_interface(&interface)
-        })
     }
 }

@@ -2,38 +2,92 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::Capture;
-use crate::error::Result;
-use crate::link::LinkEvent;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::{self, LinkEvent};
 use crate::readiness::{Readiness, Wait};
+use crate::ring::block::WalkOptions;
 use crate::ring::columns::CopyFailure;
 use crate::ring::{ColumnSet, Columns, Malformed, Memory, Run};
 use crate::source::{BatchHead, Source, Target};
 use crate::stats::CaptureStats;
 
+/// How often a blocking wait looks whether an interface that is down has been removed.
+const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
+
 impl Source for Capture {
     type Batch = Run;
 
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Run, Option<Columns>)>> {
-        self.next_run(target)
+        while !self.runs.has_open_block() {
+            let lease = match self.runs.acquire() {
+                Some(lease) => lease,
+                None => {
+                    self.clear_edges()?;
+                    match self.runs.acquire() {
+                        Some(lease) => lease,
+                        None => return self.fail_if_removed().map(|()| None),
+                    }
+                }
+            };
+            let lease = self.count(lease)?;
+            self.runs.open(lease).map_err(|error| self.malformed(error))?;
+        }
+        let options = WalkOptions { reinsert_vlan: self.reinsert_vlan, ..self.walk_options() };
+        let run = self.runs.next(options, target).map_err(|error| self.malformed(error))?;
+        self.drops_told_before = self.drops_told;
+        Ok(run)
     }
 
     fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
-        self.wait_within(timeout)
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        loop {
+            if self.poll()? {
+                return Ok(true);
+            }
+            let until = if self.link.down { deadline.min(Instant::now() + LOOK_FOR_REMOVAL_EVERY) } else { deadline };
+            let edge = self.readiness.wait_until(until).map_err(|error| self.wait_failed(&error))?;
+            if edge.error {
+                self.read_error()?;
+            }
+            if !edge.any && until == deadline {
+                // One last look: the deadline may have come before the edge did.
+                return self.poll();
+            }
+        }
     }
 
     fn poll(&mut self) -> Result<bool> {
-        self.poll()
+        if self.runs.ready() {
+            return Ok(true);
+        }
+        self.clear_edges()?;
+        if self.runs.ready() {
+            return Ok(true);
+        }
+        self.fail_if_removed()?;
+        self.fail_if_down()?;
+        Ok(false)
     }
 
+    /// The block goes back to the kernel with the last of its runs.
     fn release(&mut self, run: Run) {
-        self.release(run);
+        self.runs.release(run);
     }
 
+    /// The order matters: with the ring still mapped, close(2) alone would stop nothing, neither promiscuous
+    /// mode nor fanout nor writes into the ring.
     fn close(self) -> Result<()> {
-        self.close()
+        let Self { socket, runs, mapping, interface, .. } = self;
+        drop(socket);
+        drop(runs);
+        mapping.retire().map_err(|error| {
+            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the ring's mapping").on_interface(&interface)
+        })
     }
 
     fn head(run: &Run) -> BatchHead {
@@ -47,13 +101,13 @@ impl Source for Capture {
     }
 
     fn bytes(&self, run: &Run) -> Option<Memory> {
-        let block = self.block(run);
+        let block = self.runs.block(run);
         let range = block.bytes();
         block.memory().slice(range.start as usize, range.len())
     }
 
     fn fill(&self, run: &Run, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed> {
-        columns.fill(&self.block(run), self.walk_options(), set)?;
+        columns.fill(&self.runs.block(run), self.walk_options(), set)?;
         if run.losing() {
             columns.mark_losing();
         }
@@ -61,7 +115,7 @@ impl Source for Capture {
     }
 
     fn copy(&self, run: &Run, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure> {
-        columns.copy(&self.block(run), self.walk_options(), 0, u32::MAX, target)?;
+        columns.copy(&self.runs.block(run), self.walk_options(), 0, u32::MAX, target)?;
         if run.losing() {
             columns.mark_losing();
         }
@@ -69,22 +123,35 @@ impl Source for Capture {
     }
 
     fn readiness(&self) -> &Arc<Readiness> {
-        self.readiness()
+        &self.readiness
     }
 
     fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
-        self.watch_link(changed)
+        link::watch(self.namespace.as_deref(), self.index, changed)
     }
 
+    /// The socket says nothing of the removal of an interface that is down.
     fn watch_removal(&self, removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
-        self.watch_removal(removed)
+        if !self.link.down {
+            return Ok(None);
+        }
+        let gone = Arc::clone(&self.link.gone);
+        let changed = move |event| {
+            if matches!(event, Ok(LinkEvent::Removed)) {
+                gone.store(true, Ordering::Release);
+                removed();
+            }
+        };
+        self.watch_link(changed).map(Some)
     }
 
     fn stats(&mut self) -> Result<CaptureStats> {
-        self.stats()
+        self.read_statistics()?;
+        Ok(self.stats.since_last())
     }
 
     fn cumulative_stats(&mut self) -> Result<CaptureStats> {
-        self.cumulative_stats()
+        self.read_statistics()?;
+        Ok(self.stats.total())
     }
 }

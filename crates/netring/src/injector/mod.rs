@@ -20,7 +20,8 @@ use self::rejection::Rejections;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of};
 use crate::readiness::Readiness;
-use crate::ring::{Lent, SlotRing, SlotToken};
+use crate::ring::{Lent, Memory, SlotRing, SlotToken};
+use crate::sink::{Flushed, Sink, TxStats};
 use crate::sys::epoll::{Edges, Interest};
 use crate::sys::map::Mapping;
 use crate::sys::netns::path_of;
@@ -31,31 +32,6 @@ use crate::sys::send::{BATCH, Sender};
 /// Bytes of an Ethernet header: no shorter frame can be sent on such an interface. With
 /// CAP_SYS_RAWIO the kernel would pad one silently (`dev_validate_header`, include/linux/netdevice.h).
 const ETHERNET_HEADER: u32 = 14;
-/// Frames sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TxStats {
-    /// Taken by the kernel and no longer held by it: transmitted, or dropped below the socket (a
-    /// carrier that is lost, a queueing discipline that drops silently). While some wait there, at
-    /// least so many.
-    pub sent: u64,
-    /// Refused.
-    pub rejected: u64,
-    /// Queued here or waiting in the kernel.
-    pub pending: u64,
-    /// Bytes of the frames sent.
-    pub bytes: u64,
-}
-
-/// Why a flush ended.
-#[derive(Clone, Debug)]
-pub enum Flushed {
-    /// The queue is empty.
-    Everything,
-    /// The socket's send buffer is full; readiness says when it is not.
-    BufferFull,
-    /// A queue below is full; try again after a millisecond, nothing tells when it is not.
-    QueueFull,
-}
 
 /// An injector.
 #[derive(Debug)]
@@ -125,94 +101,6 @@ impl Injector {
         self.socket.as_raw_fd()
     }
 
-    /// The slots.
-    pub fn slots(&self) -> &SlotRing {
-        &self.slots
-    }
-
-    /// For waiting until the send buffer has room.
-    pub fn readiness(&self) -> &Arc<Readiness> {
-        &self.readiness
-    }
-
-    /// A free slot, or `None`. Slots whose frames the kernel has taken are free again.
-    pub fn allocate(&mut self) -> Option<SlotToken> {
-        self.slots.allocate()
-    }
-
-    /// Queues a slot's first `length` bytes. The slot is given back where that is no frame.
-    pub fn queue(&mut self, token: SlotToken, length: u32) -> Result<()> {
-        if let Err(error) = self.check(length as usize) {
-            self.slots.discard(token);
-            return Err(error);
-        }
-        self.slots.queue(token, length);
-        Ok(())
-    }
-
-    /// Gives a slot back unsent.
-    pub fn discard(&mut self, token: SlotToken) {
-        self.slots.discard(token);
-    }
-
-    /// Keeps a slot's memory out of use until [`reclaim`](Self::reclaim).
-    pub fn withhold(&mut self, slot: u32) {
-        self.slots.withhold(slot);
-    }
-
-    /// See [`SlotRing::reclaim`].
-    pub fn reclaim(&mut self, slot: u32) {
-        self.slots.reclaim(slot);
-    }
-
-    /// Whether a frame of this length can be sent at all.
-    pub fn check(&self, length: usize) -> Result<()> {
-        let capacity = self.slots.slot_size();
-        let message = if length > capacity as usize {
-            format!(
-                "a frame of {length} bytes is larger than frameSize, {capacity} bytes; open the injector with a larger frameSize"
-            )
-        } else if length < self.smallest as usize {
-            format!("a frame of {length} bytes is shorter than its link-layer header, {} bytes", self.smallest)
-        } else {
-            return Ok(());
-        };
-        Err(Error::new(ErrorKind::Frame, message).on_interface(&self.interface))
-    }
-
-    /// Copies a frame into a slot and queues it; false when no slot is free.
-    pub fn send(&mut self, frame: Lent<'_>) -> Result<bool> {
-        self.check(frame.len())?;
-        Ok(self.slots.queue_copy(frame))
-    }
-
-    /// Hands what is queued to the kernel until it takes no more; never blocks. Returns how many
-    /// frames it took and why it ended. A refused frame is taken out of the queue, counted and
-    /// kept for [`take_rejections`](Self::take_rejections).
-    pub fn flush(&mut self) -> Result<(u32, Flushed)> {
-        // Edges from before are no news: what matters is what comes after the kernel says no.
-        self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
-        let mut taken = 0;
-        while self.slots.queued() > 0 {
-            match self.flush_some() {
-                Ok(count) => taken += count,
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EAGAIN) => return self.settle(taken, Flushed::BufferFull),
-                    Some(libc::ENOBUFS | libc::ENOMEM) => {
-                        if !self.is_hopeless()? {
-                            return self.settle(taken, Flushed::QueueFull);
-                        }
-                        self.reject(&error)?;
-                    }
-                    Some(libc::EINTR) => {}
-                    Some(libc::EMSGSIZE | libc::EINVAL) => self.reject(&error)?,
-                    _ => return Err(self.link_error(&error)),
-                },
-            }
-        }
-        self.settle(taken, Flushed::Everything)
-    }
-
     /// Whether the frame at the head would be refused for ever.
     fn is_hopeless(&mut self) -> Result<bool> {
         let charge = self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))?;
@@ -249,21 +137,6 @@ impl Injector {
         }
     }
 
-    /// Takes the last frames queued out of the queue again, unsent.
-    pub fn cancel(&mut self, frames: usize) {
-        self.slots.cancel(frames);
-    }
-
-    /// How many refusals [`take_rejections`](Self::take_rejections) has to tell.
-    pub fn untold_rejections(&self) -> usize {
-        self.rejections.untold()
-    }
-
-    /// Frames refused since the last call of this, the newest 64.
-    pub fn take_rejections(&mut self) -> Vec<Error> {
-        self.rejections.take()
-    }
-
     /// Finds out how many of the frames in the kernel it certainly holds no more.
     fn count_left(&mut self) -> Result<()> {
         if self.in_flight.count() > 0 {
@@ -273,45 +146,9 @@ impl Injector {
         Ok(())
     }
 
-    /// The counters now.
-    pub fn stats(&mut self) -> Result<TxStats> {
-        self.count_left()?;
-        Ok(TxStats {
-            sent: self.in_flight.left(),
-            bytes: self.in_flight.left_bytes(),
-            rejected: self.rejections.total(),
-            pending: self.pending(),
-        })
-    }
-
     /// Frames queued or possibly still in the kernel, as of the last flush or stats().
     fn pending(&self) -> u64 {
         u64::from(self.slots.queued()) + self.in_flight.count()
-    }
-
-    /// Flushes until every frame has left or was refused, blocking this thread; false when
-    /// `timeout` passed first.
-    pub fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
-        loop {
-            let (_, end) = self.flush()?;
-            if self.pending() == 0 {
-                return Ok(true);
-            }
-            let now = Instant::now();
-            if now >= deadline {
-                return Ok(false);
-            }
-            // Nothing tells when a queue below has room or the last frame has left.
-            let pause = deadline.min(now + Duration::from_millis(1));
-            match end {
-                Flushed::BufferFull => {
-                    self.readiness.wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
-                }
-                Flushed::Everything | Flushed::QueueFull => std::thread::sleep(pause - now),
-            }
-        }
     }
 
     fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {
@@ -352,6 +189,134 @@ impl Injector {
         drop(slots);
         mapping.retire().map_err(|error| {
             Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the slots' mapping").on_interface(&interface)
+        })
+    }
+}
+
+impl Sink for Injector {
+    fn available(&mut self) -> Result<u32> {
+        Ok(self.slots.available())
+    }
+
+    fn allocate(&mut self) -> Result<Option<SlotToken>> {
+        Ok(self.slots.allocate())
+    }
+
+    fn slot_bytes(&self, slot: &SlotToken) -> Result<Memory> {
+        Ok(self.slots.bytes(slot.index()))
+    }
+
+    fn queue(&mut self, slot: SlotToken, length: u32) -> Result<()> {
+        if let Err(error) = self.check(length as usize) {
+            self.slots.discard(slot);
+            return Err(error);
+        }
+        self.slots.queue(slot, length);
+        Ok(())
+    }
+
+    fn discard(&mut self, slot: SlotToken) {
+        self.slots.discard(slot);
+    }
+
+    fn withhold(&mut self, slot: u32) {
+        self.slots.withhold(slot);
+    }
+
+    fn reclaim(&mut self, slot: u32) {
+        self.slots.reclaim(slot);
+    }
+
+    fn check(&self, length: usize) -> Result<()> {
+        let capacity = self.slots.slot_size();
+        let message = if length > capacity as usize {
+            format!(
+                "a frame of {length} bytes is larger than frameSize, {capacity} bytes; open the injector with a larger frameSize"
+            )
+        } else if length < self.smallest as usize {
+            format!("a frame of {length} bytes is shorter than its link-layer header, {} bytes", self.smallest)
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Frame, message).on_interface(&self.interface))
+    }
+
+    fn send(&mut self, frame: Lent<'_>) -> Result<bool> {
+        self.check(frame.len())?;
+        Ok(self.slots.queue_copy(frame))
+    }
+
+    fn cancel(&mut self, frames: usize) {
+        self.slots.cancel(frames);
+    }
+
+    /// A refused frame is taken out of the queue, counted and kept for `take_rejections`.
+    fn flush(&mut self) -> Result<(u32, Flushed)> {
+        // Edges from before are no news: what matters is what comes after the kernel says no.
+        self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
+        let mut taken = 0;
+        while self.slots.queued() > 0 {
+            match self.flush_some() {
+                Ok(count) => taken += count,
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN) => return self.settle(taken, Flushed::BufferFull),
+                    Some(libc::ENOBUFS | libc::ENOMEM) => {
+                        if !self.is_hopeless()? {
+                            return self.settle(taken, Flushed::QueueFull);
+                        }
+                        self.reject(&error)?;
+                    }
+                    Some(libc::EINTR) => {}
+                    Some(libc::EMSGSIZE | libc::EINVAL) => self.reject(&error)?,
+                    _ => return Err(self.link_error(&error)),
+                },
+            }
+        }
+        self.settle(taken, Flushed::Everything)
+    }
+
+    fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        loop {
+            let (_, end) = self.flush()?;
+            if self.pending() == 0 {
+                return Ok(true);
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Ok(false);
+            }
+            // Nothing tells when a queue below has room or the last frame has left.
+            let pause = deadline.min(now + Duration::from_millis(1));
+            match end {
+                Flushed::BufferFull => {
+                    self.readiness.wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
+                }
+                Flushed::Everything | Flushed::QueueFull => std::thread::sleep(pause - now),
+            }
+        }
+    }
+
+    fn room(&self) -> &Arc<Readiness> {
+        &self.readiness
+    }
+
+    fn untold_rejections(&self) -> usize {
+        self.rejections.untold()
+    }
+
+    fn take_rejections(&mut self) -> Vec<Error> {
+        self.rejections.take()
+    }
+
+    fn tx_stats(&mut self) -> Result<TxStats> {
+        self.count_left()?;
+        Ok(TxStats {
+            sent: self.in_flight.left(),
+            bytes: self.in_flight.left_bytes(),
+            rejected: self.rejections.total(),
+            pending: self.pending(),
         })
     }
 }

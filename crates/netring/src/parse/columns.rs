@@ -4,8 +4,8 @@
 //! packets. Addresses, 16 bytes each, come last and need no alignment.
 
 use super::{ABSENT, HEAD_BYTES, Layers, Network, Place, Transport, copy_head, copy_whole};
-use crate::ring::Memory;
 use crate::ring::memory::Lane;
+use crate::ring::{Columns, Memory};
 
 /// The columns. The order is that of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,9 @@ impl Parsed {
     }
 }
 
+/// Packets between the one that is parsed and the one whose head is asked for: a cache miss takes as long as a few.
+const AHEAD: u32 = 8;
+
 /// `vlanId` of a packet without a tag.
 const NO_VLAN: u16 = u16::MAX;
 
@@ -116,6 +119,17 @@ impl<'a> ParsedColumns<'a> {
             error: lane(memory, packets, Parsed::Error)?,
             source_address: lane(memory, packets, Parsed::SourceAddress)?,
             destination_address: lane(memory, packets, Parsed::DestinationAddress)?,
+        })
+    }
+
+    /// Parses the first `packets` packets that lie in `memory` as `places` say, each into its row. False where one does not.
+    pub fn parse_all(&self, packets: u32, memory: &Memory, places: &Columns) -> bool {
+        let [offset, captured, original] = places.places();
+        let place =
+            |row| Some(Place { offset: offset.get(row)?, captured: captured.get(row)?, original: original.get(row)? });
+        (0..packets).all(|row| {
+            memory.prefetch(offset.get(row.wrapping_add(AHEAD)).unwrap_or(0) as usize, HEAD_BYTES - 1);
+            place(row).is_some_and(|place| self.parse(row, memory, place))
         })
     }
 
@@ -235,5 +249,27 @@ mod tests {
             assert!(!columns.parse(0, &packet, Place { offset, captured, original: 64 }), "{offset} {captured}");
         }
         assert!(columns.parse(0, &packet, Place { offset: 64, captured: 0, original: 64 }));
+    }
+
+    #[test]
+    fn many_packets_are_parsed_where_their_columns_say() {
+        let bytes = Memory::zeroed(3 * 64);
+        let places = Columns::for_packets(3);
+        for packet in 0..3u32 {
+            let at = packet * 64;
+            assert!(bytes.write(at as usize + 12, &[0x80 + packet as u8, 1]));
+            for (lane, value) in places.places().into_iter().zip([at, 60, 60]) {
+                lane.set(packet, value);
+            }
+        }
+        let memory = Memory::zeroed(3 * ParsedColumns::BYTES_PER_PACKET);
+        let columns = ParsedColumns::in_memory(&memory, 3).unwrap();
+        assert!(columns.parse_all(3, &bytes, &places));
+        let start = 3 * Parsed::EtherType.start();
+        assert_eq!([0, 1, 2].map(|row| memory.u16(start + 2 * row)), [Some(0x8001), Some(0x8101), Some(0x8201)]);
+        places.places()[0].set(2, 3 * 64);
+        assert!(!columns.parse_all(3, &bytes, &places), "one lies outside");
+        assert!(columns.parse_all(2, &bytes, &places));
+        assert!(!columns.parse_all(u32::MAX, &bytes, &places), "there are not as many places");
     }
 }

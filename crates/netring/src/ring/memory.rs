@@ -342,7 +342,7 @@ impl<const N: usize> Window<'_, N> {
     }
 }
 
-/// Part of a [`Memory`] that is written as an array.
+/// Part of a [`Memory`] that is read and written as an array.
 #[derive(Clone, Copy)]
 pub struct Lane<'a, T> {
     base: NonNull<T>,
@@ -358,6 +358,15 @@ impl<T: Copy> Lane<'_, T> {
             // SAFETY: R2. In bounds, here and in lane(), and aligned.
             unsafe { self.base.add(index as usize).write(value) };
         }
+    }
+}
+
+impl Lane<'_, u32> {
+    /// Copies value `index` out; `None` outside the lane.
+    #[inline(always)]
+    pub fn get(self, index: u32) -> Option<u32> {
+        // SAFETY: R2. In bounds, here and in lane(), and aligned; volatile, so that the compiler reads exactly once.
+        ((index as usize) < self.count).then(|| unsafe { self.base.add(index as usize).read_volatile() })
     }
 }
 
@@ -396,6 +405,9 @@ mod tests {
         lane.set(3, 7);
         lane.set(4, 8);
         assert_eq!(memory.u32(28), Some(7));
+        assert_eq!(lane.get(3), Some(7));
+        assert_eq!(lane.get(4), None);
+        assert_eq!(lane.get(u32::MAX), None);
         assert_eq!(memory.window::<32>(0).unwrap().u32::<28>(), 7);
     }
 

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::frames::Received;
 use crate::ring::columns::{CopyFailure, Row};
 use crate::ring::{Column, ColumnSet, Columns, Memory};
+use crate::source::BatchHead;
 
 /// Bytes of an Ethernet header, and where its parts are.
 const ETHERNET: u32 = 14;
@@ -24,9 +25,11 @@ pub struct Batch {
     memory: Memory,
     start: u32,
     sequence: u64,
+    /// When it was taken, for all of its packets: the kernel gives an AF_XDP socket no time.
     seconds: u32,
     nanoseconds: u32,
     losing: bool,
+    more: bool,
 }
 
 impl Batch {
@@ -47,70 +50,67 @@ impl Batch {
             seconds: now.as_secs() as u32,
             nanoseconds: now.subsec_nanos(),
             losing: false,
+            more: false,
         }
     }
 
-    pub(super) fn numbered(mut self, sequence: u64, losing: bool) -> Self {
+    /// Says what its socket knows of it: its number, whether packets of its queue were lost since
+    /// the batch before, whether its queue's next one is there already.
+    pub(super) fn told(mut self, sequence: u64, losing: bool, more: bool) -> Self {
         self.sequence = sequence;
         self.losing = losing;
+        self.more = more;
         self
     }
 
-    /// Packets in it, at least one.
-    pub fn packet_count(&self) -> u32 {
-        self.packets.len() as u32
-    }
-
-    /// Counts the batches of its socket from 0.
-    pub fn sequence(&self) -> u64 {
-        self.sequence
-    }
-
-    /// Whether packets of its queue were lost since the batch before, for want of frames.
-    pub fn losing(&self) -> bool {
-        self.losing
-    }
-
-    /// When it was taken, for all of its packets: seconds and nanoseconds since the epoch. The
-    /// kernel gives an AF_XDP socket no time.
-    pub fn timestamp(&self) -> (u32, u32) {
-        (self.seconds, self.nanoseconds)
+    pub(super) fn head(&self) -> BatchHead {
+        BatchHead {
+            length: self.packets.len() as u32,
+            sequence: self.sequence,
+            timed_out: false,
+            losing: self.losing,
+            more: self.more,
+        }
     }
 
     /// Its frames, from the first to the last and with what lies between.
-    pub fn memory(&self) -> &Memory {
+    pub(super) fn memory(&self) -> &Memory {
         &self.memory
     }
 
     /// Fills the columns of `set`, with offsets into [`memory`](Self::memory).
-    pub fn fill(&self, columns: &Columns, set: ColumnSet) {
+    pub(super) fn fill(&self, columns: &Columns, set: ColumnSet) {
         columns.fill_rows(set, self.packets.iter().map(|packet| self.row(packet, packet.offset() - self.start, set)));
+        if self.losing {
+            columns.mark_losing();
+        }
     }
 
-    /// Copies packets `first .. first + count` into `target`, end to end, and all of their columns
-    /// into `columns` from index 0, with offsets into `target`.
-    pub fn copy(&self, columns: &Columns, first: u32, count: u32, target: &Memory) -> Result<(), CopyFailure> {
-        let packets = || self.packets.iter().skip(first as usize).take(count as usize);
+    /// Copies all packets into `target`, end to end, and their columns into `columns`, with offsets into `target`.
+    pub(super) fn copy(&self, columns: &Columns, target: &Memory) -> Result<(), CopyFailure> {
         let mut at = 0;
-        for packet in packets() {
+        for packet in &self.packets {
             let length = packet.length() as usize;
             if !self.memory.copy_to((packet.offset() - self.start) as usize, length, target, at) {
                 return Err(CopyFailure::TargetTooSmall);
             }
             at += length;
         }
-        if packets().count() > columns.capacity() as usize {
+        if self.packets.len() > columns.capacity() as usize {
             return Err(CopyFailure::TargetTooSmall);
         }
         let mut at = 0;
         columns.fill_rows(
             ColumnSet::ALL,
-            packets().map(|packet| {
+            self.packets.iter().map(|packet| {
                 let row = self.row(packet, at, ColumnSet::ALL);
                 at += packet.length();
                 row
             }),
         );
+        if self.losing {
+            columns.mark_losing();
+        }
         Ok(())
     }
 

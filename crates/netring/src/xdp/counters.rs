@@ -1,10 +1,9 @@
-//! What was received and what was lost.
+//! What the kernel counts.
 
 use std::os::fd::AsFd;
 
 use super::XdpSocket;
 use crate::error::{Error, ErrorKind, Result};
-use crate::stats::CaptureStats;
 use crate::sys::xdp::{self, XdpStats};
 
 impl XdpSocket {
@@ -35,26 +34,5 @@ impl XdpSocket {
         let stats = self.statistics(position)?;
         let (_, lies) = self.queues[position].counts();
         Ok(stats.rx_dropped + stats.rx_ring_full + lies)
-    }
-
-    /// Packets and drops since the last call of this.
-    pub fn stats(&mut self) -> Result<CaptureStats> {
-        let total = self.cumulative_stats()?;
-        let before = std::mem::replace(&mut self.reported, total);
-        Ok(CaptureStats {
-            packets: total.packets - before.packets,
-            drops: total.drops - before.drops,
-            freezes: total.freezes - before.freezes,
-        })
-    }
-
-    /// Packets and drops since open. Nothing freezes here.
-    pub fn cumulative_stats(&mut self) -> Result<CaptureStats> {
-        let mut total = CaptureStats::default();
-        for position in 0..self.queues.len() {
-            total.drops += self.drops(position)?;
-            total.packets += self.queues[position].counts().0;
-        }
-        Ok(total)
     }
 }

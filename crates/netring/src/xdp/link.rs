@@ -1,6 +1,7 @@
 //! What is known of the interface. An AF_XDP socket says that its interface is gone and nothing of
 //! one that is down, so the news come from rtnetlink.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,7 @@ use crate::sys::packet::PacketSocket;
 pub(super) struct Link {
     index: u32,
     name: String,
+    namespace: Option<String>,
     control: PacketSocket,
     news: Arc<News>,
     _watch: Wait,
@@ -49,12 +51,22 @@ impl Link {
             readiness.wake();
         })?;
         let down = !control.interface_is_up(name).unwrap_or(true);
-        let name = name.to_owned();
-        Ok(Self { index, name, control, news, _watch: watch, down, down_untold: false, removed: false })
+        Ok(Self {
+            index,
+            name: name.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            control,
+            news,
+            _watch: watch,
+            down,
+            down_untold: false,
+            removed: false,
+        })
     }
 
-    pub(super) fn index(&self) -> u32 {
-        self.index
+    /// Calls `changed` with every change, until the watch is dropped.
+    pub(super) fn tell(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
+        link::watch(self.namespace.as_deref(), self.index, changed)
     }
 
     pub(super) fn set_removed(&mut self) {

@@ -31,7 +31,7 @@ use self::program::Attachment;
 use self::receive::RxQueue;
 use self::transmit::Transmitter;
 use self::xsk::{Frames, XskQueue};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::readiness::Readiness;
 use crate::ring::{Memory, SlotRing};
 use crate::stats::CaptureStats;
@@ -124,11 +124,6 @@ impl XdpSocket {
         self.queues[0].rings().as_fd().as_raw_fd()
     }
 
-    /// The interface's index.
-    pub fn interface_index(&self) -> u32 {
-        self.link.index()
-    }
-
     /// The queues, in the order of the options. What is sent leaves through the first.
     pub fn queues(&self) -> &[u32] {
         &self.numbers
@@ -137,6 +132,11 @@ impl XdpSocket {
     /// How the frames are divided and how large the rings are.
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Bytes of the largest packet that a frame holds.
+    pub fn frame_capacity(&self) -> u32 {
+        self.shape.frame_size - options::HEADROOM
     }
 
     /// How packets get here.
@@ -157,23 +157,5 @@ impl XdpSocket {
     /// Whether it was opened to send.
     pub fn transmits(&self) -> bool {
         self.transmitter.is_some()
-    }
-
-    /// For waiting without blocking. Wait only after [`poll`](Self::poll) had nothing.
-    pub fn readiness(&self) -> &Arc<Readiness> {
-        &self.readiness
-    }
-
-    /// Frees everything at once: the program first, so that packets go to the network stack again;
-    /// what is queued is not sent.
-    pub fn close(self) -> Result<()> {
-        let Self { attachment, queues, transmitter, memory, frames, interface, .. } = self;
-        drop(attachment);
-        drop(queues);
-        drop(transmitter);
-        drop(memory);
-        frames.retire().map_err(|error| {
-            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the frames' mapping").on_interface(&interface)
-        })
     }
 }

@@ -113,6 +113,12 @@ impl<R: RxRings> RxQueue<R> {
         (CUT_AFTER..self.incoming.len()).find(|at| !neighbours(*at))
     }
 
+    /// Whether packets that were taken out of the receive ring together with those handed out last
+    /// are still here.
+    pub fn has_rest(&self) -> bool {
+        !self.incoming.is_empty()
+    }
+
     /// Gives the frames of packets back to the kernel; their vector is empty afterwards.
     pub fn release(&mut self, packets: &mut Vec<Received>) {
         for packet in packets.drain(..) {

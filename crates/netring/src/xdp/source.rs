@@ -1,13 +1,19 @@
-//! A socket as a source of packets: batches, waiting, what the link does.
+//! A socket as a [`Source`] of packets: batches, waiting, what the link does.
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::receive::RxQueue;
 use super::{Batch, XdpSocket};
 use crate::error::{Error, ErrorKind, Result};
-use crate::readiness::Wait;
+use crate::link::LinkEvent;
+use crate::readiness::{Readiness, Wait};
+use crate::ring::columns::CopyFailure;
+use crate::ring::{ColumnSet, Columns, Malformed, Memory};
+use crate::source::{BatchHead, Source, Target};
+use crate::stats::CaptureStats;
 use crate::sys::xdp;
 
 /// Empty vectors kept for batches to come.
@@ -16,20 +22,6 @@ const SPARE_VECTORS: usize = 8;
 const LOOK_AT_LINK_EVERY: Duration = Duration::from_millis(100);
 
 impl XdpSocket {
-    /// The next batch, `None` when there is none. Never blocks. Fails once the interface is gone
-    /// and what had arrived has been taken.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>> {
-        self.must_receive()?;
-        if let Some(batch) = self.take()? {
-            return Ok(Some(batch));
-        }
-        self.clear_edges()?;
-        match self.take()? {
-            Some(batch) => Ok(Some(batch)),
-            None => self.link.fail_if_removed(&self.interface).map(|()| None),
-        }
-    }
-
     fn must_receive(&self) -> Result<()> {
         if self.receives() {
             return Ok(());
@@ -48,13 +40,15 @@ impl XdpSocket {
             }
             let spare = self.spare.pop().unwrap_or_default();
             let packets = self.queues[position].take(spare).expect("it is ready");
-            self.turn = (position + 1) % count;
+            // A queue's rest comes before the others' packets: there is an end of it, and so of "more".
+            let more = self.queues[position].has_rest();
+            self.turn = if more { position } else { (position + 1) % count };
             let batch = Batch::new(self.id, position, packets, &self.memory, self.shape.frame_size);
-            let sequence = self.sequence;
             self.sequence += 1;
+            let sequence = self.sequence;
             // A system call for each batch would be half of what a small one costs.
             if !self.queues[position].take_squeezed() {
-                return Ok(Some(batch.numbered(sequence, false)));
+                return Ok(Some(batch.told(sequence, false, more)));
             }
             let losing = match self.drops(position) {
                 Ok(drops) => std::mem::replace(&mut self.drops_told[position], drops) < drops,
@@ -63,50 +57,9 @@ impl XdpSocket {
                     return Err(error);
                 }
             };
-            return Ok(Some(batch.numbered(sequence, losing)));
+            return Ok(Some(batch.told(sequence, losing, more)));
         }
         Ok(None)
-    }
-
-    /// As [`next_batch`](Self::next_batch), waiting up to `timeout` on this thread. Fails when the link goes down
-    /// meanwhile.
-    pub fn next_batch_within(&mut self, timeout: Duration) -> Result<Option<Batch>> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
-        loop {
-            // Not next_batch(): the wait takes the edges itself, and a stale one costs one more look.
-            self.must_receive()?;
-            if let Some(batch) = self.take()? {
-                return Ok(Some(batch));
-            }
-            self.link.fail_if_removed(&self.interface)?;
-            self.link.fail_if_down(&self.interface)?;
-            let until = deadline.min(Instant::now() + LOOK_AT_LINK_EVERY);
-            let edge = self.readiness.wait_until(until).map_err(|error| self.failed("epoll_wait", &error))?;
-            if edge.error {
-                self.read_errors()?;
-            }
-            if !edge.any && until == deadline {
-                // One last look: the deadline may have come before the edge did.
-                return self.next_batch();
-            }
-        }
-    }
-
-    /// Whether [`next_batch`](Self::next_batch) would give one. Clears the edges first, so that a wait that follows
-    /// misses nothing. Fails when the link went down since the last time.
-    pub fn poll(&mut self) -> Result<bool> {
-        self.must_receive()?;
-        if self.queues.iter_mut().any(RxQueue::ready) {
-            return Ok(true);
-        }
-        self.clear_edges()?;
-        if self.queues.iter_mut().any(RxQueue::ready) {
-            return Ok(true);
-        }
-        self.link.fail_if_removed(&self.interface)?;
-        self.link.fail_if_down(&self.interface)?;
-        Ok(false)
     }
 
     fn clear_edges(&mut self) -> Result<()> {
@@ -129,19 +82,128 @@ impl XdpSocket {
         }
         Ok(())
     }
+}
 
-    /// Nothing to do here, where a packet socket needs it: this watches its interface from the start.
-    pub fn watch_removal(&self, _removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
-        Ok(None)
+impl Source for XdpSocket {
+    type Batch = Batch;
+
+    fn next(&mut self, target: Target<'_>) -> Result<Option<(Batch, Option<Columns>)>> {
+        self.must_receive()?;
+        let mut batch = self.take()?;
+        if batch.is_none() {
+            self.clear_edges()?;
+            batch = self.take()?;
+        }
+        let Some(batch) = batch else { return self.link.fail_if_removed(&self.interface).map(|()| None) };
+        let columns = target(batch.head().length).map(|(columns, set)| {
+            batch.fill(&columns, set);
+            columns
+        });
+        Ok(Some((batch, columns)))
     }
 
-    /// Gives a batch's frames back to the kernel at once, in whatever order batches come back.
-    pub fn release(&mut self, batch: Batch) {
+    fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        loop {
+            if self.poll()? {
+                return Ok(true);
+            }
+            let until = deadline.min(Instant::now() + LOOK_AT_LINK_EVERY);
+            let edge = self.readiness.wait_until(until).map_err(|error| self.failed("epoll_wait", &error))?;
+            if edge.error {
+                self.read_errors()?;
+            }
+            if !edge.any && until == deadline {
+                // One last look: the deadline may have come before the edge did.
+                return self.poll();
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Result<bool> {
+        self.must_receive()?;
+        if self.queues.iter_mut().any(RxQueue::ready) {
+            return Ok(true);
+        }
+        self.clear_edges()?;
+        if self.queues.iter_mut().any(RxQueue::ready) {
+            return Ok(true);
+        }
+        self.link.fail_if_removed(&self.interface)?;
+        self.link.fail_if_down(&self.interface)?;
+        Ok(false)
+    }
+
+    /// The frames go back to the fill ring at once, in whatever order batches come back.
+    fn release(&mut self, batch: Batch) {
         assert_eq!(batch.socket, self.id, "a batch belongs to the socket that gave it");
         let mut packets = batch.packets;
         self.queues[batch.queue].release(&mut packets);
         if self.spare.len() < SPARE_VECTORS {
             self.spare.push(packets);
         }
+    }
+
+    /// The program goes first, so that the network stack has its packets again; what is queued is not sent.
+    fn close(self) -> Result<()> {
+        let Self { attachment, queues, transmitter, memory, frames, interface, .. } = self;
+        drop(attachment);
+        drop(queues);
+        drop(transmitter);
+        drop(memory);
+        frames.retire().map_err(|error| {
+            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the frames' mapping").on_interface(&interface)
+        })
+    }
+
+    fn head(batch: &Batch) -> BatchHead {
+        batch.head()
+    }
+
+    fn bytes(&self, batch: &Batch) -> Option<Memory> {
+        Some(batch.memory().clone())
+    }
+
+    fn fill(&self, batch: &Batch, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed> {
+        batch.fill(columns, set);
+        Ok(())
+    }
+
+    fn copy(&self, batch: &Batch, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure> {
+        batch.copy(columns, target)
+    }
+
+    fn readiness(&self) -> &Arc<Readiness> {
+        &self.readiness
+    }
+
+    fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
+        self.link.tell(changed)
+    }
+
+    /// Not needed, where a packet socket needs it: the link is watched from the start, and wakes who waits.
+    fn watch_removal(&self, _removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
+        Ok(None)
+    }
+
+    fn stats(&mut self) -> Result<CaptureStats> {
+        let total = self.cumulative_stats()?;
+        let before = std::mem::replace(&mut self.reported, total);
+        Ok(CaptureStats {
+            packets: total.packets - before.packets,
+            drops: total.drops - before.drops,
+            freezes: total.freezes - before.freezes,
+        })
+    }
+
+    /// Nothing freezes here.
+    fn cumulative_stats(&mut self) -> Result<CaptureStats> {
+        let mut total = CaptureStats::default();
+        for position in 0..self.queues.len() {
+            total.drops += self.drops(position)?;
+            total.packets += self.queues[position].counts().0;
+        }
+        Ok(total)
     }
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::rings::{Outgoing, TxRings};
-use crate::injector::{Flushed, TxStats};
 use crate::ring::SlotRing;
+use crate::sink::{Flushed, TxStats};
 
 /// Where a slot that was lent to the kernel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Slots that send.
 
-use netring::injector::Flushed;
 use netring::ring::{Memory, SlotRing};
+use netring::sink::Flushed;
 use netring::xdp::fake::{FakeQueue, HEADROOM};
 use netring::xdp::transmit::Transmitter;
 use proptest::collection::vec;

@@ -4,11 +4,11 @@ use std::os::fd::RawFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use netring::ErrorKind;
 use netring::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, program_name};
 use netring::sys::netlink::LinkSocket;
 use netring::sys::netns::{path_of, within};
 use netring::xdp::{Attach, Mode, OwnProgram, Queues, XdpOptions, XdpSocket};
+use netring::{ErrorKind, Source};
 
 use crate::support::*;
 
@@ -150,12 +150,12 @@ pub(crate) fn bytes_outlive_the_socket_as_zeros() {
     inject(&mut network.injector("va"), &[frame(1, 60)]);
     let mut batch = None;
     until("a packet", || {
-        batch = socket.next_batch().unwrap();
+        batch = next(&mut socket).unwrap();
         batch.is_some()
     });
     let batch = batch.unwrap();
-    let memory = batch.memory().clone();
-    assert_eq!(packets(&batch), [frame(1, 60)]);
+    let memory = socket.bytes(&batch).unwrap();
+    assert_eq!(packets(&socket, &batch), [frame(1, 60)]);
     socket.close().unwrap();
     assert!(memory.read(0, memory.len()).unwrap().iter().all(|byte| *byte == 0));
     assert!(memory.write(0, b"still there"));
@@ -195,9 +195,9 @@ pub(crate) fn down_and_up_and_gone_are_told() {
     let network = Network::new();
     let mut socket = network.receiver(Attach::Auto);
     network.run("link set vb down");
-    let error = socket.next_batch_within(PATIENCE).unwrap_err();
+    let error = next_within(&mut socket, PATIENCE).unwrap_err();
     assert_eq!((error.kind, error.errno), (ErrorKind::LinkDown, Some(libc::ENETDOWN)), "{error}");
-    assert!(socket.next_batch_within(Duration::from_millis(1)).unwrap().is_none(), "told once");
+    assert!(next_within(&mut socket, Duration::from_millis(1)).unwrap().is_none(), "told once");
     network.run("link set vb up");
     until("the carrier", || network.read("-o link show va").contains("LOWER_UP"));
     inject(&mut network.injector("va"), &[frame(1, 60)]);
@@ -207,7 +207,7 @@ pub(crate) fn down_and_up_and_gone_are_told() {
     inject(&mut network.injector("va"), &[frame(2, 60)]);
     network.run("link del va");
     assert_eq!(receive(&mut socket, 1), [frame(2, 60)]);
-    let error = socket.next_batch_within(PATIENCE).unwrap_err();
+    let error = next_within(&mut socket, PATIENCE).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InterfaceRemoved, "{error}");
     assert!(socket.poll().is_err_and(|error| error.kind == ErrorKind::InterfaceRemoved));
     socket.close().unwrap();

@@ -1,8 +1,8 @@
 //! Packets in: their bytes, in order, none lost without being counted.
 
-use netring::ErrorKind;
 use netring::ring::{Column, ColumnSet, Columns, Memory};
 use netring::xdp::{Attach, Attached, BusyPoll, Mode, Queues, XdpOptions, XdpSocket};
+use netring::{ErrorKind, Sink, Source};
 
 use crate::support::*;
 
@@ -75,17 +75,17 @@ pub(crate) fn a_burst_while_the_reader_sleeps_is_lost_only_beyond_the_frames() {
         let stats = socket.stats().unwrap();
         assert_eq!((stats.packets, stats.drops), (0, 100), "{attach:?}");
         assert_eq!(socket.xdp_stats().unwrap().rx_dropped, 100);
-        let first = socket.next_batch().unwrap().unwrap();
-        assert!(first.losing(), "{attach:?}: the batch after a loss says so");
-        let mut all = packets(&first);
+        let first = next(&mut socket).unwrap().unwrap();
+        assert!(XdpSocket::head(&first).losing, "{attach:?}: the batch after a loss says so");
+        let mut all = packets(&socket, &first);
         socket.release(first);
         all.extend(receive(&mut socket, 4096 - all.len()));
         assert!(all == frames, "{attach:?}: in order, nothing written over");
         inject(&mut network.injector("va"), &frames[..100]);
-        let next = socket.next_batch_within(PATIENCE).unwrap().unwrap();
-        assert!(!next.losing(), "{attach:?}: and the ones after it do not");
-        let mut all = packets(&next);
-        socket.release(next);
+        let batch = next_within(&mut socket, PATIENCE).unwrap().unwrap();
+        assert!(!XdpSocket::head(&batch).losing, "{attach:?}: and the ones after it do not");
+        let mut all = packets(&socket, &batch);
+        socket.release(batch);
         all.extend(receive(&mut socket, 100 - all.len()));
         assert_eq!(all, frames[..100], "{attach:?}: and on it goes");
         let total = socket.cumulative_stats().unwrap();
@@ -120,17 +120,17 @@ pub(crate) fn held_batches_stay_as_they_are_and_come_back_in_any_order() {
         inject(&mut injector, &frames);
         let mut got = 0;
         until("a hundred packets", || {
-            if let Some(batch) = socket.next_batch().unwrap() {
-                got += batch.packet_count();
+            if let Some(batch) = next(&mut socket).unwrap() {
+                got += XdpSocket::head(&batch).length;
                 held.push(batch);
             }
             got == 100
         });
     }
-    let all: Vec<_> = held.iter().flat_map(packets).collect();
+    let all: Vec<_> = held.iter().flat_map(|batch| packets(&socket, batch)).collect();
     let expected: Vec<_> = (0..800).map(|n| frame(n, 60 + n as usize % 100)).collect();
     assert_eq!(all, expected, "nothing was written over");
-    let spans: Vec<_> = held.iter().map(|batch| batch.memory().len()).collect();
+    let spans: Vec<_> = held.iter().map(|batch| socket.bytes(batch).unwrap().len()).collect();
     assert_eq!(spans.iter().sum::<usize>(), 800 * 2048, "the buffers span the batches' own frames");
     // Out of order: every third, then the others from the end.
     let (third, others): (Vec<_>, Vec<_>) = held.into_iter().enumerate().partition(|(index, _)| index % 3 == 0);
@@ -184,28 +184,30 @@ pub(crate) fn columns_say_what_is_known() {
         if let Some(old) = batch.take() {
             socket.release(old);
         }
-        batch = socket.next_batch().unwrap();
-        batch.as_ref().is_some_and(|batch| batch.packet_count() == 2) || {
+        batch = next(&mut socket).unwrap();
+        batch.as_ref().is_some_and(|batch| XdpSocket::head(batch).length == 2) || {
             inject(&mut network.injector("va"), &[frame(5, 80), tagged.clone()]);
             false
         }
     });
     let batch = batch.unwrap();
     let columns = Columns::for_packets(2);
-    batch.fill(&columns, ColumnSet::ALL);
+    socket.fill(&batch, &columns, ColumnSet::ALL).unwrap();
     let at = |column: Column, row: usize| column.start() * columns.capacity() as usize + row * column.width();
     let word = |column, row| columns.memory().u32(at(column, row)).unwrap();
     assert_eq!((word(Column::CapturedLength, 1), word(Column::OriginalLength, 1)), (104, 104));
-    assert_eq!((word(Column::Seconds, 0), word(Column::Nanoseconds, 1)), batch.timestamp());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert!(now - u64::from(word(Column::Seconds, 0)) < 60);
+    assert_eq!(word(Column::Nanoseconds, 0), word(Column::Nanoseconds, 1), "one time for all");
     let protocol = |row| columns.memory().u16(at(Column::Protocol, row)).unwrap();
     assert_eq!((protocol(0), protocol(1)), (0x88b5, 0x8100));
     assert_eq!(columns.memory().read(at(Column::SourceAddress, 0), 6).unwrap(), [2, 0, 0, 0, 0, 1]);
 
-    let target = Memory::zeroed(104);
-    batch.copy(&columns, 1, 1, &target).unwrap();
-    assert_eq!(target.read(0, 104).unwrap(), tagged);
-    assert_eq!(word(Column::Offset, 0), 0);
-    assert!(batch.copy(&columns, 0, 2, &target).is_err(), "the target is too small");
+    let target = Memory::zeroed(80 + 104);
+    socket.copy(&batch, &columns, &target).unwrap();
+    assert_eq!(target.read(80, 104).unwrap(), tagged);
+    assert_eq!((word(Column::Offset, 0), word(Column::Offset, 1)), (0, 80));
+    assert!(socket.copy(&batch, &columns, &Memory::zeroed(183)).is_err(), "the target is too small");
     socket.release(batch);
 }
 
@@ -221,9 +223,9 @@ pub(crate) fn huge_pages_hold_frames_or_say_how_they_would() {
     }
     let mut socket = network.open("vb", options.clone());
     inject(&mut network.injector("va"), &[frame(1, 60)]);
-    let batch = socket.next_batch_within(PATIENCE).unwrap().unwrap();
-    let memory = batch.memory().clone();
-    assert_eq!(packets(&batch), [frame(1, 60)]);
+    let batch = next_within(&mut socket, PATIENCE).unwrap().unwrap();
+    let memory = socket.bytes(&batch).unwrap();
+    assert_eq!(packets(&socket, &batch), [frame(1, 60)]);
     socket.close().unwrap();
     assert_eq!(memory.read(256, 60).unwrap(), frame(1, 60), "what somebody holds stays");
     drop((batch, memory));

@@ -1,7 +1,7 @@
 //! Frames out: their bytes, all of them, counted when they have left.
 
-use netring::ErrorKind;
 use netring::xdp::{Attach, Attached, Mode, XdpOptions, XdpSocket};
+use netring::{ErrorKind, Sink, Source};
 
 use crate::support::*;
 
@@ -24,10 +24,10 @@ pub(crate) fn a_burst_leaves_whole_and_in_order() {
         assert!(socket.wait_drained(PATIENCE).unwrap());
         assert_eq!(receive(&mut receiver, 4096), frames);
     }
-    let stats = socket.tx_stats();
+    let stats = socket.tx_stats().unwrap();
     assert_eq!((stats.sent, stats.rejected, stats.pending), (3 * 4096, 0, 0));
-    assert_eq!(socket.slots().unwrap().available(), 4096);
-    assert!(socket.next_batch().is_err_and(|error| error.kind == ErrorKind::Config));
+    assert_eq!(socket.available().unwrap(), 4096);
+    assert!(next(&mut socket).is_err_and(|error| error.kind == ErrorKind::Config));
 }
 
 pub(crate) fn slots_are_sent_in_the_order_of_queueing() {
@@ -37,7 +37,7 @@ pub(crate) fn slots_are_sent_in_the_order_of_queueing() {
     let (first, second, third) =
         (socket.allocate().unwrap().unwrap(), socket.allocate().unwrap().unwrap(), socket.allocate().unwrap().unwrap());
     for (token, n) in [(&first, 1), (&second, 2), (&third, 3)] {
-        assert!(socket.slots().unwrap().bytes(token.index()).write(0, &frame(n, 70)));
+        assert!(socket.slot_bytes(token).unwrap().write(0, &frame(n, 70)));
     }
     socket.queue(third, 70).unwrap();
     socket.discard(second);
@@ -56,7 +56,7 @@ pub(crate) fn frames_of_no_length_are_refused_by_name() {
     }
     let token = socket.allocate().unwrap().unwrap();
     assert!(socket.queue(token, 3).is_err());
-    assert_eq!(socket.slots().unwrap().available(), 4096, "the slot came back");
+    assert_eq!(socket.available().unwrap(), 4096, "the slot came back");
     let mut receiving = network.receiver(Attach::Auto);
     assert!(receiving.send(frame(0, 60).as_slice().into()).is_err_and(|error| error.kind == ErrorKind::Config));
 }
@@ -71,7 +71,7 @@ pub(crate) fn frames_wait_while_the_interface_is_down() {
     }
     let error = socket.flush().unwrap_err();
     assert_eq!((error.kind, error.errno), (ErrorKind::LinkDown, Some(libc::ENETDOWN)), "{error}");
-    assert_eq!(socket.tx_stats().pending, 100);
+    assert_eq!(socket.tx_stats().unwrap().pending, 100);
     network.run("link set va up");
     let mut receiver = network.receiver(Attach::Auto);
     assert!(socket.wait_drained(PATIENCE).unwrap());
@@ -83,7 +83,7 @@ pub(crate) fn one_object_does_both() {
     for attach in [NATIVE, SKB] {
         let open = |name| network.open(name, XdpOptions { attach, ..network.options() });
         let (mut a, mut b) = (open("va"), open("vb"));
-        assert_eq!(a.slots().unwrap().count(), 2048);
+        assert_eq!(a.shape().tx_frames, 2048);
         let frames: Vec<_> = (0..2048).map(|n| frame(n, 60 + n as usize % 1400)).collect();
         for from in [&mut a, &mut b] {
             for bytes in &frames {

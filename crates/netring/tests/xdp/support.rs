@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use netring::injector::{Injector, InjectorOptions, OnMalformed};
 use netring::ring::{ColumnSet, Columns, Memory};
+use netring::sink::Sink;
+use netring::source::Source;
 use netring::xdp::{Attach, Batch, Mode, XdpMode, XdpOptions, XdpSocket};
 
 /// A network namespace with a veth pair `va` - `vb` in it, gone when dropped.
@@ -122,16 +124,28 @@ pub(crate) fn inject(injector: &mut Injector, frames: &[Vec<u8>]) {
     assert!(injector.wait_drained(PATIENCE).unwrap());
 }
 
+/// The next batch, waiting for it up to `timeout`.
+pub(crate) fn next_within(socket: &mut XdpSocket, timeout: Duration) -> netring::Result<Option<Batch>> {
+    if socket.wait_within(timeout)? { next(socket) } else { Ok(None) }
+}
+
+/// The next batch.
+pub(crate) fn next(socket: &mut XdpSocket) -> netring::Result<Option<Batch>> {
+    Ok(socket.next(&mut |_| None)?.map(|(batch, _)| batch))
+}
+
 /// The bytes of a batch's packets, by its columns.
-pub(crate) fn packets(batch: &Batch) -> Vec<Vec<u8>> {
-    let columns = Columns::for_packets(batch.packet_count());
-    batch.fill(&columns, ColumnSet::PLACE);
+pub(crate) fn packets(socket: &XdpSocket, batch: &Batch) -> Vec<Vec<u8>> {
+    let length = XdpSocket::head(batch).length;
+    let columns = Columns::for_packets(length);
+    socket.fill(batch, &columns, ColumnSet::PLACE).unwrap();
+    let bytes = socket.bytes(batch).unwrap();
     let word = |memory: &Memory, at: usize| memory.u32(at).unwrap() as usize;
-    (0..batch.packet_count() as usize)
+    (0..length as usize)
         .map(|index| {
             let offset = word(columns.memory(), index * 4);
             let length = word(columns.memory(), (columns.capacity() as usize + index) * 4);
-            batch.memory().read(offset, length).unwrap()
+            bytes.read(offset, length).unwrap()
         })
         .collect()
 }
@@ -141,8 +155,8 @@ pub(crate) fn receive(socket: &mut XdpSocket, count: usize) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let deadline = Instant::now() + PATIENCE;
     while all.len() < count && Instant::now() < deadline {
-        let Some(batch) = socket.next_batch_within(Duration::from_millis(100)).unwrap() else { continue };
-        all.extend(packets(&batch).into_iter().filter(|bytes| number(bytes).is_some()));
+        let Some(batch) = next_within(socket, Duration::from_millis(100)).unwrap() else { continue };
+        all.extend(packets(socket, &batch).into_iter().filter(|bytes| number(bytes).is_some()));
         socket.release(batch);
     }
     all

@@ -1,6 +1,6 @@
 /** What every sink of packets does. */
 import type { Writable } from 'node:stream'
-import type { WaitOptions } from './source/packet-source.js'
+import type { WaitOptions } from '../source/packet-source.js'
 
 /** Frames sent. */
 export interface TxStats {
@@ -35,7 +35,7 @@ export interface Slot extends Disposable {
   discard(): void
 }
 
-/** A sink of frames: {@link Injector} is one. */
+/** A sink of frames: {@link Injector} and {@link XdpSocket} are. */
 export interface PacketSink extends Disposable {
   allocate(length: number): Slot | undefined
   send(frame: Uint8Array): boolean

@@ -1,50 +1,38 @@
 /** A slot of the send ring on loan. */
-import type { NativeInjector } from './binding.js'
-import { fromNative, NetringError } from './errors.js'
-import { checkInteger } from './options/check.js'
-import type { Slot } from './sink.js'
-import { bufferOver } from './source/buffer.js'
+import { fromNative, NetringError } from '../errors.js'
+import { checkInteger } from '../options/check.js'
+import { bufferOver, keeping } from '../source/buffer.js'
+import { warnOnce } from '../warnings.js'
+import type { NativeSink } from './native-sink.js'
+import type { Slot } from './packet-sink.js'
 
-let warned = false
-
-/** What the slots of one injector share. */
+/** What the slots of one sink share. */
 export class SlotLender {
-  readonly native: NativeInjector
+  readonly native: NativeSink
+  /** What errors call the sink. */
+  readonly name: string
   readonly frameCapacity: number
   closed: boolean = false
-  /** Discards what the collector finds, by its number. One registry each: nothing has to be allocated for a slot. */
+  /** Discards what the collector finds, by its number, and says so once. One registry each: nothing has to be allocated for a slot. */
   readonly forgotten: FinalizationRegistry<number>
 
-  constructor(native: NativeInjector, frameCapacity: number) {
+  constructor(native: NativeSink, name: string, frameCapacity: number) {
     this.native = native
+    this.name = name
     this.frameCapacity = frameCapacity
     this.forgotten = new FinalizationRegistry((slot) => {
       if (this.closed) return
       this.native.discard(slot)
-      warn()
+      warnOnce(
+        'NETRING_UNRELEASED_SLOT',
+        'A slot was collected without send() or discard(); until then it was lost to the ring.',
+        'Use `using slot = ...`, or call slot.discard() where the frame is not sent.',
+      )
     })
   }
 }
 
-/** Says so once. */
-function warn(): void {
-  if (warned) return
-  warned = true
-  process.emitWarning('A slot was collected without send() or discard(); until then it was lost to the ring.', {
-    type: 'NetringWarning',
-    code: 'NETRING_UNRELEASED_SLOT',
-    detail: 'Use `using slot = ...`, or call slot.discard() where the frame is not sent.',
-  })
-}
-
-/** A Buffer in use keeps its slot. */
-const owner = Symbol('netring.slot')
 const none = Buffer.alloc(0)
-
-function ownedBy(slot: LoanedSlot, memory: ArrayBuffer): ArrayBuffer {
-  ;(memory as ArrayBuffer & { [owner]?: LoanedSlot })[owner] = slot
-  return memory
-}
 
 export class LoanedSlot implements Slot {
   readonly #lender: SlotLender
@@ -65,7 +53,7 @@ export class LoanedSlot implements Slot {
     if (this.#over || this.#lender.closed) return this.#data ?? none
     if (this.#data === undefined) {
       try {
-        this.#memory ??= ownedBy(this, this.#lender.native.bytes(this.#slot))
+        this.#memory ??= keeping(this.#lender.native.slotBytes(this.#slot), this)
       } catch (error) {
         throw fromNative(error)
       }
@@ -101,7 +89,8 @@ export class LoanedSlot implements Slot {
   }
 
   #check(): void {
-    if (this.#lender.closed) throw new NetringError('ERR_NETRING_CLOSED', 'the injector is closed; open another')
+    const { closed, name } = this.#lender
+    if (closed) throw new NetringError('ERR_NETRING_CLOSED', `the ${name} is closed; open another`)
     if (this.#over) {
       throw new NetringError('ERR_NETRING_RELEASED', 'the slot has been sent or discarded; allocate() another')
     }

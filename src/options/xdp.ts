@@ -1,0 +1,230 @@
+/** Options of an AF_XDP socket: names, defaults, what does not go together. */
+import type { NativeXdpOptions } from '../binding.js'
+import { NetringError } from '../errors.js'
+import {
+  checkBoolean,
+  checkFd,
+  checkInteger,
+  checkMilliseconds,
+  checkObject,
+  checkOneOf,
+  checkString,
+  wrongType,
+} from './check.js'
+
+/** Options of {@link XdpSocket.open}, all optional. docs/xdp.md tells what they are good for. */
+export interface XdpOptions {
+  /** Which receive queues: one, several, or all that the interface has in use. Frames are sent through the first. Default 0. */
+  readonly queues?: number | readonly number[] | 'all'
+  /**
+   * What the frames are for: all to receive, all to send (no program is attached), half and half, or so many (`prefill`)
+   * to receive and the others to send. Default 'rxtx'.
+   */
+  readonly mode?: 'rx' | 'tx' | 'rxtx' | { readonly prefill: number }
+  /** Bytes a frame, 256 of which the kernel keeps: packets of 1792 or 3840 bytes fit. Default 2048. */
+  readonly frameSize?: 2048 | 4096
+  /** Frames, for all queues together. They are locked in memory. Default 4096. */
+  readonly frameCount?: number
+  /** Places in each queue's fill ring, a power of two. Default: room for every frame that receives. */
+  readonly fillSize?: number
+  /** Places in the completion ring, a power of two. Default: room for every frame that sends. */
+  readonly completionSize?: number
+  /** Places in each queue's receive ring, a power of two. Default: room for every frame that receives. */
+  readonly rxSize?: number
+  /** Places in the transmit ring, a power of two. Default: room for every frame that sends. */
+  readonly txSize?: number
+  /** Let the driver sleep until it is told of frames. Default true. */
+  readonly needWakeup?: boolean
+  /** The program in the driver ('native'), behind it ('skb'), or where it can be. Default 'auto'. */
+  readonly attach?: 'auto' | 'native' | 'skb'
+  /** Have the driver use the frames itself: where it can, or fail, or never. Default 'auto'; `zeroCopy` tells what was got. */
+  readonly zeroCopy?: 'auto' | 'require' | 'never'
+  /** Poll the device for `us` microseconds, at most `budget` packets each time; `prefer`: instead of its interrupts. Default: not. */
+  readonly busyPoll?: { readonly us: number; readonly budget?: number; readonly prefer?: boolean }
+  /** Frames in huge pages, which have to be set aside. Default false. */
+  readonly hugePages?: boolean
+  /** Detach an XDP program that is already on the interface, for good. Default false. */
+  readonly replace?: boolean
+  /**
+   * A program of your own: the descriptor of its XSKMAP and its own, or only the first where it is attached already. Both
+   * stay yours.
+   */
+  readonly program?: { readonly xskMapFd: number; readonly fd?: number }
+  /** How long nextBatchBlocking() and packets() wait by default. Default 100. */
+  readonly pollTimeoutMs?: number
+  /** A name under /run/netns or a path such as /proc/PID/ns/net. Default: this process's namespace. Needs CAP_SYS_ADMIN. */
+  readonly netns?: string
+}
+
+/** Options that have a default of their own; rings are as large as the frames need. */
+export type XdpDefaults = Required<
+  Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'netns'>
+>
+
+/** The defaults of {@link XdpOptions}. */
+export const xdpDefaults: XdpDefaults = Object.freeze({
+  queues: 0,
+  mode: 'rxtx',
+  frameSize: 2048,
+  frameCount: 4096,
+  needWakeup: true,
+  attach: 'auto',
+  zeroCopy: 'auto',
+  hugePages: false,
+  replace: false,
+  pollTimeoutMs: 100,
+})
+
+const rings = ['fillSize', 'completionSize', 'rxSize', 'txSize'] as const
+const keys = [...Object.keys(xdpDefaults), ...rings, 'busyPoll', 'program', 'netns']
+
+/** As the kernel and crates/netring/src/xdp/options.rs have them. */
+const LARGEST_RING = 1 << 20
+const MOST_QUEUES = 0xffff
+const MOST_BYTES = 0xffff_ffff
+const INT_MAX = 0x7fff_ffff
+
+function refuse(message: string): NetringError {
+  return new NetringError('ERR_NETRING_CONFIG', message)
+}
+
+/**
+ * Checks every option and fills in the defaults.
+ * @throws TypeError, RangeError naming the option; NetringError ERR_NETRING_CONFIG for options that do not go together
+ */
+export function checkXdpOptions(options: XdpOptions | undefined): {
+  readonly native: NativeXdpOptions
+  readonly pollTimeoutMs: number
+} {
+  const given = checkObject('options', options, keys)
+  const boolean = (key: 'needWakeup' | 'hugePages' | 'replace'): boolean =>
+    checkBoolean(`options.${key}`, given[key], xdpDefaults[key])
+  const queues = checkQueues(given.queues)
+  const busyPoll = checkBusyPoll(given.busyPoll)
+  const program = checkXdpProgram(given.program)
+  const sizes: Partial<Record<(typeof rings)[number], number>> = {}
+  for (const ring of rings) {
+    const value = given[ring]
+    if (value !== undefined) sizes[ring] = checkRing(ring, value)
+  }
+  const native: NativeXdpOptions = {
+    ...(queues && { queues }),
+    ...checkMode(given.mode),
+    frameSize: checkFrameSize(given.frameSize),
+    frameCount: checkInteger('options.frameCount', given.frameCount, xdpDefaults.frameCount, 1),
+    ...sizes,
+    needWakeup: boolean('needWakeup'),
+    attach: checkOneOf('options.attach', given.attach, ['auto', 'native', 'skb'], xdpDefaults.attach),
+    zeroCopy: checkOneOf('options.zeroCopy', given.zeroCopy, ['auto', 'require', 'never'], xdpDefaults.zeroCopy),
+    ...(busyPoll && { busyPoll }),
+    hugePages: boolean('hugePages'),
+    replace: boolean('replace'),
+    ...(program && { program }),
+    ...(given.netns !== undefined && { netns: checkString('options.netns', given.netns) }),
+  }
+  checkTogether(native)
+  return {
+    native,
+    pollTimeoutMs: checkMilliseconds('options.pollTimeoutMs', given.pollTimeoutMs, xdpDefaults.pollTimeoutMs),
+  }
+}
+
+/** Undefined for all. */
+function checkQueues(value: XdpOptions['queues']): number[] | undefined {
+  if (value === 'all') return undefined
+  if (value === undefined || typeof value === 'number')
+    return [checkInteger('options.queues', value, 0, 0, MOST_QUEUES)]
+  if (!Array.isArray(value)) throw wrongType('options.queues', `a number, an array of numbers or 'all'`, value)
+  const queues = Array.from(value as readonly unknown[], (queue, index) => {
+    const name = `options.queues[${String(index)}]`
+    if (queue === undefined) throw wrongType(name, 'a number', queue)
+    return checkInteger(name, queue, 0, 0, MOST_QUEUES)
+  })
+  if (queues.length === 0) throw refuse('options.queues must name at least one queue')
+  if (new Set(queues).size < queues.length) {
+    throw refuse(`options.queues must name each queue once. Received ${queues.join(', ')}`)
+  }
+  return queues
+}
+
+function checkMode(value: XdpOptions['mode']): Pick<NativeXdpOptions, 'mode' | 'prefill'> {
+  if (typeof value !== 'object' || value === null) {
+    return { mode: checkOneOf('options.mode', value, ['rx', 'tx', 'rxtx'], 'rxtx'), prefill: 0 }
+  }
+  const { prefill } = checkObject('options.mode', value, ['prefill'])
+  if (prefill === undefined) throw wrongType('options.mode.prefill', 'a number', prefill)
+  return { mode: 'prefill', prefill: checkInteger('options.mode.prefill', prefill, 0, 1) }
+}
+
+function checkFrameSize(value: unknown): number {
+  const size = checkInteger('options.frameSize', value, xdpDefaults.frameSize)
+  if (size !== 2048 && size !== 4096) {
+    throw refuse(`options.frameSize must be 2048 or 4096 bytes, as AF_XDP wants it. Received ${String(size)}`)
+  }
+  return size
+}
+
+function checkRing(name: string, value: unknown): number {
+  const size = checkInteger(`options.${name}`, value, 0, 1, LARGEST_RING)
+  if ((size & (size - 1)) !== 0) throw refuse(`options.${name} must be a power of two. Received ${String(size)}`)
+  return size
+}
+
+function checkBusyPoll(value: XdpOptions['busyPoll']): NativeXdpOptions['busyPoll'] {
+  if (value === undefined) return undefined
+  const name = 'options.busyPoll'
+  const { us, budget, prefer } = checkObject(name, value, ['us', 'budget', 'prefer'])
+  if (us === undefined) throw wrongType(`${name}.us`, 'a number', us)
+  return {
+    us: checkInteger(`${name}.us`, us, 0, 1, INT_MAX),
+    ...(budget !== undefined && { budget: checkInteger(`${name}.budget`, budget, 0, 1, 0xffff) }),
+    prefer: checkBoolean(`${name}.prefer`, prefer, false),
+  }
+}
+
+function checkXdpProgram(value: XdpOptions['program']): NativeXdpOptions['program'] {
+  if (value === undefined) return undefined
+  const name = 'options.program'
+  const { xskMapFd, fd } = checkObject(name, value, ['xskMapFd', 'fd'])
+  return {
+    xskMapFd: checkFd(`${name}.xskMapFd`, xskMapFd),
+    ...(fd !== undefined && { fd: checkFd(`${name}.fd`, fd) }),
+  }
+}
+
+/** What does not go together, by name. */
+function checkTogether(options: NativeXdpOptions): void {
+  const { mode, prefill, frameCount, frameSize, queues } = options
+  if (frameCount * frameSize > MOST_BYTES) {
+    throw refuse(
+      `options.frameCount ${String(frameCount)} of options.frameSize ${String(frameSize)}: must be less than 4 GiB together`,
+    )
+  }
+  if (options.zeroCopy === 'require' && options.attach === 'skb') {
+    throw refuse(`options.zeroCopy 'require' does not go with options.attach 'skb', which is behind the driver`)
+  }
+  if (mode === 'prefill' && prefill >= frameCount) {
+    throw refuse(
+      `options.mode.prefill ${String(prefill)} leaves no frame to send of options.frameCount ${String(frameCount)}; use mode 'rx'`,
+    )
+  }
+  const receiving = { rx: frameCount, tx: 0, rxtx: Math.floor(frameCount / 2), prefill }[mode]
+  if (mode !== 'tx' && receiving < (queues?.length ?? 1)) {
+    throw refuse(`options.frameCount ${String(frameCount)} is not enough for options.queues in mode '${mode}'`)
+  }
+  // For lack of a program, of frames that receive, of frames that send.
+  const idle = {
+    tx: ['replace', 'program', 'fillSize', 'rxSize'],
+    rx: ['completionSize', 'txSize'],
+    rxtx: [],
+    prefill: [],
+  } as const satisfies Record<string, readonly (keyof NativeXdpOptions)[]>
+  for (const name of idle[mode]) {
+    if (options[name] !== undefined && options[name] !== false) {
+      throw refuse(`options.${name} does not go with options.mode '${mode}', which has no use for it`)
+    }
+  }
+  if (options.replace && options.program !== undefined && options.program.fd === undefined) {
+    throw refuse('options.replace does not go with an options.program that is attached already (xskMapFd without fd)')
+  }
+}
