@@ -1,7 +1,7 @@
 /** Parsing says what tshark says, and nothing that arrives makes it throw. */
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { ParseError, type Batch, type Capture, type ParsedPacket } from '../src/index.js'
+import { ParseError, type Batch, type PacketSink, type PacketSource, type ParsedPacket } from '../src/index.js'
 import { packetError } from '../src/parse/errors.js'
 import { frame, tagged } from './helpers/frames.js'
 import { network } from './helpers/network.js'
@@ -9,20 +9,21 @@ import { ethernet, ipv4, ipv6, protocols, tcp, udp } from './helpers/protocols.j
 import { expected, sameObject, sameRow } from './helpers/second-opinion.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
 import { dissect } from './helpers/tshark.js'
+import { modes, xdpOn, xdpTest } from './helpers/xdp.js'
 
 const large = { frameSize: 9014, frameCount: 1024 }
 
 /** Calls `use` with batches until they had this many packets. */
 async function eachBatch(
   t: ExecutionContext,
-  capture: Capture,
+  source: PacketSource,
   count: number,
   use: (batch: Batch) => void,
 ): Promise<void> {
   let seen = 0
   while (seen < count) {
-    await capture.readable({ signal: AbortSignal.timeout(5000) })
-    using batch = capture.nextBatch()
+    await source.readable({ signal: AbortSignal.timeout(5000) })
+    using batch = source.nextBatch()
     if (batch === undefined) continue
     seen += batch.length
     use(batch)
@@ -30,18 +31,22 @@ async function eachBatch(
   t.is(seen, count)
 }
 
-test.serial('every field of every protocol is what tshark says', async (t) => {
-  const { a, b } = network(t, { mtu: 9000 })
-  const capture = captureOn(t, b)
-  await sendAll(injectorOn(t, a, large), Object.values(protocols))
-  const names = Object.keys(protocols)
-  const opinions = dissect(t, Object.values(protocols))
+/** Sends frames and compares every field of each with what tshark says. */
+async function compare(
+  t: ExecutionContext,
+  source: PacketSource,
+  sink: PacketSink,
+  frames: Readonly<Record<string, Buffer>>,
+): Promise<void> {
+  await sendAll(sink, Object.values(frames))
+  const names = Object.keys(frames)
+  const opinions = dissect(t, Object.values(frames))
   let next = 0
-  await eachBatch(t, capture, names.length, (batch) => {
+  await eachBatch(t, source, names.length, (batch) => {
     const columns = batch.parse()
     for (const [index, packet] of [...batch].entries()) {
       const name = names[next] ?? ''
-      const sent = protocols[name] ?? Buffer.alloc(0)
+      const sent = frames[name] ?? Buffer.alloc(0)
       t.true(packet.data.equals(sent), `${name} arrives as it was sent`)
       const wanted = expected(opinions[next++] ?? [], sent)
       sameRow(t, name, columns, index, batch.columns.offset[index] ?? 0, wanted)
@@ -50,7 +55,21 @@ test.serial('every field of every protocol is what tshark says', async (t) => {
     }
   })
   t.is(next, names.length)
+}
+
+test.serial('every field of every protocol is what tshark says', async (t) => {
+  const { a, b } = network(t, { mtu: 9000 })
+  await compare(t, captureOn(t, b), injectorOn(t, a, large), protocols)
 })
+
+for (const attach of modes) {
+  xdpTest(`over AF_XDP in ${attach} mode, too`, async (t) => {
+    const { a, b } = network(t)
+    const short = Object.entries(protocols).filter(([, bytes]) => bytes.length <= 1514)
+    t.true(short.length > 50)
+    await compare(t, xdpOn(t, b, { mode: 'rx', attach }), injectorOn(t, a), Object.fromEntries(short))
+  })
+}
 
 /** Starts of a frame. The kernel drops one that ends in its outermost VLAN tag (`skb_vlan_untag`). */
 function cutsOf(bytes: Buffer): Buffer[] {
