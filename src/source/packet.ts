@@ -165,7 +165,8 @@ export class StoredPacket implements Packet {
     const { store, index } = this
     if (store.gone) store.check()
     const { offset, capturedLength } = store.columns
-    return bufferOver(store.memory, store.start + (offset[index] ?? moved()), capturedLength[index] ?? moved())
+    // No place: the columns were moved away.
+    return bufferOver(store.memory, store.start + (offset[index] ?? -Infinity), capturedLength[index] ?? 0)
   }
 
   copy(): OwnedPacket {
