@@ -43,7 +43,10 @@ export interface XdpOptions {
   readonly busyPoll?: { readonly us: number; readonly budget?: number; readonly prefer?: boolean }
   /** Frames in huge pages, which have to be set aside. Default false. */
   readonly hugePages?: boolean
-  /** Detach an XDP program that is already on the interface, for good. Default false. */
+  /**
+   * Take the place of an XDP program that is already on the interface, for good: whoever attached it is not told. It goes once
+   * everything else has been had; where open() throws before, it stays. Default false.
+   */
   readonly replace?: boolean
   /**
    * A program of your own: the descriptor of its XSKMAP and its own, or only the first where it is attached already. Both
