@@ -53,6 +53,7 @@ export interface Packet extends PacketFields {
 
 /** A packet that owns its bytes: nothing to release. */
 export interface OwnedPacket extends PacketFields {
+  /** Its own bytes. */
   readonly data: Buffer
 }
 
