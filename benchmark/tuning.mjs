@@ -2,8 +2,8 @@
 //
 //   node benchmark/tuning.mjs latency | blocks | snaplen | room | ways | send
 //
-// Root, on a quiet machine, as for run.mjs. Each row is a fresh process, except those of room and ways; where there are
-// several trials the medians are shown.
+// Root, on a quiet machine, as for run.mjs. Each row of the first three is a fresh process; where there are several trials
+// the medians are shown.
 import { fileURLToPath } from 'node:url'
 import { Capture, Injector } from '../dist/index.js'
 import { Wire } from './wire.mjs'
@@ -12,6 +12,9 @@ const self = fileURLToPath(import.meta.url)
 const c = (name, ...args) => [fileURLToPath(new URL(`c/bin/${name}`, import.meta.url)), ...args.map(String)]
 const MIB = 1 << 20
 const TRIALS = 3
+
+// Each wire listens for the end of this process.
+process.setMaxListeners(0)
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 const cpuNs = () => {
@@ -190,6 +193,7 @@ const experiments = {
   /** CPU of sending, the kernel's included; nobody listens at the far end. */
   async send() {
     const count = 200_000
+    const wire = new Wire(1500)
     const frame = Buffer.alloc(64, 1)
     const many = (n) => Array.from({ length: n }, () => frame)
     const strided = (n) => [Buffer.alloc(n * 64, 1), new Uint32Array(n).fill(64), 64]
@@ -205,7 +209,6 @@ const experiments = {
     for (const [name, [each, queue]] of Object.entries(ways)) {
       const costs = []
       for (let run = 0; run < TRIALS + 1; run++) {
-        const wire = new Wire(1500)
         const injector = Injector.open('bm-tx', { netns: `bm-${process.pid}-tx` })
         const before = cpuNs()
         for (let sent = 0; sent < count; sent += each) {
@@ -215,12 +218,12 @@ const experiments = {
         injector.waitDrained(5000)
         costs.push((cpuNs() - before) / count)
         injector.close()
-        wire.close()
       }
       console.log(
         `${name}: ${median(costs.slice(1)).toFixed(0)} ns a frame (${costs.map((ns) => ns.toFixed(0)).join(', ')})`,
       )
     }
+    wire.close()
   },
 }
 
