@@ -1,6 +1,6 @@
 // The figures of docs/tuning.md: what the knobs of a capture and the ways of its packets cost.
 //
-//   node benchmark/tuning.mjs latency | blocks | snaplen | room | ways | send
+//   node benchmark/tuning.mjs latency | blocks | snaplen | room | pause | ways | send
 //
 // Root, on a quiet machine, as for run.mjs. Each row of the first three is a fresh process; where there are several trials
 // the medians are shown.
@@ -11,6 +11,8 @@ import { Wire } from './wire.mjs'
 const self = fileURLToPath(import.meta.url)
 const c = (name, ...args) => [fileURLToPath(new URL(`c/bin/${name}`, import.meta.url)), ...args.map(String)]
 const MIB = 1 << 20
+/** One end of this process's wire. */
+const inside = (end) => ({ netns: `bm-${process.pid}-${end}` })
 const TRIALS = 3
 
 // Each wire listens for the end of this process.
@@ -125,7 +127,13 @@ const experiments = {
     await filled(async (send) => {
       for (const size of [64, 200, 1514]) {
         for (const snapLen of [262_144, 128]) {
-          const capture = Capture.open('bm-rx', { blockSize: 4 * MIB, blockCount: 1, blockTimeoutMs: 60_000, snapLen })
+          const capture = Capture.open('bm-rx', {
+            blockSize: 4 * MIB,
+            blockCount: 1,
+            blockTimeoutMs: 60_000,
+            snapLen,
+            ...inside('rx'),
+          })
           await send(size, 60_000)
           const { packets } = capture.cumulativeStats()
           capture.close()
@@ -135,6 +143,21 @@ const experiments = {
         }
       }
     })
+  },
+  /** What a ring holds while the event loop stands still and 2000 packets come in a second. */
+  async pause() {
+    for (const options of [{ profile: 'lowLatency' }, { profile: 'lowLatency', blockCount: 1024 }, {}]) {
+      for (const pauseMs of [50, 100, 300, 1000]) {
+        const wire = new Wire(1500)
+        const capture = Capture.open('bm-rx', { ...options, ...inside('rx') })
+        const source = c('send', 'sendmmsg', '--interface', 'bm-tx', '--size', 64, '--rate', 2000, '--batch', 1)
+        await wire.start('tx', 'sender', [...source, '--count', String(pauseMs * 2)]).result(10_000)
+        const { packets, drops } = capture.cumulativeStats()
+        capture.close()
+        wire.close()
+        console.log(`${JSON.stringify(options)}, ${pauseMs} ms: ${packets} packets, ${drops} dropped`)
+      }
+    }
   },
   /** Reading a full ring, with nothing else going on. */
   async ways() {
@@ -172,7 +195,7 @@ const experiments = {
       for (const [name, way] of Object.entries(ways)) {
         const costs = []
         for (let run = 0; run < 4; run++) {
-          const capture = Capture.open('bm-rx', { blockSize: MIB, blockCount: 64 })
+          const capture = Capture.open('bm-rx', { blockSize: MIB, blockCount: 64, ...inside('rx') })
           await send(64, 300_000)
           let packets = 0
           const before = cpuNs()
@@ -209,7 +232,7 @@ const experiments = {
     for (const [name, [each, queue]] of Object.entries(ways)) {
       const costs = []
       for (let run = 0; run < TRIALS + 1; run++) {
-        const injector = Injector.open('bm-tx', { netns: `bm-${process.pid}-tx` })
+        const injector = Injector.open('bm-tx', inside('tx'))
         const before = cpuNs()
         for (let sent = 0; sent < count; sent += each) {
           queue(injector)
@@ -230,9 +253,6 @@ const experiments = {
 /** Gives `body` a way to send frames to an end that this process captures on. */
 async function filled(body) {
   const wire = new Wire(1500)
-  const inside = (end) => ({ netns: `bm-${process.pid}-${end}` })
-  const open = Capture.open
-  Capture.open = (name, options) => open.call(Capture, name, { ...options, ...inside('rx') })
   const injector = Injector.open('bm-tx', inside('tx'))
   try {
     await body(async (size, count) => {
