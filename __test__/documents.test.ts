@@ -112,6 +112,21 @@ test('npm scripts and files that documents tell to run are there', (t) => {
   }
 })
 
+test('files and folders of the project that documents name are there', (t) => {
+  let named = 0
+  for (const file of documents) {
+    for (const [, path = ''] of read(file).matchAll(
+      /`((?:src|crates|scripts|benchmark|__test__|docs|examples)\/[\w./-]+)`/g,
+    )) {
+      // What is made, and not kept.
+      if (/\/(reference|bin|target|corpus|node_modules|NAME)\b/.test(path)) continue
+      named++
+      t.true(existsSync(join(root, path)), `${file}: ${path}`)
+    }
+  }
+  t.true(named > 50)
+})
+
 test('links between documents lead to files and headings that are there', (t) => {
   for (const file of documents) {
     // Not in code, where brackets and parentheses are JavaScript.
