@@ -13,7 +13,7 @@ import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
 import { linkEvents, Message } from './signals.js'
 import { ownedPacketStream, batchStream } from './streams.js'
-import { nextTurn } from './turns.js'
+import { BLOCKING_SLICE_MS, nextTurn } from './turns.js'
 import { Waiters } from './waiters.js'
 
 /** What can end a wait. */
@@ -84,9 +84,6 @@ export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined
 export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close']
 
-/** The longest time that this thread is out of JavaScript's reach. */
-const BLOCKING_SLICE_MS = 100
-
 /** The shared half of every source; what differs is native. */
 export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
   /** The native side. For subclasses. */
@@ -106,16 +103,10 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     this.#lender = lender
     this.#head = new BatchHead(nativeSource.head())
     this.#pollTimeoutMs = pollTimeoutMs
-    // The addon holds this function for good; it must not hold the source.
-    const weak = new WeakRef(this)
-    const onMessage = (message: number): void => {
-      const source = weak.deref()
-      if (source !== undefined) source.#receive(message)
-    }
-    this.#onMessage = onMessage
+    this.#onMessage = NativePacketSource.#teller(new WeakRef(this))
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
-      arm: () => this.native.pollOrWait(onMessage),
+      arm: () => this.native.pollOrWait(this.#onMessage),
       disarm: () => {
         this.native.stopWaiting()
       },
@@ -123,6 +114,17 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
         this.native.keepAlive(keep)
       },
     })
+  }
+
+  /**
+   * What the addon calls and holds for good, so it must not hold the source. In a function of its own: closures of one scope
+   * share all that any of them uses, and those of the constructor use `this`.
+   */
+  static #teller(weak: WeakRef<NativePacketSource<NativeSource>>): (message: number) => void {
+    return (message) => {
+      const source = weak.deref()
+      if (source !== undefined) source.#receive(message)
+    }
   }
 
   #receive(message: number): void {
