@@ -114,6 +114,14 @@ test.serial('without CAP_NET_RAW open() says how to get it', (t) => {
   }
 })
 
+test.serial('a namespace of a process with more rights needs CAP_SYS_PTRACE, and the error says so', (t) => {
+  const without = ['setpriv', '--bounding-set=-all,+net_raw,+sys_admin', '--inh-caps=-all,+net_raw,+sys_admin']
+  const call = `netring.Capture.open('lo', { netns: '/proc/' + process.ppid + '/ns/net' })`
+  const error = runModule(report(call), without) as { message: string }
+  t.like(error, { code: 'ERR_NETRING_PERMISSION', syscall: 'open', errno: constants.errno.EACCES, at: 'lo' })
+  t.regex(error.message, /ns\/net.*CAP_SYS_PTRACE/)
+})
+
 test.serial('without any capability interfaces can still be listed', (t) => {
   const without = ['setpriv', '--bounding-set=-all', '--inh-caps=-all']
   const names = runModule(`console.log(JSON.stringify(netring.listInterfaces().map(({ name }) => name)))`, without)

@@ -46,21 +46,37 @@ export interface CaptureStats {
 
 /** A source of batches: {@link Capture} and {@link XdpSocket} are. */
 export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
+  /** Never blocks: the next batch, or undefined. */
   nextBatch(): Batch | undefined
+  /** Blocks this thread, at most `timeoutMs`; default: the source's pollTimeoutMs. */
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
+  /** Resolves when nextBatch() would give a batch. */
   readable(options?: WaitOptions): Promise<void>
+  /** Owned copies of the next batch: nothing to release. */
   recv(options?: WaitOptions): Promise<OwnedPacket[]>
+  /** Packet after packet, blocking this thread while there is none. */
   packets(options?: PacketLoopOptions): Iterable<Packet>
+  /** Packet after packet, waiting without blocking. */
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet>
+  /** Since the last call of stats(). */
   stats(): CaptureStats
+  /** Since open. Neither disturbs the other. */
   cumulativeStats(): CaptureStats
+  /** A web stream, a batch a chunk. */
   readableStream(): ReadableStream<Batch>
+  /** A node:stream in object mode, owned packets. */
   stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable
+  /** Events inform; failures reach whoever waits or calls. */
   on(event: SourceEvent, listener: () => void): this
+  /** Takes a listener off again. */
   off(event: string, listener: (...args: never[]) => void): this
+  /** Keeps the process alive while something waits: the default. */
   ref(): this
+  /** Lets the process end although something waits. */
   unref(): this
+  /** Whether close() was called. */
   readonly closed: boolean
+  /** Idempotent; every live view becomes empty, and all that is native is free when it returns. */
   close(): void
 }
 
