@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { constants, release, tmpdir } from 'node:os'
+import { constants, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import {
   Capture,
@@ -226,4 +226,15 @@ test('a netns that is no network namespace is refused, and a FIFO does not block
       t.throws(open, { code: 'ERR_NETRING_CONFIG', message: /no network namespace/ })
     }
   }
+})
+
+test('a ring larger than the memory that is free is refused, and nobody is killed for it', (t) => {
+  const { b } = network(t)
+  const blockSize = 64 * 1024 * 1024
+  // A quarter of it, the least that would be tried, is twice of what there is.
+  const blockCount = Math.ceil((8 * totalmem()) / blockSize)
+  t.throws(() => Capture.open(b.name, { netns: b.netns, blockSize, blockCount }), {
+    code: 'ERR_NETRING_MMAP',
+    message: /smaller blockSize or blockCount/,
+  })
 })
