@@ -249,6 +249,7 @@ export interface NativeXdpOptions {
   zeroCopy: 'auto' | 'require' | 'never'
   busyPoll?: NativeBusyPoll
   hugePages: boolean
+  coalesceUs: number
   replace: boolean
   program?: NativeXdpProgram
   netns?: string

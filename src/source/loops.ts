@@ -39,8 +39,8 @@ export interface BatchSupply {
   take(): Batch | undefined
   /** The next batch is there already, of the same block as the one that take() gave last. */
   more(): boolean
-  /** Through a link that goes down and up again. */
-  wait(timeoutMs: number): Promise<void>
+  /** Through a link that goes down and up again; undefined where there is nothing to wait for. */
+  wait(timeoutMs: number): Promise<void> | undefined
 }
 
 /**
@@ -113,18 +113,20 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
 
   async #step(): Promise<IteratorResult<Batch, undefined>> {
     try {
-      if (this.#batch !== undefined && !this.#over) {
-        this.#batch.release()
-        this.#batch = undefined
-        await nextTurn()
-      }
+      // A wait is a turn of the event loop, unless there is nothing to wait for.
+      let turn = this.#batch === undefined
+      this.#batch?.release()
+      this.#batch = undefined
       while (!this.#over && !this.#supply.closed()) {
         this.#signal?.throwIfAborted()
         const left = this.#deadline - performance.now()
         if (left <= 0) break
+        const waiting = this.#supply.wait(left)
+        if (waiting !== undefined) await waiting
+        else if (!turn) await nextTurn()
         const next = this.#take()
         if (next !== undefined) return next
-        await this.#supply.wait(left)
+        turn = false
       }
     } catch (error) {
       this.#end()

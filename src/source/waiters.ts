@@ -28,13 +28,13 @@ export class Waiters {
     this.#waitable = waitable
   }
 
-  /** Resolves once there is nothing to wait for any more, or after `timeoutMs`. */
-  wait(signal: AbortSignal | undefined, timeoutMs: number = Infinity): Promise<void> {
+  /** Resolves once there is nothing to wait for any more, or after `timeoutMs`; undefined where there is nothing now. */
+  wait(signal: AbortSignal | undefined, timeoutMs: number = Infinity): Promise<void> | undefined {
     if (signal?.aborted) return rejected(signal.reason)
     try {
       if (this.#waitable.arm()) {
         this.#settleAll(undefined)
-        return Promise.resolve()
+        return undefined
       }
     } catch (error) {
       // What this one is told ends the wait of the others, too: the source tells it once.

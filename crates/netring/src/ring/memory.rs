@@ -155,10 +155,15 @@ impl Memory {
     /// A hint: nothing is read, and an offset outside the range does no harm.
     #[inline(always)]
     pub fn prefetch_packet(&self, offset: usize) {
-        let line = self.base.as_ptr().wrapping_add(offset);
         for distance in [0, 64] {
-            prefetch(line.wrapping_add(distance));
+            self.prefetch(offset.wrapping_add(distance));
         }
+    }
+
+    /// Asks for the cache line at `offset`. A hint, as above.
+    #[inline(always)]
+    pub fn prefetch(&self, offset: usize) {
+        prefetch(self.base.as_ptr().wrapping_add(offset));
     }
 
     fn atomic(&self, offset: usize) -> Option<&AtomicU32> {
@@ -217,6 +222,14 @@ impl Memory {
         // (R1); copy() allows overlap.
         unsafe { std::ptr::copy(bytes.base.as_ptr(), self.base.as_ptr().add(offset), bytes.len) };
         true
+    }
+
+    /// Copies `N` bytes out; `None` outside the range.
+    #[inline]
+    pub fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.check(offset, N)?;
+        // SAFETY: R2. In bounds; an array of bytes has no alignment.
+        Some(unsafe { self.base.as_ptr().add(offset).cast::<[u8; N]>().read_volatile() })
     }
 
     /// Copies bytes out; `None` outside the range.
