@@ -2,7 +2,7 @@
 import { NativeCapture } from './binding.js'
 import { native } from './errors.js'
 import { captureDefaults, checkCaptureOptions, type CaptureOptions } from './options/capture.js'
-import { checkString } from './options/check.js'
+import { checkString, constructing } from './options/check.js'
 import { checkProgram, type Filter, type Program } from './options/program.js'
 import { NativePacketSource } from './source/packet-source.js'
 
@@ -41,7 +41,7 @@ export class Capture extends NativePacketSource<NativeCapture> {
   }
 
   private constructor(interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number) {
-    super(nativeCapture, pollTimeoutMs)
+    super(constructing('Capture', NativeCapture, nativeCapture), pollTimeoutMs)
     const { fd, fanoutId, ...ring } = nativeCapture.ring()
     this.interface = interfaceName
     this.fd = fd

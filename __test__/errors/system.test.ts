@@ -1,6 +1,9 @@
 /** What the system refuses is told with its reason and how to mend it. */
 import test, { type ExecutionContext } from 'ava'
-import { constants, release } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, release, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   Capture,
   Injector,
@@ -9,6 +12,7 @@ import {
   listInterfaces,
   suggestFanoutThreads,
   suggestProfile,
+  XdpSocket,
 } from '../../src/index.js'
 import { openDescriptors } from '../helpers/arguments.js'
 import { runModule } from '../helpers/child.js'
@@ -193,4 +197,25 @@ test.serial('an open that fails half way leaves nothing open', (t) => {
     )
   }
   t.is(openDescriptors(), before)
+})
+
+test('a netns that is no network namespace is refused, and a FIFO does not block', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'netring-'))
+  t.teardown(() => {
+    rmSync(folder, { recursive: true })
+  })
+  const fifo = join(folder, 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+  for (const netns of [fifo, file, '/proc/self/ns/uts']) {
+    for (const open of [
+      () => Capture.open('lo', { netns }),
+      () => Injector.open('lo', { netns }),
+      () => XdpSocket.open('lo', { netns }),
+      () => interfaceInfo('lo', { netns }),
+    ]) {
+      t.throws(open, { code: 'ERR_NETRING_CONFIG', message: /no network namespace/ })
+    }
+  }
 })

@@ -7,13 +7,13 @@ import { checkMilliseconds } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import { copyAndRelease, LoanedBatch, type Batch } from './batch.js'
 import { BatchHead } from './head.js'
-import type { Lender } from './loan.js'
-import { BatchLoop, checkLoop, PacketLoop, type Loop } from './loops.js'
+import { columnsToFill, type Lender } from './loan.js'
+import { AsyncPacketLoop, BatchLoop, checkLoop, PacketLoop } from './loops.js'
 import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
 import { linkEvents, Message } from './signals.js'
 import { ownedPacketStream, batchStream } from './streams.js'
-import { nextTurn } from './turns.js'
+import { BLOCKING_SLICE_MS, nextTurn } from './turns.js'
 import { Waiters } from './waiters.js'
 
 /** What can end a wait. */
@@ -68,14 +68,11 @@ export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined
 export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close']
 
-/** The longest time that this thread is out of JavaScript's reach. */
-const BLOCKING_SLICE_MS = 100
-
 /** The shared half of every source; what differs is native. */
 export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
   /** The native side. For subclasses. */
   protected readonly native: N
-  readonly #lender: { readonly native: N; closed: boolean; wanted: number }
+  readonly #lender: Lender
   readonly #head: BatchHead
   /** The next batch is there already, of the same block as the one before. */
   #more = false
@@ -84,22 +81,16 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   readonly #onMessage: (message: number) => void
 
   protected constructor(nativeSource: N, pollTimeoutMs: number) {
-    const lender = { native: nativeSource, closed: false, wanted: 0 } satisfies Lender
+    const lender = { native: nativeSource, closed: false, wanted: 0, used: 0, batches: 0 } satisfies Lender
     super(lender, sourceEvents)
     this.native = nativeSource
     this.#lender = lender
     this.#head = new BatchHead(nativeSource.head())
     this.#pollTimeoutMs = pollTimeoutMs
-    // The addon holds this function for good; it must not hold the source.
-    const weak = new WeakRef(this)
-    const onMessage = (message: number): void => {
-      const source = weak.deref()
-      if (source !== undefined) source.#receive(message)
-    }
-    this.#onMessage = onMessage
+    this.#onMessage = NativePacketSource.#teller(new WeakRef(this))
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
-      arm: () => this.native.pollOrWait(onMessage),
+      arm: () => this.native.pollOrWait(this.#onMessage),
       disarm: () => {
         this.native.stopWaiting()
       },
@@ -107,6 +98,17 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
         this.native.keepAlive(keep)
       },
     })
+  }
+
+  /**
+   * What the addon calls and holds for good, so it must not hold the source. In a function of its own: closures of one scope
+   * share all that any of them uses, and those of the constructor use `this`.
+   */
+  static #teller(weak: WeakRef<NativePacketSource<NativeSource>>): (message: number) => void {
+    return (message) => {
+      const source = weak.deref()
+      if (source !== undefined) source.#receive(message)
+    }
   }
 
   #receive(message: number): void {
@@ -140,7 +142,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_INTERFACE_REMOVED (once the ring is empty)
    */
   nextBatch(): Batch | undefined {
-    const { wanted } = this.#lender
+    const wanted = columnsToFill(this.#lender)
     this.#more = false
     try {
       return this.#batch(this.native.next(wanted), wanted)
@@ -158,7 +160,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
     const deadline = performance.now() + timeout
-    const { wanted } = this.#lender
+    const wanted = columnsToFill(this.#lender)
     try {
       // In slices, between which worker.terminate() can end this thread.
       for (;;) {
@@ -182,14 +184,22 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     return this.#wait(waitSignal(options)) ?? Promise.resolve()
   }
 
-  #wait(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> | undefined {
+  #wait(
+    signal: AbortSignal | undefined,
+    timeoutMs?: number,
+    waiting?: (end: () => void) => void,
+  ): Promise<void> | undefined {
     if (this.#lender.closed) return Promise.reject(closedError())
-    return this.#waiters.wait(signal, timeoutMs)
+    return this.#waiters.wait(signal, timeoutMs, waiting)
   }
 
   /** As #wait, through a link that goes down and up again. */
-  #waitThrough(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> | undefined {
-    return this.#wait(signal, timeoutMs)?.catch((error: unknown) => {
+  #waitThrough(
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+    waiting: (end: () => void) => void,
+  ): Promise<void> | undefined {
+    return this.#wait(signal, timeoutMs, waiting)?.catch((error: unknown) => {
       if (!hasCode(error, 'ERR_NETRING_LINK_DOWN')) throw error
     })
   }
@@ -221,7 +231,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
         closed: () => this.#lender.closed,
         take: () => this.nextBatch(),
         more: () => this.#more,
-        wait: (timeoutMs) => this.#waitThrough(signal, timeoutMs),
+        wait: (timeoutMs, waiting) => this.#waitThrough(signal, timeoutMs, waiting),
       },
       signal,
       deadline,
@@ -240,18 +250,8 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   /** As packets(), waiting without blocking. */
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet> {
     const loop = checkLoop(options)
-    return { [Symbol.asyncIterator]: () => this.#packetsAsync(loop) }
-  }
-
-  async *#packetsAsync({ count, signal, deadline }: Loop): AsyncGenerator<Packet, void, undefined> {
-    let left = count
-    if (left === 0) return
-    for await (const batch of this.#batches(signal, deadline())) {
-      for (const packet of batch) {
-        yield packet
-        if (--left === 0) return
-        signal?.throwIfAborted()
-      }
+    return {
+      [Symbol.asyncIterator]: () => new AsyncPacketLoop(this.#batches(loop.signal, loop.deadline()), loop),
     }
   }
 

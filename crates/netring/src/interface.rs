@@ -77,12 +77,14 @@ pub(crate) fn entering(namespace: Option<&str>, failure: Failure, what: &str, sy
                 "netns {name:?}: no such network namespace; give a name under /run/netns (`ip netns`) or a path such as /proc/PID/ns/net"
             ),
         ),
-        Failure::Enter(error) => Error::os(
-            ErrorKind::Config,
-            "setns",
-            &error,
-            format_args!("cannot enter network namespace {name:?}, which also needs CAP_SYS_ADMIN"),
-        ),
+        Failure::Enter(error) => {
+            let why = if error.raw_os_error() == Some(libc::EINVAL) {
+                "it is no network namespace; give a name under /run/netns (`ip netns`) or a path such as /proc/PID/ns/net"
+            } else {
+                "which also needs CAP_SYS_ADMIN"
+            };
+            Error::os(ErrorKind::Config, "setns", &error, format_args!("cannot enter netns {name:?}: {why}"))
+        }
         Failure::Call(error) => Error::os(ErrorKind::Socket, syscall, &error, what),
     }
 }

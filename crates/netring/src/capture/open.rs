@@ -174,8 +174,16 @@ pub(super) fn refilter(
     if let Err(error) = replace(socket, program) {
         // The new one is refused: as if nothing had been asked.
         ring.restore_fence(fence);
-        replace(socket, before)?;
-        return Err(error);
+        return Err(match replace(socket, before) {
+            Ok(()) => error,
+            Err(second) => {
+                let message = format!(
+                    "{}; the filter before could not be put back either ({}): nothing is received until setFilter() succeeds",
+                    error.message, second.message
+                );
+                Error { message, ..error }
+            }
+        });
     }
     Ok(())
 }

@@ -127,8 +127,9 @@ impl Batch {
         };
         let link = set.has(Column::Protocol) || set.has(Column::SourceAddress) || set.has(Column::AddressLength);
         if link && length >= ETHERNET as u32 {
-            let head = self.memory.bytes::<ETHERNET>((packet.offset() - self.start) as usize);
-            let head = head.expect("accepted packets lie inside their frames");
+            let mut head = [0; ETHERNET];
+            let inside = self.memory.read_into((packet.offset() - self.start) as usize, &mut head);
+            assert!(inside, "accepted packets lie inside their frames");
             row.protocol = u16::from_be_bytes([head[ETHERTYPE], head[ETHERTYPE + 1]]);
             row.address_length = ADDRESS as u8;
             row.source_address[..ADDRESS].copy_from_slice(&head[SOURCE..SOURCE + ADDRESS]);

@@ -176,7 +176,7 @@ impl RxRings for XskQueue {
             for frame in &self.scratch[..count] {
                 // Each packet comes from another processor's cache. Asked for here they come side by side; the loop that
                 // reads them would wait for one after the other. Measured: a fifth of the whole receiver's time.
-                self.memory.prefetch(frame.addr());
+                self.memory.prefetch(frame.addr(), 0);
                 let length = u32::try_from(frame.lengths().data()).unwrap_or(u32::MAX);
                 each(Descriptor { address: frame.addr() as u64, length });
             }
