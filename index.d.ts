@@ -262,6 +262,7 @@ export interface NativeXdpOptions {
   zeroCopy: 'auto' | 'require' | 'never'
   busyPoll?: NativeBusyPoll
   hugePages: boolean
+  coalesceUs: number
   replace: boolean
   program?: NativeXdpProgram
   netns?: string

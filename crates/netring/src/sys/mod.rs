@@ -11,6 +11,7 @@ pub mod netlink;
 pub mod netns;
 pub mod packet;
 pub mod send;
+pub(crate) mod timer;
 pub mod xdp;
 
 use std::io;
