@@ -773,8 +773,9 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
+const { NativeCapture, NativeChannel, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
 export { NativeCapture }
+export { NativeChannel }
 export { NativeInjector }
 export { NativeXdpSocket }
 export { nativeColumnStarts }
