@@ -168,7 +168,7 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
   async #wait(signal: AbortSignal | undefined): Promise<OwnedPacket> {
     this.#checkOpen()
     const [packet] = await this.#requests.ask(1, signal)
-    return packet as OwnedPacket
+    return packet!
   }
 
   /**

@@ -1,16 +1,17 @@
 /** Packets come out of a channel as they came in, by each way of asking. */
 import test from 'ava'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { OwnedPacket } from '../../src/index.js'
+import { ChannelCapture, type OwnedPacket } from '../../src/index.js'
+import { named, range, type, value } from '../helpers/arguments.js'
 import { channelOn, drained, receiveMany, takeAll } from '../helpers/channel.js'
 import { everyKind, frame, hex, numberOf, numbered, numbers, tagged, inner, upTo } from '../helpers/frames.js'
 import { soon } from '../helpers/link.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 
-/** All fields, with the bytes in hexadecimal. */
+/** All fields but the time, which each socket takes for itself; the bytes in hexadecimal. */
 function fields(packet: OwnedPacket): unknown {
-  return { ...(packet as unknown as { toJSON(): object }).toJSON(), data: packet.data.toString('hex') }
+  const all = (packet as unknown as { toJSON(): object }).toJSON()
+  return { ...all, timestamp: undefined, data: packet.data.toString('hex') }
 }
 
 test.serial('frames of every kind arrive in order, byte for byte', async (t) => {
@@ -34,6 +35,7 @@ test.serial('every field is what a capture says of the same packet', async (t) =
     const packets = await receiveMany(channel, 3)
     t.deepEqual(packets.map(fields), expected)
     t.true(packets[2]?.truncated)
+    for (const { timestamp } of packets) t.true(Math.abs(Number(timestamp / 1_000_000n) - Date.now()) < 60_000)
   }
 })
 
@@ -84,21 +86,18 @@ test.serial('who asks first is served first', async (t) => {
   const channel = channelOn(t, b)
   const injector = injectorOn(t, a)
   const loop = channel[Symbol.asyncIterator]()
-  const order: number[] = []
   const asked = [
     channel.recv(soon()),
     channel.recv(soon()),
     loop.next().then(({ value }) => value!),
     channel.recv(soon()),
     channel.recvMany(1, soon()).then(([packet]) => packet!),
-  ].map(async (promise) => order.push(numberOf((await promise).data)))
+  ]
   await sendAll(injector, numbered(2))
-  await drained(channel, 0)
-  await sleep(20)
+  t.deepEqual(numbers(await Promise.all(asked.slice(0, 2))), [0, 1])
   const late = channel.recv(soon())
   await sendAll(injector, numbered(4, 2))
-  await Promise.all(asked)
-  t.deepEqual(order, upTo(5))
+  t.deepEqual(numbers(await Promise.all(asked)), upTo(5))
   t.is(numberOf((await late).data), 5)
   await loop.return?.()
 })
@@ -181,4 +180,23 @@ test.serial('statistics since the last call and since open do not disturb each o
   t.is(channel.stats().packets, 3)
   t.is(channel.stats().packets, 0)
   t.is(takeAll(channel).length, 8)
+})
+
+test.serial('what is wrong with an argument is said by name', async (t) => {
+  const { b } = network(t)
+  const channel = channelOn(t, b)
+  for (const max of [0, -1, 1.5, NaN, Infinity, 2 ** 32]) {
+    await t.throwsAsync(channel.recvMany(max), { instanceOf: RangeError, code: range, message: named('max') })
+  }
+  for (const max of [undefined, '1', null, 1n]) {
+    const wrong = channel.recvMany(max as unknown as number)
+    await t.throwsAsync(wrong, { instanceOf: TypeError, code: type, message: named('max') })
+  }
+  const controller = new AbortController() as unknown as AbortSignal
+  await t.throwsAsync(channel.recv({ signal: controller }), { code: type, message: named('options.signal') })
+  await t.throwsAsync(channel.recvMany(1, { sygnal: 1 } as object), { code: value, message: named('options.sygnal') })
+  t.throws(() => channel.on('error' as 'close', () => undefined), { code: type, message: named('event') })
+  t.throws(() => ChannelCapture.open('', {}), { code: value, message: named('interfaceName') })
+  const construct = ChannelCapture as unknown as new (...args: unknown[]) => unknown
+  t.throws(() => new construct('lo', {}), { code: 'ERR_ILLEGAL_CONSTRUCTOR' })
 })

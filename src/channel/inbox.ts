@@ -14,7 +14,7 @@ export class Inbox {
   readonly #position: Uint32Array
   #store: OwnedStore | undefined
   /** What was wrong when there were packets to pass on first. */
-  #failure: unknown
+  #failure: Error | undefined
 
   constructor(nativeChannel: NativeChannel) {
     this.#native = nativeChannel
@@ -52,7 +52,7 @@ export class Inbox {
         store = this.#fetch(wanted)
       } catch (error) {
         if (packets.length === 0) throw error
-        this.#failure = error
+        this.#failure = error as Error
       }
       if (store === undefined) break
       this.#pass(store, 0, wanted, packets)

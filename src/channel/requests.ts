@@ -47,7 +47,7 @@ export class Requests {
         },
         reject: (reason) => {
           leave()
-          reject(reason as Error)
+          reject(reason)
         },
       }
       signal?.addEventListener('abort', abort, { once: true })
