@@ -40,30 +40,39 @@ export class Inbox {
 
   /** As many packets as there are, at most `most`. */
   takeMany(most: number): OwnedPacket[] {
-    const packets: OwnedPacket[] = []
-    if (this.#store !== undefined) {
-      const wanted = Math.min(most, this.#store.length)
-      this.#pass(this.#store, Atomics.add(this.#position, 0, wanted), wanted, packets)
+    const parts: OwnedPacket[][] = []
+    const store = this.#store
+    let wanted = most
+    if (store !== undefined) {
+      const from = Atomics.add(this.#position, 0, Math.min(most, store.length))
+      wanted -= this.#pass(store, from, most, parts)
     }
-    while (packets.length < most) {
-      const wanted = most - packets.length
-      let store
-      try {
-        store = this.#fetch(wanted)
-      } catch (error) {
-        if (packets.length === 0) throw error
-        this.#failure = error as Error
-      }
-      if (store === undefined) break
-      this.#pass(store, 0, wanted, packets)
+    while (wanted > 0) {
+      const fetched = this.#fetchAfter(parts, wanted)
+      if (fetched === undefined) break
+      wanted -= this.#pass(fetched, 0, wanted, parts)
     }
-    return packets
+    return parts.length === 1 ? parts[0]! : ([] as OwnedPacket[]).concat(...parts)
   }
 
-  #pass(store: OwnedStore, from: number, most: number, packets: OwnedPacket[]): void {
+  /** Adds at most `most` packets, the first of them `from`, to the parts, and says how many. */
+  #pass(store: OwnedStore, from: number, most: number, parts: OwnedPacket[][]): number {
     const end = Math.min(from + most, store.length)
-    for (let index = from; index < end; index++) packets.push(new StoredPacket(store, index))
     if (end === store.length) this.#store = undefined
+    if (from >= end) return 0
+    parts.push(packetsOf(store, from, end))
+    return end - from
+  }
+
+  /** Packets that came before an error are passed on first. */
+  #fetchAfter(parts: readonly OwnedPacket[][], wanted: number): OwnedStore | undefined {
+    try {
+      return this.#fetch(wanted)
+    } catch (error) {
+      if (parts.length === 0) throw error
+      this.#failure = error as Error
+      return undefined
+    }
   }
 
   /** Fetches packets, of which the first `passedOn` are passed on at once. */
@@ -90,4 +99,11 @@ export class Inbox {
   clear(): void {
     this.#store = undefined
   }
+}
+
+/** An array of the right length from the start costs half of one that grows. */
+function packetsOf(store: OwnedStore, from: number, end: number): OwnedPacket[] {
+  const packets = new Array<OwnedPacket>(end - from)
+  for (let index = from; index < end; index++) packets[index - from] = new StoredPacket(store, index)
+  return packets
 }

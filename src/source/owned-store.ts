@@ -22,11 +22,11 @@ export class OwnedStore implements PacketStore, ColumnSource {
 
   /** So many packets of so many bytes together: `fill` copies both, the bytes end to end. */
   static filled(length: number, bytes: number, fill: (data: Buffer, columns: Uint8Array) => void): OwnedStore {
-    // Not from the pool of small Buffers, which others share.
+    // Not from the pool of small Buffers, which others share. Nor zeroed: rows that stay unused are out of reach.
     const data = Buffer.allocUnsafeSlow(bytes)
-    const rows = new ArrayBuffer(Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP * BYTES_PER_PACKET)
-    fill(data, new Uint8Array(rows))
-    return new OwnedStore(data, rows, length)
+    const columns = Buffer.allocUnsafeSlow(Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP * BYTES_PER_PACKET)
+    fill(data, columns)
+    return new OwnedStore(data, columns.buffer as ArrayBuffer, length)
   }
 
   demand(): ArrayBuffer {
