@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { NativeCapture, NativeChannel, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
+const { NativeCapture, NativeChannel, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
 export { NativeCapture }
 export { NativeChannel }
 export { NativeInjector }
@@ -781,4 +781,7 @@ export { NativeXdpSocket }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
+export { nativeParsedStarts }
+export { nativeParsePacket }
+export { nativeRecordWords }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -7,6 +7,9 @@ export {
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
+  nativeParsedStarts,
+  nativeParsePacket,
+  nativeRecordWords,
 } from '../index.js'
 export type {
   NativeCaptureOptions,

@@ -17,14 +17,17 @@ const FastBuffer = (Buffer as unknown as Record<symbol, unknown>)[Symbol.species
  * overwritten the columns that say where in it a packet lies
  */
 export function bufferOver(memory: ArrayBufferLike, offset: number, length: number): Buffer {
+  // Small, so that V8 inlines it into loops over packets: what is rare has a function of its own.
   try {
     return new FastBuffer(memory, offset, length)
   } catch {
-    if (memory.byteLength === 0) moved()
-    overwritten(
-      `they place a packet at ${String(offset)}, ${String(length)} of ${String(memory.byteLength)} bytes long`,
-    )
+    refuse(memory, offset, length)
   }
+}
+
+function refuse(memory: ArrayBufferLike, offset: number, length: number): never {
+  if (memory.byteLength === 0 || offset < 0) moved()
+  overwritten(`they place a packet at ${String(offset)}, ${String(length)} of ${String(memory.byteLength)} bytes long`)
 }
 
 /** For memory that is not where it was. @throws NetringError ERR_NETRING_RELEASED */

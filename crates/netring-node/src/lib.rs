@@ -13,6 +13,7 @@ pub mod interfaces;
 mod lending;
 pub mod lent;
 pub mod options;
+pub mod parse;
 mod shared;
 pub mod signal;
 pub mod slots;
