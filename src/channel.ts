@@ -168,7 +168,9 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
   async #wait(signal: AbortSignal | undefined): Promise<OwnedPacket> {
     this.#checkOpen()
     const [packet] = await this.#requests.ask(1, signal)
-    return packet!
+    // There is one: that is what ask() waits for.
+    if (packet === undefined) throw closedError()
+    return packet
   }
 
   /**

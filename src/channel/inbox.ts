@@ -52,7 +52,9 @@ export class Inbox {
       if (fetched === undefined) break
       wanted -= this.#pass(fetched, 0, wanted, parts)
     }
-    return parts.length === 1 ? parts[0]! : ([] as OwnedPacket[]).concat(...parts)
+    const [first, ...more] = parts
+    if (first === undefined) return []
+    return more.length === 0 ? first : first.concat(...more)
   }
 
   /** Adds at most `most` packets, the first of them `from`, to the parts, and says how many. */

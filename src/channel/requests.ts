@@ -6,7 +6,7 @@ import type { OwnedPacket } from '../source/packet.js'
 interface Request {
   readonly most: number
   readonly resolve: (packets: OwnedPacket[]) => void
-  readonly reject: (reason: unknown) => void
+  readonly reject: (reason: Error) => void
 }
 
 export class Requests {
@@ -37,7 +37,7 @@ export class Requests {
         if (this.#waiting.size === 0) this.#endWait?.()
       }
       const abort = (): void => {
-        request.reject(signal?.reason)
+        request.reject(signal?.reason as Error)
       }
       const request: Request = {
         most,
@@ -84,7 +84,7 @@ export class Requests {
   }
 
   #rejectAll(reason: unknown): void {
-    for (const request of [...this.#waiting]) request.reject(reason)
+    for (const request of [...this.#waiting]) request.reject(reason as Error)
   }
 
   /** Something changed: looks again. */

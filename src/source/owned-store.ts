@@ -26,7 +26,7 @@ export class OwnedStore implements PacketStore, ColumnSource {
     const data = Buffer.allocUnsafeSlow(bytes)
     const columns = Buffer.allocUnsafeSlow(Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP * BYTES_PER_PACKET)
     fill(data, columns)
-    return new OwnedStore(data, columns.buffer as ArrayBuffer, length)
+    return new OwnedStore(data, columns.buffer, length)
   }
 
   demand(): ArrayBuffer {
