@@ -35,6 +35,10 @@ export declare class NativeCapture {
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
+  /** Of a gated capture: joins its group by this id, or a new one, and gives the id. */
+  joinGroup(id?: number | undefined | null): number
+  /** Of a gated capture: from now on its filter decides. */
+  openGate(): void
   setFilter(filter?: NativeProgram | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
@@ -125,6 +129,9 @@ export declare class NativeXdpSocket {
   waitDrained(timeoutMs: number): boolean
 }
 
+/** The processors that this thread may use, by number. */
+export declare function nativeAllowedCpus(): Array<number>
+
 export interface NativeBusyPoll {
   us: number
   budget?: number
@@ -149,6 +156,8 @@ export interface NativeCaptureOptions {
   netns?: string
   fanout?: NativeFanout
   filter?: NativeProgram
+  /** Outside its group and behind a shut gate, until join_group() and open_gate(). Absent: no. */
+  gated?: boolean
 }
 
 /** Where a column starts, times the capacity, in the order of `Column::ALL`. */
@@ -203,6 +212,9 @@ export interface NativeInterfaceInfo {
 }
 
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
+
+/** From now on this thread runs on one processor only. */
+export declare function nativePinThread(cpu: number): void
 
 /** Exactly one of the two is there. */
 export interface NativeProgram {

@@ -773,11 +773,13 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
+const { NativeCapture, NativeInjector, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativePinThread } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
 export { NativeXdpSocket }
+export { nativeAllowedCpus }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
+export { nativePinThread }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -3,9 +3,11 @@ export {
   NativeCapture,
   NativeInjector,
   NativeXdpSocket,
+  nativeAllowedCpus,
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
+  nativePinThread,
 } from '../index.js'
 export type {
   NativeCaptureOptions,

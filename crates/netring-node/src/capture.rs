@@ -148,6 +148,18 @@ impl NativeCapture {
         self.lending.release(id)
     }
 
+    /// Of a gated capture: joins its group by this id, or a new one, and gives the id.
+    #[napi]
+    pub fn join_group(&self, id: Option<u16>) -> Result<u32> {
+        self.lending.with(|capture| capture.join_group(id)).map(u32::from)
+    }
+
+    /// Of a gated capture: from now on its filter decides.
+    #[napi]
+    pub fn open_gate(&self) -> Result<()> {
+        self.lending.with(Capture::open_gate)
+    }
+
     #[napi]
     pub fn set_filter(&self, filter: Option<NativeProgram>) -> Result<()> {
         self.lending.with(|capture| capture.set_filter(filter.map(Into::into)))

@@ -10,6 +10,7 @@
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
+pub mod affinity;
 pub mod capture;
 pub mod error;
 pub mod fanout;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fanout::{self, FanoutProgram};
+use crate::fanout::{self, Fanout, FanoutProgram};
 use crate::filter::{self, Filter};
 use crate::readiness::Readiness;
 use crate::ring::block::WalkOptions;
@@ -37,6 +37,8 @@ pub struct Capture {
     namespace: Option<String>,
     index: u32,
     fanout_id: Option<u16>,
+    /// Until the gate is open.
+    gate: Option<Gate>,
     snaplen: u32,
     reinsert_vlan: bool,
     filter: Option<Filter>,
@@ -45,6 +47,13 @@ pub struct Capture {
     /// Drops that a block's `losing` has told of.
     drops_told: u64,
     link: Link,
+}
+
+/// A capture that was opened `gated`: what it is to do yet.
+#[derive(Debug)]
+struct Gate {
+    group: Option<Fanout>,
+    ignore_outgoing: bool,
 }
 
 /// What is known of the interface from the socket's errors.
@@ -73,6 +82,7 @@ impl Capture {
             namespace: options.namespace,
             index: opened.index,
             fanout_id: opened.fanout_id,
+            gate: options.gated.then_some(Gate { group: options.fanout, ignore_outgoing: options.ignore_outgoing }),
             snaplen: options.snaplen,
             reinsert_vlan: options.reinsert_vlan,
             filter: options.filter,
@@ -207,10 +217,42 @@ impl Capture {
             .on_interface(&self.interface))
     }
 
+    /// Of a capture that was opened `gated`: joins the group of its options, by this id or (`None`) as the
+    /// first member of one that nobody uses, and gives the id. The gate stays shut.
+    pub fn join_group(&mut self, id: Option<u16>) -> Result<u16> {
+        let Some(Gate { group: Some(group), ignore_outgoing }) = &self.gate else {
+            let message = "only a capture that was opened gated, with a group, joins it later";
+            return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
+        };
+        // The group has its program from its first member; somebody may have given it another since.
+        let program = if id.is_none() { group.program.clone() } else { None };
+        let group = Fanout { group: id, program, ..group.clone() };
+        let id =
+            open::join(&self.socket, &group, *ignore_outgoing).map_err(|error| error.on_interface(&self.interface))?;
+        self.fanout_id = Some(id);
+        Ok(id)
+    }
+
+    /// Of a capture that was opened `gated`: from now on its filter decides. Nothing has passed before: a filter
+    /// has been there since before `bind`, so the ring holds nothing that would have to be discarded.
+    pub fn open_gate(&mut self) -> Result<()> {
+        if self.gate.is_none() {
+            return Ok(());
+        }
+        let program = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
+        open::replace(&self.socket, program.as_ref()).map_err(|error| error.on_interface(&self.interface))?;
+        self.gate = None;
+        Ok(())
+    }
+
     /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
     /// after this returns, those already in the ring included; batches already taken stay. Takes
     /// some milliseconds, in which nothing is received.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
+        if self.gate.is_some() {
+            let message = "the filter cannot be replaced while the gate is shut; open it first";
+            return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
+        }
         let program = filter::with_snaplen(filter.as_ref(), self.snaplen);
         let before = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
         open::refilter(&self.socket, self.runs.ring_mut(), program.as_ref(), before.as_ref())
