@@ -37,6 +37,8 @@ export declare class NativeCapture {
   release(id: number): void
   /** Of a gated capture: joins its group by this id, or a new one, and gives the id. */
   joinGroup(id?: number | undefined | null): number
+  /** Of a gated capture: what native_open_gates() knows it by. */
+  gateId(): number | null
   /** Of a gated capture: from now on its filter decides. */
   openGate(): void
   setFilter(filter?: NativeProgram | undefined | null): void
@@ -212,6 +214,9 @@ export interface NativeInterfaceInfo {
 }
 
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
+
+/** Opens the gates of captures of any thread. They are to call open_gate() themselves, too. */
+export declare function nativeOpenGates(ids: Array<number>): void
 
 /** From now on this thread runs on one processor only. */
 export declare function nativePinThread(cpu: number): void

@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativePinThread } = nativeBinding
+const { NativeCapture, NativeInjector, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativePinThread } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
 export { NativeXdpSocket }
@@ -781,5 +781,6 @@ export { nativeAllowedCpus }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
+export { nativeOpenGates }
 export { nativePinThread }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -7,7 +7,9 @@ export {
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
+  nativeOpenGates,
   nativePinThread,
+  nativeShutGates,
 } from '../index.js'
 export type {
   NativeCaptureOptions,

@@ -1,5 +1,5 @@
 /** Errors on their way from one thread to another: a structured clone keeps neither class nor code. */
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { NetringError, type NetringErrorCode, type NetringErrorDetails } from '../errors.js'
 
 /** What a clone loses, beside the clone. */
@@ -14,7 +14,7 @@ export interface PackedError {
 export function packError(thrown: unknown): PackedError {
   const error =
     thrown instanceof Error
-      ? thrown
+      ? asThrown(thrown)
       : new Error(`the worker's module threw ${inspect(thrown, { depth: 1 })}`, { cause: thrown })
   const {
     code,
@@ -55,13 +55,22 @@ export function unpackError({ error, name, code, details }: PackedError): Error 
   return Object.assign(error, code !== undefined && { code }, details)
 }
 
-/** An error that Node itself has carried here, of which it keeps everything but the class. */
+const builtIn: readonly unknown[] = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]
+
+/**
+ * An error that Node itself has carried here, with the class and all of its properties, but as a plain object with an
+ * error's prototype, which not everybody takes for an error.
+ */
 export function asThrown(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(`a worker threw ${inspect(error, { depth: 1 })}`, { cause: error })
   const { code } = error as { code?: unknown }
-  return isNetringCode(code) && !(error instanceof NetringError)
-    ? asNetringError(error, code, error as NetringErrorDetails)
-    : error
+  if (isNetringCode(code) && !(error instanceof NetringError)) {
+    return asNetringError(error, code, error as NetringErrorDetails)
+  }
+  const isOne: boolean = types.isNativeError(error)
+  if (isOne) return error
+  const Kind = (builtIn.includes(error.constructor) ? error.constructor : Error) as ErrorConstructor
+  return Object.defineProperties(new Kind(error.message), Object.getOwnPropertyDescriptors(error))
 }
 
 function isNetringCode(code: unknown): code is NetringErrorCode {

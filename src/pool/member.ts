@@ -55,6 +55,8 @@ export class Member {
   startedAt: number | undefined
   /** It is in the group. */
   joined = false
+  /** What the addon knows its gate by, once it has joined. */
+  gate: number | undefined
   readonly #port: MessagePort
   readonly #onMessage: (message: unknown) => void
   #expected: Expectation[] = []
@@ -107,6 +109,7 @@ export class Member {
   async join(group: number | undefined): Promise<number | undefined> {
     const answer = await this.#ask({ type: 'join', group }, 'joined')
     this.joined = true
+    this.gate = answer.gate
     return answer.group
   }
 
@@ -216,8 +219,8 @@ export class Member {
 
   #end(code: number): Ending {
     // It had sent these before it ended.
-    receiveNow<FromWorker>(this.#port, (message) => {
-      this.#receive(message)
+    receiveNow(this.#port, (message) => {
+      this.#receive(message as FromWorker)
     })
     this.#over = true
     this.joined = false

@@ -35,7 +35,8 @@ export type ToWorker =
 export type FromWorker =
   /** The module is loaded and the ring is there; nothing passes yet. */
   | { readonly type: 'ready' }
-  | { readonly type: 'joined'; readonly group: number | undefined }
+  /** `gate` is what the addon knows its gate by. */
+  | { readonly type: 'joined'; readonly group: number | undefined; readonly gate: number | undefined }
   | { readonly type: 'started' }
   | { readonly type: 'message'; readonly message: unknown }
   /** Since its source was opened; also, unasked, when the thread ends. */
@@ -48,9 +49,9 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly error: PackedError; readonly counts: CaptureStats }
 
 /** Receives on this turn what has come: where the event loop does not get to it. */
-export function receiveNow<T extends ToWorker | FromWorker>(port: MessagePort, receive: (message: T) => void): void {
+export function receiveNow(port: MessagePort, receive: (message: unknown) => void): void {
   for (;;) {
-    const next = receiveMessageOnPort(port) as { readonly message: T } | undefined
+    const next = receiveMessageOnPort(port) as { readonly message: unknown } | undefined
     if (next === undefined) return
     receive(next.message)
   }

@@ -1,6 +1,8 @@
 /** Worker threads that share an interface's packets. */
 import { EventEmitter } from 'node:events'
 import type { Worker } from 'node:worker_threads'
+import { nativeOpenGates, nativeShutGates } from '../binding.js'
+import { native } from '../errors.js'
 import { wrongType } from '../options/check.js'
 import { checkPool, type FanoutPoolOptions, type PoolPlan } from '../options/pool.js'
 import { waitSignal } from '../options/wait.js'
@@ -117,6 +119,11 @@ export class FanoutPool implements AsyncDisposable {
       const members = this.#places.map(({ member }) => member)
       await Promise.all(members.map((member) => member.ready()))
       for (const member of members) await this.#join(member)
+      // Here and not in each worker: they would come to it milliseconds apart.
+      const gates = members.flatMap(({ gate }) => gate ?? [])
+      native(() => {
+        nativeOpenGates(gates)
+      })
       await Promise.all(members.map((member) => member.go()))
       signal?.throwIfAborted()
       for (const member of members) this.#follow(member)
@@ -372,7 +379,7 @@ export class FanoutPool implements AsyncDisposable {
   }
 
   /**
-   * Ends every worker and resolves when all are gone: aborts each `context.signal`, closes sources (see
+   * Ends every worker and resolves when all are gone: lets no packet in any more, aborts each `context.signal`, closes sources (see
    * {@link FanoutContext.signal}), and after `stopTimeoutMs` terminates whoever still runs. Idempotent. What workers post until they
    * end arrives before it resolves.
    */
@@ -381,7 +388,17 @@ export class FanoutPool implements AsyncDisposable {
     return this.#stopping
   }
 
+  #shut(): void {
+    try {
+      nativeShutGates(this.#places.flatMap(({ member }) => member.gate ?? []))
+    } catch {
+      // Then they end one after the other.
+    }
+  }
+
   async #stop(): Promise<void> {
+    // All together: the shares of those who go first would come to the others.
+    this.#shut()
     for (const place of this.#places) {
       clearTimeout(place.restart)
       place.restart = undefined

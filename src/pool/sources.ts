@@ -5,10 +5,16 @@ import { native, NetringError } from '../errors.js'
 import type { PacketSource } from '../source/packet-source.js'
 import type { SourcePlan } from './messages.js'
 
+/** Which group, and what `nativeOpenGates` knows the source by. */
+export interface Joined {
+  readonly group: number | undefined
+  readonly gate: number | undefined
+}
+
 /** A source that nothing passes into yet. */
 export interface Prepared {
-  /** Joins the group of this id, or a new one, and says which. */
-  join(group: number | undefined): number | undefined
+  /** Joins the group of this id, or a new one. */
+  join(group: number | undefined): Joined
   /** From now on packets come. */
   open(): PacketSource
 }
@@ -19,7 +25,7 @@ export function prepare(interfaceName: string, plan: SourcePlan): Prepared {
   const { options, pollTimeoutMs } = plan
   const capture = native(() => NativeCapture.open(interfaceName, options))
   return {
-    join: (group) => native(() => capture.joinGroup(group)),
+    join: (group) => native(() => ({ group: capture.joinGroup(group), gate: capture.gateId() ?? undefined })),
     open: () => {
       native(() => {
         capture.openGate()

@@ -45,8 +45,8 @@ export function watch(source: PacketSource, port: MessagePort, pollTimeoutMs: nu
     const deadline = performance.now() + timeoutMs
     const before = { closed: source.closed, stopping: watcher.stopping }
     for (;;) {
-      receiveNow<ToWorker>(port, (message) => {
-        watcher.receive(message)
+      receiveNow(port, (message) => {
+        watcher.receive(message as ToWorker)
       })
       // Closed by the pool just now: nothing comes any more, which is no error.
       if (source.closed && !before.closed) return undefined

@@ -59,7 +59,7 @@ class Task {
     try {
       switch (message.type) {
         case 'join':
-          this.#post({ type: 'joined', group: this.#prepared?.join(message.group) })
+          if (this.#prepared !== undefined) this.#post({ type: 'joined', ...this.#prepared.join(message.group) })
           break
         case 'go':
           this.#go()

@@ -1,5 +1,6 @@
 //! Receiving: a packet socket with a V3 ring.
 
+mod gate;
 mod open;
 mod options;
 mod source;
@@ -9,6 +10,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use self::gate::Gate;
+pub use self::gate::open_gates;
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, Fanout, FanoutProgram};
@@ -29,7 +32,7 @@ const READ_STATISTICS_EVERY: u32 = 1 << 30;
 #[derive(Debug)]
 pub struct Capture {
     // Dropped in this order: the socket before the ring, the ring before what keeps it mapped.
-    socket: PacketSocket,
+    socket: Arc<PacketSocket>,
     runs: Runs,
     mapping: Mapping,
     readiness: Arc<Readiness>,
@@ -37,7 +40,7 @@ pub struct Capture {
     namespace: Option<String>,
     index: u32,
     fanout_id: Option<u16>,
-    /// Until the gate is open.
+    /// Where it was opened `gated`.
     gate: Option<Gate>,
     snaplen: u32,
     reinsert_vlan: bool,
@@ -47,13 +50,6 @@ pub struct Capture {
     /// Drops that a block's `losing` has told of.
     drops_told: u64,
     link: Link,
-}
-
-/// A capture that was opened `gated`: what it is to do yet.
-#[derive(Debug)]
-struct Gate {
-    group: Option<Fanout>,
-    ignore_outgoing: bool,
 }
 
 /// What is known of the interface from the socket's errors.
@@ -73,8 +69,13 @@ impl Capture {
     /// Opens an interface.
     pub fn open(interface: &str, options: CaptureOptions) -> Result<Self> {
         let opened = open::open(interface, &options).map_err(|error| error.on_interface(interface))?;
+        let socket = Arc::new(opened.socket);
+        let gate = options.gated.then(|| {
+            let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
+            Gate::new(&socket, program, options.fanout, options.ignore_outgoing)
+        });
         Ok(Self {
-            socket: opened.socket,
+            socket,
             mapping: opened.mapping,
             runs: Runs::new(opened.ring, RUN_PACKETS),
             readiness: opened.readiness,
@@ -82,7 +83,7 @@ impl Capture {
             namespace: options.namespace,
             index: opened.index,
             fanout_id: opened.fanout_id,
-            gate: options.gated.then_some(Gate { group: options.fanout, ignore_outgoing: options.ignore_outgoing }),
+            gate,
             snaplen: options.snaplen,
             reinsert_vlan: options.reinsert_vlan,
             filter: options.filter,
@@ -220,7 +221,7 @@ impl Capture {
     /// Of a capture that was opened `gated`: joins the group of its options, by this id or (`None`) as the
     /// first member of one that nobody uses, and gives the id. The gate stays shut.
     pub fn join_group(&mut self, id: Option<u16>) -> Result<u16> {
-        let Some(Gate { group: Some(group), ignore_outgoing }) = &self.gate else {
+        let Some(Gate { open: false, group: Some(group), ignore_outgoing, .. }) = &self.gate else {
             let message = "only a capture that was opened gated, with a group, joins it later";
             return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
         };
@@ -233,15 +234,19 @@ impl Capture {
         Ok(id)
     }
 
+    /// Of a capture that was opened `gated`: what [`open_gates`] knows it by.
+    pub fn gate_id(&self) -> Option<u32> {
+        self.gate.as_ref().map(Gate::id)
+    }
+
     /// Of a capture that was opened `gated`: from now on its filter decides. Nothing has passed before: a filter
-    /// has been there since before `bind`, so the ring holds nothing that would have to be discarded.
+    /// has been there since before `bind`, so the ring holds nothing that would have to be discarded. To be called
+    /// after [`open_gates`], too, which does the same for the socket alone.
     pub fn open_gate(&mut self) -> Result<()> {
-        if self.gate.is_none() {
-            return Ok(());
-        }
+        let Some(gate) = self.gate.as_mut().filter(|gate| !gate.open) else { return Ok(()) };
         let program = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
         open::replace(&self.socket, program.as_ref()).map_err(|error| error.on_interface(&self.interface))?;
-        self.gate = None;
+        gate.open = true;
         Ok(())
     }
 
@@ -249,7 +254,7 @@ impl Capture {
     /// after this returns, those already in the ring included; batches already taken stay. Takes
     /// some milliseconds, in which nothing is received.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
-        if self.gate.is_some() {
+        if self.gate.as_ref().is_some_and(|gate| !gate.open) {
             let message = "the filter cannot be replaced while the gate is shut; open it first";
             return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
         }

@@ -121,7 +121,7 @@ fn configure(socket: &PacketSocket, options: &CaptureOptions) -> Result<()> {
     Ok(())
 }
 
-fn attach(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
+pub(super) fn attach(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
     match program {
         None => Ok(()),
         Some(Filter::Classic(code)) => socket.attach_classic(code),
