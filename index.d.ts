@@ -37,7 +37,7 @@ export declare class NativeCapture {
   release(id: number): void
   /** Of a gated capture: joins its group by this id, or a new one, and gives the id. */
   joinGroup(id?: number | undefined | null): number
-  /** Of a gated capture: what native_open_gates() knows it by. */
+  /** Of a gated capture: what native_open_gates() and native_shut_gates() know it by. */
   gateId(): number | null
   /** Of a gated capture: from now on its filter decides. */
   openGate(): void
@@ -235,6 +235,9 @@ export interface NativeRing {
   frameSize: number
   locked: boolean
 }
+
+/** Shuts the gates of captures of any thread, for good. */
+export declare function nativeShutGates(ids: Array<number>): void
 
 export interface NativeStats {
   packets: number

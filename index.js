@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativePinThread } = nativeBinding
+const { NativeCapture, NativeInjector, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativePinThread, nativeShutGates } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
 export { NativeXdpSocket }
@@ -783,4 +783,5 @@ export { nativeInterfaceInfo }
 export { nativeListInterfaces }
 export { nativeOpenGates }
 export { nativePinThread }
+export { nativeShutGates }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::gate::Gate;
-pub use self::gate::open_gates;
+pub use self::gate::{open_gates, shut_gates};
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, Fanout, FanoutProgram};
