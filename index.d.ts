@@ -78,8 +78,20 @@ export declare class NativeInjector {
   close(): void
 }
 
+/** A program that leads packets to the sockets of several threads, until it is closed. */
+export declare class NativeSharedProgram {
+  static attach(interface: string, options: NativeXdpOptions): NativeSharedProgram
+  /** The descriptor of its map, as long as it is not closed. */
+  mapFd(): number
+  queues(): Array<number>
+  /** Detaches it. */
+  close(): void
+}
+
 export declare class NativeXdpSocket {
   static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
+  /** Of a gated socket: from now on packets come. */
+  openGate(): void
   shape(): NativeXdpShape
   /** The kernel's counters. */
   xdpStats(): NativeXdpStats
@@ -272,6 +284,8 @@ export interface NativeXdpOptions {
   replace: boolean
   program?: NativeXdpProgram
   netns?: string
+  /** Out of the map until open_gate(). Absent: no. */
+  gated?: boolean
 }
 
 export interface NativeXdpProgram {

@@ -773,9 +773,10 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativePinThread, nativeShutGates } = nativeBinding
+const { NativeCapture, NativeInjector, NativeSharedProgram, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativePinThread, nativeShutGates } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
+export { NativeSharedProgram }
 export { NativeXdpSocket }
 export { nativeAllowedCpus }
 export { nativeColumnStarts }

@@ -2,6 +2,7 @@
 export {
   NativeCapture,
   NativeInjector,
+  NativeSharedProgram,
   NativeXdpSocket,
   nativeAllowedCpus,
   nativeColumnStarts,

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { nativeAllowedCpus, type NativeFanout } from '../binding.js'
 import { native, NetringError } from '../errors.js'
 import { suggestFanoutThreads } from '../interfaces.js'
-import type { SourcePlan } from '../pool/messages.js'
+import type { SharingPlan } from '../pool/sharing.js'
 import { checkCaptureOptions, type CaptureOptions } from './capture.js'
 import {
   checkBoolean,
@@ -18,7 +18,7 @@ import {
 import { wrongType, wrongValue } from './check.js'
 import { checkFanout, type FanoutMode, type FanoutOptions } from './fanout.js'
 import type { Program } from './program.js'
-import type { XdpOptions } from './xdp.js'
+import { checkXdpOptions, type XdpOptions } from './xdp.js'
 
 /** Options of {@link FanoutPool.start}, all optional. docs/threads.md tells what they are good for. */
 export interface FanoutPoolOptions {
@@ -78,8 +78,7 @@ const MOST_CPUS = 0xffff
 export interface PoolPlan {
   readonly interfaceName: string
   readonly module: string
-  readonly workers: number
-  readonly source: SourcePlan
+  readonly sharing: SharingPlan
   /** CPUs to run on, in turn; none: wherever the scheduler likes. */
   readonly cpus: readonly number[]
   readonly restart: boolean
@@ -97,7 +96,8 @@ export function checkPool(interfaceName: unknown, module: unknown, options: Fano
   const url = checkModule(module)
   const given = checkObject('options', options, keys)
   const stopTimeoutMs = checkMilliseconds('options.stopTimeoutMs', given.stopTimeoutMs, 5000)
-  const workers = checkInteger('options.workers', given.workers, 0, 1, MOST_WORKERS)
+  const workers =
+    given.workers === undefined ? undefined : checkInteger('options.workers', given.workers, 0, 1, MOST_WORKERS)
   const common = {
     interfaceName: name,
     module: url,
@@ -108,18 +108,31 @@ export function checkPool(interfaceName: unknown, module: unknown, options: Fano
     cpus: checkCpus(given.pinToCpus),
   }
   const backend = checkOneOf('options.backend', given.backend, ['packet', 'xdp'], 'packet')
-  if (backend === 'xdp') {
-    throw new NetringError('ERR_NETRING_UNSUPPORTED', `options.backend 'xdp' is not supported yet; use 'packet'`)
-  }
+  return { ...common, sharing: backend === 'packet' ? packetSharing(name, workers, given) : xdpSharing(workers, given) }
+}
+
+function packetSharing(name: string, workers: number | undefined, given: Partial<FanoutPoolOptions>): SharingPlan {
   if (given.xdp !== undefined) throw refuse(`options.xdp does not go with options.backend 'packet'`)
   const { native: capture, pollTimeoutMs } = checkCaptureOptions(given.capture, 'options.capture')
-  const source = { ...capture, fanout: checkGroup(given), gated: true }
-  return {
-    ...common,
-    workers:
-      workers || suggestFanoutThreads(name, given.capture?.netns === undefined ? {} : { netns: given.capture.netns }),
-    source: { backend, options: source, pollTimeoutMs },
+  const options = { ...capture, fanout: checkGroup(given), gated: true }
+  const { netns } = capture
+  const suggested = (): number => suggestFanoutThreads(name, netns === undefined ? {} : { netns })
+  return { backend: 'packet', options, pollTimeoutMs, workers: workers ?? suggested() }
+}
+
+function xdpSharing(workers: number | undefined, given: Partial<FanoutPoolOptions>): SharingPlan {
+  for (const key of ['capture', ...groupKeys] as const) {
+    if (given[key] !== undefined) {
+      throw refuse(
+        `options.${key} does not go with options.backend 'xdp', where the queue decides which worker gets a packet`,
+      )
+    }
   }
+  const { native: options, pollTimeoutMs } = checkXdpOptions({ queues: 'all', ...given.xdp }, 'options.xdp')
+  if (options.mode === 'tx') {
+    throw refuse(`options.xdp.mode 'tx' does not go with a pool, whose workers receive; open sockets of your own`)
+  }
+  return { backend: 'xdp', options, pollTimeoutMs, workers }
 }
 
 function refuse(message: string): NetringError {

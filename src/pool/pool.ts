@@ -1,8 +1,6 @@
 /** Worker threads that share an interface's packets. */
 import { EventEmitter } from 'node:events'
 import type { Worker } from 'node:worker_threads'
-import { nativeOpenGates, nativeShutGates } from '../binding.js'
-import { native } from '../errors.js'
 import { wrongType } from '../options/check.js'
 import { checkPool, type FanoutPoolOptions, type PoolPlan } from '../options/pool.js'
 import { waitSignal } from '../options/wait.js'
@@ -10,6 +8,7 @@ import type { CaptureStats, WaitOptions } from '../source/packet-source.js'
 import { Backoff } from './backoff.js'
 import { merged, minus, nothing, plus, type FanoutPoolStats } from './counts.js'
 import { Member, type Ending } from './member.js'
+import { share, type Sharing } from './sharing.js'
 
 /** Events of a {@link FanoutPool}. */
 export type FanoutPoolEvent = 'message' | 'restart' | 'error' | 'close'
@@ -60,6 +59,7 @@ interface Place {
  */
 export class FanoutPool implements AsyncDisposable {
   readonly #plan: PoolPlan
+  readonly #sharing: Sharing
   readonly #events = new EventEmitter()
   /** Events that wait until who has started the pool could add listeners. */
   #early: (readonly [event: FanoutPoolEvent, ...args: unknown[]])[] | undefined = []
@@ -78,6 +78,7 @@ export class FanoutPool implements AsyncDisposable {
 
   private constructor(plan: PoolPlan) {
     this.#plan = plan
+    this.#sharing = share(plan.interfaceName, plan.sharing)
   }
 
   /**
@@ -100,7 +101,8 @@ export class FanoutPool implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { signal, workers } = this.#plan
+    const { signal } = this.#plan
+    const { workers } = this.#sharing
     const abort = (): void => {
       for (const { member } of this.#places) member.terminate()
     }
@@ -120,16 +122,14 @@ export class FanoutPool implements AsyncDisposable {
       await Promise.all(members.map((member) => member.ready()))
       for (const member of members) await this.#join(member)
       // Here and not in each worker: they would come to it milliseconds apart.
-      const gates = members.flatMap(({ gate }) => gate ?? [])
-      native(() => {
-        nativeOpenGates(gates)
-      })
+      this.#sharing.open(this.#gates())
       await Promise.all(members.map((member) => member.go()))
       signal?.throwIfAborted()
       for (const member of members) this.#follow(member)
     } catch (error) {
       abort()
       await Promise.all(this.#places.map(({ member }) => member.ended))
+      this.#sharing.close()
       signal?.throwIfAborted()
       throw error
     } finally {
@@ -142,7 +142,9 @@ export class FanoutPool implements AsyncDisposable {
   }
 
   #make(index: number): Member {
-    const { interfaceName, module, workers, source, cpus, workerData } = this.#plan
+    const { interfaceName, module, cpus, workerData } = this.#plan
+    const { workers } = this.#sharing
+    const source = this.#sharing.sourceOf(index)
     const cpu = cpus[index % cpus.length]
     const plan = { interfaceName, module, index, workers, source, cpu, workerData }
     const member = new Member(plan, (message) => {
@@ -242,6 +244,7 @@ export class FanoutPool implements AsyncDisposable {
   #closeIfOver(): void {
     if (this.#closed || this.#places.some(({ restart, member }) => restart !== undefined || !member.over)) return
     this.#closed = true
+    this.#sharing.close()
     this.#plan.signal?.removeEventListener('abort', this.#onAbort)
     this.#flush()
     this.#settle(undefined)
@@ -388,17 +391,17 @@ export class FanoutPool implements AsyncDisposable {
     return this.#stopping
   }
 
-  #shut(): void {
-    try {
-      nativeShutGates(this.#places.flatMap(({ member }) => member.gate ?? []))
-    } catch {
-      // Then they end one after the other.
-    }
+  #gates(): number[] {
+    return this.#places.flatMap(({ member }) => member.gate ?? [])
   }
 
   async #stop(): Promise<void> {
     // All together: the shares of those who go first would come to the others.
-    this.#shut()
+    try {
+      this.#sharing.shut(this.#gates())
+    } catch {
+      // Then they end one after the other.
+    }
     for (const place of this.#places) {
       clearTimeout(place.restart)
       place.restart = undefined

@@ -1,8 +1,9 @@
 /** How a worker comes to its source: first everything is made ready, then it joins, and last the gate is opened. */
-import { NativeCapture } from '../binding.js'
+import { NativeCapture, NativeXdpSocket } from '../binding.js'
 import { adoptCapture } from '../capture.js'
-import { native, NetringError } from '../errors.js'
+import { native } from '../errors.js'
 import type { PacketSource } from '../source/packet-source.js'
+import { adoptXdpSocket } from '../xdp.js'
 import type { SourcePlan } from './messages.js'
 
 /** Which group, and what `nativeOpenGates` knows the source by. */
@@ -21,16 +22,32 @@ export interface Prepared {
 
 /** @throws NetringError as Capture.open() and XdpSocket.open() */
 export function prepare(interfaceName: string, plan: SourcePlan): Prepared {
-  if (plan.backend === 'xdp') throw new NetringError('ERR_NETRING_UNSUPPORTED', `backend 'xdp' is not supported yet`)
-  const { options, pollTimeoutMs } = plan
-  const capture = native(() => NativeCapture.open(interfaceName, options))
+  return plan.backend === 'packet' ? prepareCapture(interfaceName, plan) : prepareXdpSocket(interfaceName, plan)
+}
+
+function prepareCapture(name: string, { options, pollTimeoutMs }: SourcePlan & { backend: 'packet' }): Prepared {
+  const capture = native(() => NativeCapture.open(name, options))
   return {
     join: (group) => native(() => ({ group: capture.joinGroup(group), gate: capture.gateId() ?? undefined })),
     open: () => {
       native(() => {
         capture.openGate()
       })
-      return adoptCapture(interfaceName, capture, pollTimeoutMs)
+      return adoptCapture(name, capture, pollTimeoutMs)
+    },
+  }
+}
+
+/** There is no group to join: which queue a packet is in decides, and whose that is is settled from the start. */
+function prepareXdpSocket(name: string, { options, pollTimeoutMs }: SourcePlan & { backend: 'xdp' }): Prepared {
+  const socket = native(() => NativeXdpSocket.open(name, options))
+  return {
+    join: () => ({ group: undefined, gate: undefined }),
+    open: () => {
+      native(() => {
+        socket.openGate()
+      })
+      return adoptXdpSocket(name, socket, pollTimeoutMs)
     },
   }
 }
