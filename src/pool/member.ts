@@ -10,6 +10,8 @@ import { receiveNow, type FromWorker, type ToWorker, type WorkerPlan } from './m
 /** The entry beside this file, in whichever form this one is run. */
 const entry = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
+/** How long a module may go on being loaded when it is not wanted any more. */
+const LOADING_MS = 500
 /** How long the thread of a module that has returned may go on. */
 const LINGER_MS = 5000
 
@@ -137,12 +139,11 @@ export class Member {
     this.#asked = true
     // Who waits for the end must live to see it.
     this.referenced = true
-    if (this.startedAt === undefined) {
-      this.terminate()
-      return
-    }
-    this.#send({ type: 'stop', timeoutMs })
-    this.#terminateAfter(timeoutMs, true)
+    // One that is still loading is let go on for a moment: terminated, it might leave the files open that it reads.
+    const runs = this.startedAt !== undefined
+    const within = runs ? timeoutMs : Math.min(timeoutMs, LOADING_MS)
+    this.#send({ type: 'stop', timeoutMs: within })
+    this.#terminateAfter(within, runs)
   }
 
   /** Ends it at once. */
@@ -178,7 +179,7 @@ export class Member {
         this.#counts = message.counts
         this.#done = true
         // Its timers and handles may go on for a while: it may have something to write.
-        this.#terminateAfter(LINGER_MS, false)
+        if (!this.#asked) this.#terminateAfter(LINGER_MS, false)
         return
       case 'failed':
         this.#counts = message.counts

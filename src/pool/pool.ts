@@ -104,7 +104,7 @@ export class FanoutPool implements AsyncDisposable {
     const { signal } = this.#plan
     const { workers } = this.#sharing
     const abort = (): void => {
-      for (const { member } of this.#places) member.terminate()
+      for (const { member } of this.#places) member.stop(this.#plan.stopTimeoutMs)
     }
     signal?.addEventListener('abort', abort, { once: true })
     try {

@@ -47,6 +47,7 @@ class Task {
         })
       }
       this.#module = await load(module)
+      if (this.#over) return
       this.#prepared = prepare(interfaceName, source)
       this.#post({ type: 'ready' })
     } catch (error) {
@@ -130,6 +131,10 @@ class Task {
   #stopWithin(timeoutMs: number): void {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
+    if (this.#source === undefined) {
+      this.#finish()
+      return
+    }
     const close = (): void => {
       this.#source?.close()
     }
