@@ -1,11 +1,13 @@
 /** What must not compile. An unused `@ts-expect-error` is an error itself. Never run. */
 import {
   Capture,
+  FanoutPool,
   Injector,
   interfaceInfo,
   NetringError,
   type Batch,
   type CaptureOptions,
+  type FanoutContext,
   type FanoutOptions,
   type Filter,
   type OwnedPacket,
@@ -135,4 +137,26 @@ export function errors(): void {
   accepts<number>(error.errno)
   // @ts-expect-error: codes are stable
   error.code = 'ERR_NETRING_CLOSED'
+}
+
+export async function pools(context: FanoutContext): Promise<void> {
+  // @ts-expect-error: which module?
+  await FanoutPool.start('eth0')
+  // @ts-expect-error: no such mode
+  await FanoutPool.start('eth0', './worker.js', { mode: 'roundRobin' })
+  // @ts-expect-error: CPU numbers
+  await FanoutPool.start('eth0', './worker.js', { pinToCpus: '0-3' })
+  // @ts-expect-error: the pool's own
+  new FanoutPool()
+  const pool = await FanoutPool.start('eth0', new URL('file:///worker.js'))
+  // @ts-expect-error: it has to ask its workers
+  accepts<number>(pool.stats().packets)
+  // @ts-expect-error: no such event
+  pool.on('exit', () => undefined)
+  // @ts-expect-error: an index, then why
+  pool.on('restart', (cause: Error) => cause)
+  // @ts-expect-error: stopping takes a while
+  using stopped = pool
+  // @ts-expect-error: the pool aborts it
+  context.signal = AbortSignal.abort()
 }
