@@ -10,7 +10,7 @@ const shared = new SharedArrayBuffer(places * 24)
 const counters = new BigInt64Array(shared)
 const workerData = { shared, work: Number(options.work) }
 // As much memory for all of them together as one has.
-const capture = { blockCount: 64 / places, blockTimeoutMs: 5 }
+const capture = { blockCount: 64 / places }
 let stats
 if (workers === 0) {
   const source = Capture.open(options.interface, capture)
@@ -26,6 +26,8 @@ if (workers === 0) {
 const sum = (field) => Array.from({ length: places }, (_, at) => counters[at * 3 + field]).reduce((a, b) => a + b)
 const tally = new Tally(`netring-pool-${workers}`, options, () => undefined)
 tally.ready()
+// Asked for now and then: the tally may end by itself, when nothing comes any more.
+setInterval(async () => (tally.drops = (await stats()).drops), 100).unref()
 const timer = setInterval(async () => {
   const packets = Number(sum(0))
   if (packets === 0) return
