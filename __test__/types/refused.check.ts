@@ -156,7 +156,7 @@ export async function pools(context: FanoutContext): Promise<void> {
   // @ts-expect-error: an index, then why
   pool.on('restart', (cause: Error) => cause)
   // @ts-expect-error: stopping takes a while
-  using stopped = pool
+  accepts<Disposable>(pool)
   // @ts-expect-error: the pool aborts it
   context.signal = AbortSignal.abort()
 }
