@@ -37,6 +37,12 @@ export declare class NativeCapture {
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
+  /** Of a gated capture: joins its group by this id, or a new one, and gives the id. */
+  joinGroup(id?: number | undefined | null): number
+  /** Of a gated capture: what native_open_gates() and native_shut_gates() know it by. */
+  gateId(): number | null
+  /** Of a gated capture: from now on its filter decides. */
+  openGate(): void
   setFilter(filter?: NativeProgram | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
@@ -104,8 +110,20 @@ export declare class NativeInjector {
   close(): void
 }
 
+/** A program that leads packets to the sockets of several threads, until it is closed. */
+export declare class NativeSharedProgram {
+  static attach(interface: string, options: NativeXdpOptions): NativeSharedProgram
+  /** The descriptor of its map, as long as it is not closed. */
+  mapFd(): number
+  queues(): Array<number>
+  /** Detaches it. */
+  close(): void
+}
+
 export declare class NativeXdpSocket {
   static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
+  /** Of a gated socket: from now on packets come. */
+  openGate(): void
   shape(): NativeXdpShape
   /** The kernel's counters. */
   xdpStats(): NativeXdpStats
@@ -159,6 +177,9 @@ export declare class NativeXdpSocket {
   waitDrained(timeoutMs: number): boolean
 }
 
+/** The processors that this thread may use, by number. */
+export declare function nativeAllowedCpus(): Array<number>
+
 export interface NativeBusyPoll {
   us: number
   budget?: number
@@ -183,6 +204,8 @@ export interface NativeCaptureOptions {
   netns?: string
   fanout?: NativeFanout
   filter?: NativeProgram
+  /** Outside its group and behind a shut gate, until join_group() and open_gate(). Absent: no. */
+  gated?: boolean
 }
 
 export interface NativeChannelOptions {
@@ -250,11 +273,17 @@ export interface NativeInterfaceInfo {
 
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
 
+/** Opens the gates of captures of any thread. They are to call open_gate() themselves, too. */
+export declare function nativeOpenGates(ids: Array<number>): void
+
 /** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
 export declare function nativeParsedStarts(): Array<number>
 
 /** Parses the packet that `bytes` are into a record, whose words `target` has. */
 export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
+
+/** From now on this thread runs on one processor only. */
+export declare function nativePinThread(cpu: number): void
 
 /** Exactly one of the two is there. */
 export interface NativeProgram {
@@ -273,6 +302,9 @@ export interface NativeRing {
   frameSize: number
   locked: boolean
 }
+
+/** Shuts the gates of captures of any thread, for good. */
+export declare function nativeShutGates(ids: Array<number>): void
 
 export interface NativeStats {
   packets: number
@@ -308,6 +340,8 @@ export interface NativeXdpOptions {
   replace: boolean
   program?: NativeXdpProgram
   netns?: string
+  /** Out of the map until open_gate(). Absent: no. */
+  gated?: boolean
 }
 
 export interface NativeXdpProgram {

@@ -773,15 +773,20 @@ if (
   }
 }
 
-const { NativeCapture, NativeChannel, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
+const { NativeCapture, NativeChannel, NativeInjector, NativeSharedProgram, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativeParsedStarts, nativeParsePacket, nativePinThread, nativeRecordWords, nativeShutGates } = nativeBinding
 export { NativeCapture }
 export { NativeChannel }
 export { NativeInjector }
+export { NativeSharedProgram }
 export { NativeXdpSocket }
+export { nativeAllowedCpus }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
+export { nativeOpenGates }
 export { nativeParsedStarts }
 export { nativeParsePacket }
+export { nativePinThread }
 export { nativeRecordWords }
+export { nativeShutGates }
 export const __napiBindingTarget = __napiLoadedBindingTarget

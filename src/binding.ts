@@ -3,13 +3,18 @@ export {
   NativeCapture,
   NativeChannel,
   NativeInjector,
+  NativeSharedProgram,
   NativeXdpSocket,
+  nativeAllowedCpus,
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
   nativeParsedStarts,
   nativeParsePacket,
   nativeRecordWords,
+  nativeOpenGates,
+  nativePinThread,
+  nativeShutGates,
 } from '../index.js'
 export type {
   NativeCaptureOptions,

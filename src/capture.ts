@@ -6,6 +6,9 @@ import { checkString, constructing } from './options/check.js'
 import { checkProgram, type Filter, type Program } from './options/program.js'
 import { NativePacketSource } from './source/packet-source.js'
 
+/** A capture over a native one that is open already: how a fanout pool makes those of its workers. */
+export let adoptCapture: (interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number) => Capture
+
 /**
  * A capture: a packet socket with a TPACKET_V3 ring that the kernel fills and JavaScript reads in place.
  *
@@ -42,6 +45,10 @@ export class Capture extends NativePacketSource<NativeCapture> {
     readonly frameSize: number
     /** Whether it cannot be swapped out. */
     readonly locked: boolean
+  }
+
+  static {
+    adoptCapture = (...opened) => new Capture(...opened)
   }
 
   private constructor(interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number) {

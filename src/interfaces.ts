@@ -78,11 +78,11 @@ export function suggestProfile(name: string): Profile {
 /**
  * How many captures in a fanout group suit an interface: one a CPU that this process may use; for an interface with
  * several receive queues no more than those.
- * @throws TypeError about `name`
- * @throws NetringError ERR_NETRING_INTERFACE_NOT_FOUND
+ * @throws TypeError about `name` or `options`
+ * @throws NetringError as interfaceInfo()
  */
-export function suggestFanoutThreads(name: string): number {
-  const { rxQueues } = interfaceInfo(name)
+export function suggestFanoutThreads(name: string, options?: { readonly netns?: string }): number {
+  const { rxQueues } = interfaceInfo(name, options)
   const cpus = availableParallelism()
   return rxQueues > 1 ? Math.min(cpus, rxQueues) : cpus
 }

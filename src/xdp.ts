@@ -38,6 +38,9 @@ class XdpSink extends NativePacketSink<NativeXdpSocket> {
   }
 }
 
+/** A socket over a native one that is open already: how a fanout pool makes those of its workers. */
+export let adoptXdpSocket: (interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number) => XdpSocket
+
 /**
  * A socket on some of an interface's receive queues: an XDP program leads their packets here instead of to the network
  * stack. A source and a sink, so code that is written against {@link PacketSource} and {@link PacketSink} runs on it as on
@@ -71,6 +74,10 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   /** Whether the driver uses the frames itself, without a copy. */
   readonly zeroCopy: boolean
   readonly #sink: XdpSink
+
+  static {
+    adoptXdpSocket = (...opened) => new XdpSocket(...opened)
+  }
 
   private constructor(interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number) {
     super(constructing('XdpSocket', NativeXdpSocket, nativeSocket), pollTimeoutMs)

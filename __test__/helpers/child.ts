@@ -29,19 +29,28 @@ export interface Flood {
   stop(): Promise<number>
 }
 
-/** Sends numbered frames of these ethertypes in turn, without end, tens of thousands a second. */
-export async function flood(t: ExecutionContext, at: End, types: readonly number[]): Promise<Flood> {
+/**
+ * Sends numbered frames of these ethertypes in turn, without end, tens of thousands a second. `make` is code that makes
+ * the frame of `number`.
+ */
+export async function flood(
+  t: ExecutionContext,
+  at: End,
+  types: readonly number[],
+  make = 'frames.frame(60, number)',
+): Promise<Flood> {
   const source = `
     import { setTimeout as sleep } from 'node:timers/promises'
     const injector = netring.Injector.open('${at.name}', { netns: '${at.netns}' })
     const types = ${JSON.stringify(types)}
+    const make = (number) => ${make}
     let next = 0
     let on = true
     process.once('message', () => { on = false })
     process.once('disconnect', () => process.exit())
     while (on) {
       const batch = Array.from({ length: 64 }, () => {
-        const frame = frames.frame(60, next)
+        const frame = make(next)
         frame.writeUInt16BE(types[next++ % types.length], 12)
         return frame
       })

@@ -4,6 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
+import type { Worker } from 'node:worker_threads'
 
 export interface PacketSource extends Disposable, AsyncIterable<Batch> {
   /** Never blocks: the next full block, or undefined. Several batches may be held; release in any order. */
@@ -338,6 +339,36 @@ export interface XdpStats {
   readonly rxRingFull: number
   readonly rxFillRingEmpty: number
   readonly txRingEmpty: number
+}
+
+export interface FanoutPoolOptions {
+  readonly workers?: number // default: suggestFanoutThreads()
+  readonly mode?: FanoutMode
+  readonly backend?: 'packet' | 'xdp'
+  readonly capture?: CaptureOptions
+  readonly xdp?: XdpOptions
+  readonly pinToCpus?: boolean | readonly number[]
+  readonly restart?: boolean
+  readonly workerData?: unknown
+  readonly signal?: AbortSignal
+}
+/** The worker's module: `export default async function (source: PacketSource, context: FanoutContext) {}`. */
+export interface FanoutContext {
+  readonly index: number
+  readonly workers: number
+  readonly signal: AbortSignal
+  readonly workerData: unknown
+  post(message: unknown): void
+}
+export declare class FanoutPool implements AsyncDisposable {
+  /** Resolves when every worker's ring is ready and the group is whole. */
+  static start(interfaceName: string, module: URL | string, options?: FanoutPoolOptions): Promise<FanoutPool>
+  readonly workers: readonly Worker[]
+  stats(): Promise<CaptureStats & { readonly perWorker: readonly CaptureStats[] }>
+  on(event: 'message', listener: (message: unknown, worker: number) => void): this
+  on(event: 'restart', listener: (worker: number, cause: Error) => void): this
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface InterfaceInfo {

@@ -2,11 +2,13 @@
 import {
   Capture,
   ChannelCapture,
+  FanoutPool,
   Injector,
   interfaceInfo,
   NetringError,
   type Batch,
   type CaptureOptions,
+  type FanoutContext,
   type FanoutOptions,
   type Filter,
   type OwnedPacket,
@@ -162,4 +164,26 @@ export function errors(): void {
   accepts<number>(error.errno)
   // @ts-expect-error: codes are stable
   error.code = 'ERR_NETRING_CLOSED'
+}
+
+export async function pools(context: FanoutContext): Promise<void> {
+  // @ts-expect-error: which module?
+  await FanoutPool.start('eth0')
+  // @ts-expect-error: no such mode
+  await FanoutPool.start('eth0', './worker.js', { mode: 'roundRobin' })
+  // @ts-expect-error: CPU numbers
+  await FanoutPool.start('eth0', './worker.js', { pinToCpus: '0-3' })
+  // @ts-expect-error: the pool's own
+  new FanoutPool()
+  const pool = await FanoutPool.start('eth0', new URL('file:///worker.js'))
+  // @ts-expect-error: it has to ask its workers
+  accepts<number>(pool.stats().packets)
+  // @ts-expect-error: no such event
+  pool.on('exit', () => undefined)
+  // @ts-expect-error: an index, then why
+  pool.on('restart', (cause: Error) => cause)
+  // @ts-expect-error: stopping takes a while
+  accepts<Disposable>(pool)
+  // @ts-expect-error: the pool aborts it
+  context.signal = AbortSignal.abort()
 }

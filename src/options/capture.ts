@@ -94,23 +94,26 @@ export const captureKeys: readonly string[] = [...Object.keys(captureDefaults), 
 const INT_MAX = 0x7fff_ffff
 
 /**
- * Checks every option and fills in the defaults.
+ * Checks every option and fills in the defaults. `at` is what errors call the options.
  * @throws TypeError, RangeError naming the option
  */
-export function checkCaptureOptions(options: CaptureOptions | undefined): {
+export function checkCaptureOptions(
+  options: CaptureOptions | undefined,
+  at: string = 'options',
+): {
   readonly native: NativeCaptureOptions
   readonly pollTimeoutMs: number
 } {
-  const given = checkObject('options', options, captureKeys)
-  const profile = checkOneOf('options.profile', given.profile, Object.keys(profiles) as Profile[], 'default')
+  const given = checkObject(at, options, captureKeys)
+  const profile = checkOneOf(`${at}.profile`, given.profile, Object.keys(profiles) as Profile[], 'default')
   const base = { ...captureDefaults, ...profiles[profile] }
   const integer = (key: keyof typeof base & keyof CaptureOptions, least: number, most = 0xffff_ffff): number =>
-    checkInteger(`options.${key}`, given[key], base[key] as number, least, most)
+    checkInteger(`${at}.${key}`, given[key], base[key] as number, least, most)
   const boolean = (key: keyof typeof base & keyof CaptureOptions): boolean =>
-    checkBoolean(`options.${key}`, given[key], base[key] as boolean)
-  const fanout = checkFanout(given.fanout)
+    checkBoolean(`${at}.${key}`, given[key], base[key] as boolean)
+  const fanout = checkFanout(given.fanout, `${at}.fanout`)
   return {
-    pollTimeoutMs: checkMilliseconds('options.pollTimeoutMs', given.pollTimeoutMs, base.pollTimeoutMs),
+    pollTimeoutMs: checkMilliseconds(`${at}.pollTimeoutMs`, given.pollTimeoutMs, base.pollTimeoutMs),
     native: {
       blockSize: integer('blockSize', 1),
       blockCount: integer('blockCount', 1),
@@ -125,15 +128,15 @@ export function checkCaptureOptions(options: CaptureOptions | undefined): {
       receiveBufferBytes: integer('receiveBufferBytes', 0, INT_MAX),
       receiveBufferForce: boolean('receiveBufferForce'),
       timestampSource: checkOneOf(
-        'options.timestampSource',
+        `${at}.timestampSource`,
         given.timestampSource,
         ['software', 'rawHardware', 'systemHardware'],
         base.timestampSource,
       ),
-      reinsertVlan: checkOneOf('options.vlan', given.vlan, ['reinsert', 'metadata'], base.vlan) === 'reinsert',
-      ...(given.netns !== undefined && { netns: checkString('options.netns', given.netns) }),
+      reinsertVlan: checkOneOf(`${at}.vlan`, given.vlan, ['reinsert', 'metadata'], base.vlan) === 'reinsert',
+      ...(given.netns !== undefined && { netns: checkString(`${at}.netns`, given.netns) }),
       ...(fanout && { fanout }),
-      ...(given.filter !== undefined && { filter: checkProgram('options.filter', given.filter) }),
+      ...(given.filter !== undefined && { filter: checkProgram(`${at}.filter`, given.filter) }),
     },
   }
 }

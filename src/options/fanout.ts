@@ -38,10 +38,11 @@ export interface FanoutOptions {
 
 const keys = ['mode', 'group', 'rollover', 'defrag', 'ignoreOutgoing', 'program'] as const
 
-/** Checks a group and makes it what the addon takes. */
-export function checkFanout(value: FanoutOptions | undefined): NativeFanout | undefined {
+/** Checks a group and makes it what the addon takes. `name` is what errors call it. */
+export function checkFanout(value: FanoutOptions, name: string): NativeFanout
+export function checkFanout(value: FanoutOptions | undefined, name: string): NativeFanout | undefined
+export function checkFanout(value: FanoutOptions | undefined, name: string): NativeFanout | undefined {
   if (value === undefined) return undefined
-  const name = 'options.fanout'
   const { mode, group, rollover, defrag, ignoreOutgoing, program } = checkObject(name, value, keys)
   if (mode === undefined) throw wrongType(`${name}.mode`, 'a string', mode)
   if (group === undefined) throw wrongType(`${name}.group`, `a number or 'unique'`, group)

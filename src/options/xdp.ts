@@ -119,91 +119,93 @@ function refuse(message: string): NetringError {
 }
 
 /**
- * Checks every option and fills in the defaults.
+ * Checks every option and fills in the defaults. `at` is what errors call the options.
  * @throws TypeError, RangeError naming the option; NetringError ERR_NETRING_CONFIG for options that do not go together
  */
-export function checkXdpOptions(options: XdpOptions | undefined): {
+export function checkXdpOptions(
+  options: XdpOptions | undefined,
+  at: string = 'options',
+): {
   readonly native: NativeXdpOptions
   readonly pollTimeoutMs: number
 } {
-  const given = checkObject('options', options, keys)
+  const given = checkObject(at, options, keys)
   const boolean = (key: 'needWakeup' | 'hugePages' | 'replace'): boolean =>
-    checkBoolean(`options.${key}`, given[key], xdpDefaults[key])
-  const queues = checkQueues(given.queues)
-  const busyPoll = checkBusyPoll(given.busyPoll)
-  const program = checkXdpProgram(given.program)
+    checkBoolean(`${at}.${key}`, given[key], xdpDefaults[key])
+  const queues = checkQueues(given.queues, at)
+  const busyPoll = checkBusyPoll(given.busyPoll, at)
+  const program = checkXdpProgram(given.program, at)
   const sizes: Partial<Record<(typeof rings)[number], number>> = {}
   for (const ring of rings) {
     const value = given[ring]
-    if (value !== undefined) sizes[ring] = checkRing(ring, value)
+    if (value !== undefined) sizes[ring] = checkRing(ring, value, at)
   }
   const native: NativeXdpOptions = {
     ...(queues && { queues }),
-    ...checkMode(given.mode),
-    frameSize: checkFrameSize(given.frameSize),
-    frameCount: checkInteger('options.frameCount', given.frameCount, xdpDefaults.frameCount, 1),
+    ...checkMode(given.mode, at),
+    frameSize: checkFrameSize(given.frameSize, at),
+    frameCount: checkInteger(`${at}.frameCount`, given.frameCount, xdpDefaults.frameCount, 1),
     ...sizes,
     needWakeup: boolean('needWakeup'),
-    attach: checkOneOf('options.attach', given.attach, ['auto', 'native', 'skb'], xdpDefaults.attach),
-    zeroCopy: checkOneOf('options.zeroCopy', given.zeroCopy, ['auto', 'require', 'never'], xdpDefaults.zeroCopy),
+    attach: checkOneOf(`${at}.attach`, given.attach, ['auto', 'native', 'skb'], xdpDefaults.attach),
+    zeroCopy: checkOneOf(`${at}.zeroCopy`, given.zeroCopy, ['auto', 'require', 'never'], xdpDefaults.zeroCopy),
     ...(busyPoll && { busyPoll }),
     hugePages: boolean('hugePages'),
     coalesceUs: checkInteger('options.coalesceUs', given.coalesceUs, xdpDefaults.coalesceUs, 0, LONGEST_COALESCE_US),
     replace: boolean('replace'),
     ...(program && { program }),
-    ...(given.netns !== undefined && { netns: checkString('options.netns', given.netns) }),
+    ...(given.netns !== undefined && { netns: checkString(`${at}.netns`, given.netns) }),
   }
-  checkTogether(native)
+  checkTogether(native, at)
   return {
     native,
-    pollTimeoutMs: checkMilliseconds('options.pollTimeoutMs', given.pollTimeoutMs, xdpDefaults.pollTimeoutMs),
+    pollTimeoutMs: checkMilliseconds(`${at}.pollTimeoutMs`, given.pollTimeoutMs, xdpDefaults.pollTimeoutMs),
   }
 }
 
 /** Undefined for all. */
-function checkQueues(value: XdpOptions['queues']): number[] | undefined {
+function checkQueues(value: XdpOptions['queues'], at: string): number[] | undefined {
   if (value === 'all') return undefined
-  if (value === undefined || typeof value === 'number')
-    return [checkInteger('options.queues', value, 0, 0, MOST_QUEUES)]
-  if (!Array.isArray(value)) throw wrongType('options.queues', `a number, an array of numbers or 'all'`, value)
+  if (value === undefined || typeof value === 'number') return [checkInteger(`${at}.queues`, value, 0, 0, MOST_QUEUES)]
+  if (!Array.isArray(value)) throw wrongType(`${at}.queues`, `a number, an array of numbers or 'all'`, value)
   const queues = Array.from(value as readonly unknown[], (queue, index) => {
-    const name = `options.queues[${String(index)}]`
+    const name = `${at}.queues[${String(index)}]`
     if (queue === undefined) throw wrongType(name, 'a number', queue)
     return checkInteger(name, queue, 0, 0, MOST_QUEUES)
   })
-  if (queues.length === 0) throw refuse('options.queues must name at least one queue')
+  if (queues.length === 0) throw refuse(`${at}.queues must name at least one queue`)
   if (new Set(queues).size < queues.length) {
-    throw refuse(`options.queues must name each queue once. Received ${queues.join(', ')}`)
+    throw refuse(`${at}.queues must name each queue once. Received ${queues.join(', ')}`)
   }
   return queues
 }
 
-function checkMode(value: XdpOptions['mode']): Pick<NativeXdpOptions, 'mode' | 'prefill'> {
+function checkMode(value: XdpOptions['mode'], at: string): Pick<NativeXdpOptions, 'mode' | 'prefill'> {
   if (typeof value !== 'object' || value === null) {
-    return { mode: checkOneOf('options.mode', value, ['rx', 'tx', 'rxtx'], 'rxtx'), prefill: 0 }
+    return { mode: checkOneOf(`${at}.mode`, value, ['rx', 'tx', 'rxtx'], 'rxtx'), prefill: 0 }
   }
-  const { prefill } = checkObject('options.mode', value, ['prefill'])
-  if (prefill === undefined) throw wrongType('options.mode.prefill', 'a number', prefill)
-  return { mode: 'prefill', prefill: checkInteger('options.mode.prefill', prefill, 0, 1) }
+  const { prefill } = checkObject(`${at}.mode`, value, ['prefill'])
+  if (prefill === undefined) throw wrongType(`${at}.mode.prefill`, 'a number', prefill)
+  return { mode: 'prefill', prefill: checkInteger(`${at}.mode.prefill`, prefill, 0, 1) }
 }
 
-function checkFrameSize(value: unknown): number {
-  const size = checkInteger('options.frameSize', value, xdpDefaults.frameSize)
+function checkFrameSize(value: unknown, at: string): number {
+  const size = checkInteger(`${at}.frameSize`, value, xdpDefaults.frameSize)
   if (size !== 2048 && size !== 4096) {
-    throw refuse(`options.frameSize must be 2048 or 4096 bytes, as AF_XDP wants it. Received ${String(size)}`)
+    throw refuse(`${at}.frameSize must be 2048 or 4096 bytes, as AF_XDP wants it. Received ${String(size)}`)
   }
   return size
 }
 
-function checkRing(name: string, value: unknown): number {
-  const size = checkInteger(`options.${name}`, value, 0, 1, LARGEST_RING)
-  if ((size & (size - 1)) !== 0) throw refuse(`options.${name} must be a power of two. Received ${String(size)}`)
+function checkRing(name: string, value: unknown, at: string): number {
+  const size = checkInteger(`${at}.${name}`, value, 0, 1, LARGEST_RING)
+  if ((size & (size - 1)) !== 0) throw refuse(`${at}.${name} must be a power of two. Received ${String(size)}`)
   return size
 }
 
-function checkBusyPoll(value: XdpOptions['busyPoll']): NativeXdpOptions['busyPoll'] {
+function checkBusyPoll(value: XdpOptions['busyPoll'], at: string): NativeXdpOptions['busyPoll'] {
   if (value === undefined) return undefined
-  const name = 'options.busyPoll'
+  const name = `${at}.busyPoll`
   const { us, budget, prefer } = checkObject(name, value, ['us', 'budget', 'prefer'])
   if (us === undefined) throw wrongType(`${name}.us`, 'a number', us)
   return {
@@ -213,9 +215,9 @@ function checkBusyPoll(value: XdpOptions['busyPoll']): NativeXdpOptions['busyPol
   }
 }
 
-function checkXdpProgram(value: XdpOptions['program']): NativeXdpOptions['program'] {
+function checkXdpProgram(value: XdpOptions['program'], at: string): NativeXdpOptions['program'] {
   if (value === undefined) return undefined
-  const name = 'options.program'
+  const name = `${at}.program`
   const { xskMapFd, fd } = checkObject(name, value, ['xskMapFd', 'fd'])
   return {
     xskMapFd: checkFd(`${name}.xskMapFd`, xskMapFd),
@@ -224,24 +226,24 @@ function checkXdpProgram(value: XdpOptions['program']): NativeXdpOptions['progra
 }
 
 /** What does not go together, by name. */
-function checkTogether(options: NativeXdpOptions): void {
+function checkTogether(options: NativeXdpOptions, at: string): void {
   const { mode, prefill, frameCount, frameSize, queues } = options
   if (frameCount * frameSize > MOST_BYTES) {
     throw refuse(
-      `options.frameCount ${String(frameCount)} of options.frameSize ${String(frameSize)}: must be less than 4 GiB together`,
+      `${at}.frameCount ${String(frameCount)} of ${at}.frameSize ${String(frameSize)}: must be less than 4 GiB together`,
     )
   }
   if (options.zeroCopy === 'require' && options.attach === 'skb') {
-    throw refuse(`options.zeroCopy 'require' does not go with options.attach 'skb', which is behind the driver`)
+    throw refuse(`${at}.zeroCopy 'require' does not go with ${at}.attach 'skb', which is behind the driver`)
   }
   if (mode === 'prefill' && prefill >= frameCount) {
     throw refuse(
-      `options.mode.prefill ${String(prefill)} leaves no frame to send of options.frameCount ${String(frameCount)}; use mode 'rx'`,
+      `${at}.mode.prefill ${String(prefill)} leaves no frame to send of ${at}.frameCount ${String(frameCount)}; use mode 'rx'`,
     )
   }
   const receiving = { rx: frameCount, tx: 0, rxtx: Math.floor(frameCount / 2), prefill }[mode]
   if (mode !== 'tx' && receiving < (queues?.length ?? 1)) {
-    throw refuse(`options.frameCount ${String(frameCount)} is not enough for options.queues in mode '${mode}'`)
+    throw refuse(`${at}.frameCount ${String(frameCount)} is not enough for ${at}.queues in mode '${mode}'`)
   }
   // For lack of a program, of frames that receive, of frames that send.
   const idle = {
@@ -252,10 +254,10 @@ function checkTogether(options: NativeXdpOptions): void {
   } as const satisfies Record<string, readonly (keyof NativeXdpOptions)[]>
   for (const name of idle[mode]) {
     if (options[name] !== undefined && options[name] !== false) {
-      throw refuse(`options.${name} does not go with options.mode '${mode}', which has no use for it`)
+      throw refuse(`${at}.${name} does not go with ${at}.mode '${mode}', which has no use for it`)
     }
   }
   if (options.replace && options.program !== undefined && options.program.fd === undefined) {
-    throw refuse('options.replace does not go with an options.program that is attached already (xskMapFd without fd)')
+    throw refuse(`${at}.replace does not go with an ${at}.program that is attached already (xskMapFd without fd)`)
   }
 }

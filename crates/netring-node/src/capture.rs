@@ -58,6 +58,18 @@ pub fn native_column_starts() -> Vec<u32> {
     starts.chain([BYTES_PER_PACKET as u32]).collect()
 }
 
+/// Opens the gates of captures of any thread. They are to call open_gate() themselves, too.
+#[napi]
+pub fn native_open_gates(ids: Vec<u32>) -> Result<()> {
+    netring::capture::open_gates(&ids).map_err(to_js)
+}
+
+/// Shuts the gates of captures of any thread, for good.
+#[napi]
+pub fn native_shut_gates(ids: Vec<u32>) -> Result<()> {
+    netring::capture::shut_gates(&ids).map_err(to_js)
+}
+
 #[napi]
 pub struct NativeCapture {
     // Dropped in this order: nobody is called about a capture that is gone.
@@ -162,6 +174,24 @@ impl NativeCapture {
     #[napi]
     pub fn release(&self, id: u32) -> Result<()> {
         self.lending.release(id)
+    }
+
+    /// Of a gated capture: joins its group by this id, or a new one, and gives the id.
+    #[napi]
+    pub fn join_group(&self, id: Option<u16>) -> Result<u32> {
+        self.lending.with(|capture| capture.join_group(id)).map(u32::from)
+    }
+
+    /// Of a gated capture: what native_open_gates() and native_shut_gates() know it by.
+    #[napi]
+    pub fn gate_id(&self) -> Result<Option<u32>> {
+        self.lending.with(|capture| Ok(capture.gate_id()))
+    }
+
+    /// Of a gated capture: from now on its filter decides.
+    #[napi]
+    pub fn open_gate(&self) -> Result<()> {
+        self.lending.with(Capture::open_gate)
     }
 
     #[napi]

@@ -5,6 +5,7 @@
 
 #![allow(missing_docs, reason = "napi-derive expands to undocumented items")]
 
+pub mod affinity;
 pub mod capture;
 pub mod channel;
 pub mod error;

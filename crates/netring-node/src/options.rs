@@ -60,6 +60,8 @@ pub struct NativeCaptureOptions {
     pub netns: Option<String>,
     pub fanout: Option<NativeFanout>,
     pub filter: Option<NativeProgram>,
+    /// Outside its group and behind a shut gate, until join_group() and open_gate(). Absent: no.
+    pub gated: Option<bool>,
 }
 
 #[napi(object)]
@@ -148,6 +150,7 @@ impl From<NativeCaptureOptions> for CaptureOptions {
             namespace: from.netns,
             fanout: from.fanout.map(Into::into),
             filter: from.filter.map(Into::into),
+            gated: from.gated.unwrap_or(false),
         }
     }
 }

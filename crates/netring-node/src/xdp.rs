@@ -6,7 +6,8 @@ use napi_derive::napi;
 use netring::sink::Sink;
 use netring::source::Source;
 use netring::xdp::{
-    Attach, Attached, BusyPoll, Mode, OwnProgram, Queues, XdpMode, XdpOptions, XdpSocket, XdpStats, ZeroCopy,
+    Attach, Attached, BusyPoll, Mode, OwnProgram, Queues, SharedProgram, XdpMode, XdpOptions, XdpSocket, XdpStats,
+    ZeroCopy,
 };
 
 use crate::capture::NativeStats;
@@ -59,6 +60,8 @@ pub struct NativeXdpOptions {
     pub replace: bool,
     pub program: Option<NativeXdpProgram>,
     pub netns: Option<String>,
+    /// Out of the map until open_gate(). Absent: no.
+    pub gated: Option<bool>,
 }
 
 impl From<NativeXdpOptions> for XdpOptions {
@@ -94,6 +97,7 @@ impl From<NativeXdpOptions> for XdpOptions {
             replace: from.replace,
             program: from.program.map(|own| OwnProgram { xsk_map: own.xsk_map_fd, program: own.fd }),
             namespace: from.netns,
+            gated: from.gated.unwrap_or(false),
         }
     }
 }
@@ -132,6 +136,38 @@ impl From<XdpStats> for NativeXdpStats {
     }
 }
 
+/// A program that leads packets to the sockets of several threads, until it is closed.
+#[napi]
+pub struct NativeSharedProgram {
+    program: Option<SharedProgram>,
+}
+
+#[napi]
+impl NativeSharedProgram {
+    #[napi(factory)]
+    pub fn attach(interface: String, options: NativeXdpOptions) -> Result<Self> {
+        let program = SharedProgram::attach(&interface, &options.into()).map_err(to_js)?;
+        Ok(Self { program: Some(program) })
+    }
+
+    /// The descriptor of its map, as long as it is not closed.
+    #[napi]
+    pub fn map_fd(&self) -> i32 {
+        self.program.as_ref().map_or(-1, SharedProgram::map_fd)
+    }
+
+    #[napi]
+    pub fn queues(&self) -> Vec<u32> {
+        self.program.as_ref().map_or_else(Vec::new, |program| program.queues().to_vec())
+    }
+
+    /// Detaches it.
+    #[napi]
+    pub fn close(&mut self) {
+        self.program = None;
+    }
+}
+
 #[napi]
 pub struct NativeXdpSocket {
     // Dropped in this order: nobody is called about a socket that is gone, views end before the memory does.
@@ -150,6 +186,12 @@ impl NativeXdpSocket {
             slots: Slots::new(NAME, socket.clone()),
             lending: Lending::new(NAME, socket),
         })
+    }
+
+    /// Of a gated socket: from now on packets come.
+    #[napi]
+    pub fn open_gate(&self) -> Result<()> {
+        self.lending.with(XdpSocket::open_gate)
     }
 
     #[napi]

@@ -11,6 +11,7 @@
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
+pub mod affinity;
 pub mod capture;
 pub mod channel;
 pub mod error;

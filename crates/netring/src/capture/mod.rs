@@ -1,5 +1,6 @@
 //! Receiving: a packet socket with a V3 ring.
 
+mod gate;
 mod open;
 mod options;
 mod source;
@@ -9,9 +10,11 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use self::gate::Gate;
+pub use self::gate::{open_gates, shut_gates};
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fanout::{self, FanoutProgram};
+use crate::fanout::{self, Fanout, FanoutProgram};
 use crate::filter::{self, Filter};
 use crate::readiness::Readiness;
 use crate::ring::block::WalkOptions;
@@ -29,7 +32,7 @@ const READ_STATISTICS_EVERY: u32 = 1 << 30;
 #[derive(Debug)]
 pub struct Capture {
     // Dropped in this order: the socket before the ring, the ring before what keeps it mapped.
-    socket: PacketSocket,
+    socket: Arc<PacketSocket>,
     runs: Runs,
     mapping: Mapping,
     readiness: Arc<Readiness>,
@@ -37,6 +40,8 @@ pub struct Capture {
     namespace: Option<String>,
     index: u32,
     fanout_id: Option<u16>,
+    /// Where it was opened `gated`.
+    gate: Option<Gate>,
     snaplen: u32,
     reinsert_vlan: bool,
     filter: Option<Filter>,
@@ -66,8 +71,13 @@ impl Capture {
     /// Opens an interface.
     pub fn open(interface: &str, options: CaptureOptions) -> Result<Self> {
         let opened = open::open(interface, &options).map_err(|error| error.on_interface(interface))?;
+        let socket = Arc::new(opened.socket);
+        let gate = options.gated.then(|| {
+            let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
+            Gate::new(&socket, program, options.fanout, options.ignore_outgoing)
+        });
         Ok(Self {
-            socket: opened.socket,
+            socket,
             mapping: opened.mapping,
             runs: Runs::new(opened.ring, RUN_PACKETS),
             readiness: opened.readiness,
@@ -75,6 +85,7 @@ impl Capture {
             namespace: options.namespace,
             index: opened.index,
             fanout_id: opened.fanout_id,
+            gate,
             snaplen: options.snaplen,
             reinsert_vlan: options.reinsert_vlan,
             filter: options.filter,
@@ -213,10 +224,46 @@ impl Capture {
             .on_interface(&self.interface))
     }
 
+    /// Of a capture that was opened `gated`: joins the group of its options, by this id or (`None`) as the
+    /// first member of one that nobody uses, and gives the id. The gate stays shut.
+    pub fn join_group(&mut self, id: Option<u16>) -> Result<u16> {
+        let Some(Gate { open: false, group: Some(group), ignore_outgoing, .. }) = &self.gate else {
+            let message = "only a capture that was opened gated, with a group, joins it later";
+            return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
+        };
+        // The group has its program from its first member; somebody may have given it another since.
+        let program = if id.is_none() { group.program.clone() } else { None };
+        let group = Fanout { group: id, program, ..group.clone() };
+        let id =
+            open::join(&self.socket, &group, *ignore_outgoing).map_err(|error| error.on_interface(&self.interface))?;
+        self.fanout_id = Some(id);
+        Ok(id)
+    }
+
+    /// Of a capture that was opened `gated`: what [`open_gates`] knows it by.
+    pub fn gate_id(&self) -> Option<u32> {
+        self.gate.as_ref().map(Gate::id)
+    }
+
+    /// Of a capture that was opened `gated`: from now on its filter decides. Nothing has passed before: a filter
+    /// has been there since before `bind`, so the ring holds nothing that would have to be discarded. To be called
+    /// after [`open_gates`], too, which does the same for the socket alone.
+    pub fn open_gate(&mut self) -> Result<()> {
+        let Some(gate) = self.gate.as_mut().filter(|gate| !gate.open) else { return Ok(()) };
+        let program = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
+        open::replace(&self.socket, program.as_ref()).map_err(|error| error.on_interface(&self.interface))?;
+        gate.open = true;
+        Ok(())
+    }
+
     /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
     /// after this returns, those already in the ring included; batches already taken stay. Takes
     /// some milliseconds, in which nothing is received.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
+        if self.gate.as_ref().is_some_and(|gate| !gate.open) {
+            let message = "the filter cannot be replaced while the gate is shut; open it first";
+            return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
+        }
         let program = filter::with_snaplen(filter.as_ref(), self.snaplen);
         let before = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
         open::refilter(&self.socket, self.runs.ring_mut(), program.as_ref(), before.as_ref())

@@ -5,17 +5,18 @@ use std::os::fd::AsFd;
 
 use super::options::CaptureOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::fanout::{self, Fanout};
 use crate::filter::{self, Filter};
 use crate::interface::{entering, index_of};
 use crate::readiness::Readiness;
 use crate::ring::vlan::TAG_BYTES;
 use crate::ring::{Geometry, RxRing};
+use crate::sys;
 use crate::sys::epoll::{Edges, Interest};
 use crate::sys::map::Mapping;
 use crate::sys::netns::path_of;
 use crate::sys::packet::PacketSocket;
 use crate::sys::{memory, page_size};
-use crate::{fanout, sys};
 
 /// A socket with its ring, receiving.
 pub(super) struct Opened {
@@ -41,12 +42,12 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
     let index = index_of(&socket, interface, namespace)?;
     configure(&socket, options)?;
     let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
+    // Before the gate is shut, so that a filter that the kernel refuses is refused here.
+    attach(&socket, program.as_ref())?;
     // Between bind and joining its group a socket receives everything its filter lets through,
     // the shares of the other members included: nothing passes until it is a member.
-    if options.fanout.is_some() {
+    if options.gated || options.fanout.is_some() {
         attach(&socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
-    } else {
-        attach(&socket, program.as_ref())?;
     }
     let (geometry, mapping) = ring(&socket, geometry, options)?;
     let ring = RxRing::new(mapping.memory(), geometry);
@@ -58,11 +59,10 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
         Error::os(kind, "bind", &error, format_args!("cannot bind to interface {interface:?}"))
     })?;
     let mut fanout_id = None;
-    if let Some(group) = &options.fanout {
-        let mut group = group.clone();
-        // Joining a group replaces PACKET_IGNORE_OUTGOING by the group's own flag.
-        group.ignore_outgoing |= options.ignore_outgoing;
-        fanout_id = Some(fanout::join(&socket, &group)?);
+    if let Some(group) = &options.fanout
+        && !options.gated
+    {
+        fanout_id = Some(join(&socket, group, options.ignore_outgoing)?);
         replace(&socket, program.as_ref())?;
     }
     if options.promiscuous {
@@ -121,7 +121,7 @@ fn configure(socket: &PacketSocket, options: &CaptureOptions) -> Result<()> {
     Ok(())
 }
 
-fn attach(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
+pub(super) fn attach(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
     match program {
         None => Ok(()),
         Some(Filter::Classic(code)) => socket.attach_classic(code),
@@ -143,8 +143,14 @@ fn attach(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
     })
 }
 
+/// Joins a group. That replaces PACKET_IGNORE_OUTGOING by the group's own flag.
+pub(super) fn join(socket: &PacketSocket, group: &Fanout, ignore_outgoing: bool) -> Result<u16> {
+    let ignore_outgoing = ignore_outgoing || group.ignore_outgoing;
+    fanout::join(socket, &Fanout { ignore_outgoing, ..group.clone() })
+}
+
 /// As [`attach`], for a socket that has a filter: `None` takes it away.
-fn replace(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
+pub(super) fn replace(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
     if program.is_some() {
         return attach(socket, program);
     }

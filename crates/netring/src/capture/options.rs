@@ -62,4 +62,7 @@ pub struct CaptureOptions {
     pub fanout: Option<Fanout>,
     /// Filter.
     pub filter: Option<Filter>,
+    /// Open with the gate shut: outside its group, behind a filter that lets nothing pass. It enters by
+    /// `Capture::join_group` and receives from `Capture::open_gate` on.
+    pub gated: bool,
 }

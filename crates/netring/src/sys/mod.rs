@@ -1,6 +1,7 @@
 //! The only callers of the operating system. Each module wraps one facility and turns -1 into
 //! `io::Error`; which error that means to a user is decided by the callers.
 
+pub mod affinity;
 pub mod bpf;
 pub mod epoll;
 pub mod ethtool;

@@ -60,6 +60,32 @@ pub fn is_permitted() -> Result<()> {
     XskMap::new(1).map(drop).map_err(|error| program::failed("bpf", &error, "cannot make an XSKMAP"))
 }
 
+/// A program on an interface that leads packets to sockets which others open with the descriptor of its map,
+/// in this process. Dropping it detaches the program: nothing comes to any of them any more.
+#[derive(Debug)]
+pub struct SharedProgram {
+    attachment: Attachment,
+    queues: Vec<u32>,
+}
+
+impl SharedProgram {
+    /// Attaches it. Of the options those about queues, program, way of attaching and namespace count.
+    pub fn attach(interface: &str, options: &XdpOptions) -> Result<Self> {
+        let (attachment, queues) = open::attach(interface, options).map_err(|error| error.on_interface(interface))?;
+        Ok(Self { attachment, queues })
+    }
+
+    /// The descriptor of the XSKMAP, owned by this.
+    pub fn map_fd(&self) -> RawFd {
+        self.attachment.map.fd()
+    }
+
+    /// The queues, in the order of the options.
+    pub fn queues(&self) -> &[u32] {
+        &self.queues
+    }
+}
+
 /// Sockets on some queues of an interface. Closing it, or dropping it, detaches the program and
 /// frees sockets and frames at once; addresses in the frames stay readable (as zeros) for whoever
 /// still holds their memory.
@@ -135,6 +161,12 @@ impl XdpSocket {
             spare: Vec::new(),
             reported: CaptureStats::default(),
         })
+    }
+
+    /// Of a socket that was opened `gated`: from now on packets come.
+    pub fn open_gate(&mut self) -> Result<()> {
+        let Some(attachment) = &self.attachment else { return Ok(()) };
+        open::enter(attachment, &self.queues, &self.numbers).map_err(|error| error.on_interface(&self.interface))
     }
 
     /// The descriptor of the first queue's socket, owned by this.

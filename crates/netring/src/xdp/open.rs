@@ -55,13 +55,34 @@ pub(super) fn open(interface: &str, options: &XdpOptions) -> Result<Opened> {
         .map_err(|failure| entering(namespace, failure, "cannot open an AF_XDP socket", "socket"))?
 }
 
-fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
+/// Attaches a program for sockets that others open, and says which queues it is for. Until they are in its
+/// map packets pass to the network stack.
+pub(super) fn attach(interface: &str, options: &XdpOptions) -> Result<(Attachment, Vec<u32>)> {
+    options::check(options)?;
+    let namespace = options.namespace.as_deref();
+    let path = namespace.map(path_of);
+    let attach = || {
+        let control = control()?;
+        let index = index_of(&control, interface, namespace)? as u32;
+        let numbers = queue_numbers(interface, &control, &options.queues)?;
+        let most = numbers.iter().max().expect("there is a queue") + 1;
+        Ok((program::prepare(interface, index, most, options)?.attach()?, numbers))
+    };
+    within(path.as_deref(), || Ok(attach()))
+        .map_err(|failure| entering(namespace, failure, "cannot attach an XDP program", "socket"))?
+}
+
+fn control() -> Result<PacketSocket> {
     let failed = |error: io::Error| Error::os(ErrorKind::Socket, "socket", &error, "cannot open a packet socket");
-    let control = PacketSocket::open(None).map_err(|failure| match failure {
+    PacketSocket::open(None).map_err(|failure| match failure {
         crate::sys::netns::Failure::Open(error)
         | crate::sys::netns::Failure::Enter(error)
         | crate::sys::netns::Failure::Call(error) => failed(error),
-    })?;
+    })
+}
+
+fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
+    let control = control()?;
     let index = index_of(&control, interface, options.namespace.as_deref())? as u32;
     let numbers = queue_numbers(interface, &control, &options.queues)?;
     let shape = Shape::of(options, numbers.len() as u32)?;
@@ -111,14 +132,22 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
                 ),
             ));
         }
-        for (queue, number) in queues.iter().zip(&numbers) {
-            attachment.map.set(*number, queue.rings().as_fd()).map_err(|error| {
-                let what = format!("cannot put the socket of queue {number} into the XSKMAP");
-                Error::os(ErrorKind::XdpProgram, "bpf", &error, what)
-            })?;
+        if !options.gated {
+            enter(attachment, &queues, &numbers)?;
         }
     }
     Ok(Opened { attachment, queues, frames, edges, control, index, numbers, shape, zero_copy })
+}
+
+/// Puts the sockets into the map: from now on packets come.
+pub(super) fn enter(attachment: &Attachment, queues: &[RxQueue<XskQueue>], numbers: &[u32]) -> Result<()> {
+    for (queue, number) in queues.iter().zip(numbers) {
+        attachment.map.set(*number, queue.rings().as_fd()).map_err(|error| {
+            let what = format!("cannot put the socket of queue {number} into the XSKMAP");
+            Error::os(ErrorKind::XdpProgram, "bpf", &error, what)
+        })?;
+    }
+    Ok(())
 }
 
 fn queue_numbers(interface: &str, control: &PacketSocket, queues: &Queues) -> Result<Vec<u32>> {

@@ -89,6 +89,8 @@ pub struct XdpOptions {
     pub replace: bool,
     pub program: Option<OwnProgram>,
     pub namespace: Option<String>,
+    /// Stay out of the map until `XdpSocket::open_gate`.
+    pub gated: bool,
 }
 
 impl Default for XdpOptions {
@@ -111,6 +113,7 @@ impl Default for XdpOptions {
             replace: false,
             program: None,
             namespace: None,
+            gated: false,
         }
     }
 }

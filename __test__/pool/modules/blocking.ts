@@ -1,0 +1,7 @@
+/** Never comes back to the event loop: a loop that blocks the thread. */
+import type { FanoutContext, PacketSource } from '../../../src/index.js'
+import { numberOf } from '../../helpers/frames.js'
+
+export default function (source: PacketSource, context: FanoutContext): void {
+  for (const packet of source.packets()) context.post([numberOf(packet.data)])
+}

@@ -1,0 +1,3 @@
+/** Is never loaded. */
+await new Promise((resolve) => setTimeout(resolve, 3_600_000))
+export default (): void => undefined

@@ -1,0 +1,2 @@
+/** Fails at import. */
+throw new TypeError('this module throws')

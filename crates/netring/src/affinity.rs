@@ -1,0 +1,47 @@
+//! Which processors threads run on.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::readiness;
+use crate::sys::affinity;
+
+/// The processors that the calling thread may use, by number.
+pub fn allowed_cpus() -> Result<Vec<u32>> {
+    affinity::allowed_cpus().map_err(|error| {
+        Error::os(ErrorKind::Io, "sched_getaffinity", &error, "cannot ask which CPUs this process may use")
+    })
+}
+
+/// From now on the calling thread runs on this processor only.
+pub fn pin_thread(cpu: u32) -> Result<()> {
+    // A new thread has the processors of the one that makes it: the thread that serves every capture
+    // of the process must not be made by one that is pinned.
+    readiness::runtime().and_then(|_| affinity::pin(cpu)).map_err(|error| {
+        Error::os(ErrorKind::Config, "sched_setaffinity", &error, format_args!("cannot run on CPU {cpu} only"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_pinned_and_those_that_were_there_are_not() {
+        let before = allowed_cpus().unwrap();
+        let last = *before.last().unwrap();
+        let pinned = std::thread::spawn(move || {
+            pin_thread(last).unwrap();
+            allowed_cpus().unwrap()
+        });
+        assert_eq!(pinned.join().unwrap(), [last]);
+        assert_eq!(allowed_cpus().unwrap(), before);
+        let io = readiness::runtime().unwrap().spawn(async { allowed_cpus().unwrap() });
+        assert_eq!(readiness::runtime().unwrap().block_on(io).unwrap(), before);
+    }
+
+    #[test]
+    fn a_processor_that_is_not_there_is_refused() {
+        let error = pin_thread(60_000).unwrap_err();
+        assert_eq!((error.kind, error.errno), (ErrorKind::Config, Some(libc::EINVAL)));
+        assert!(error.message.contains("60000"), "{error}");
+    }
+}
