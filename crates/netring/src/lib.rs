@@ -5,11 +5,13 @@
 //! - [`ring`]: pure ring logic over bytes and positions, without a system call. A fake kernel
 //!   ([`ring::fake`]) writes the other side in tests, property tests and fuzzing.
 //! - [`sys`]: the only callers of the operating system.
-//! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`interface`], [`link`], and the
+//! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`bridge`], [`interface`],
+//!   [`link`], and the
 //!   pieces they share: [`source`], [`sink`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
+pub mod bridge;
 pub mod capture;
 pub mod error;
 pub mod fanout;

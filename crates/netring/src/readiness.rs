@@ -4,6 +4,7 @@
 //! frees it at once, whoever still waits.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
@@ -29,6 +30,13 @@ pub struct Readiness {
     edges: Arc<Edges>,
     /// Who is told of edges.
     watch: Mutex<Weak<Waker>>,
+}
+
+impl AsFd for Readiness {
+    /// The epoll's descriptor: readable while there are edges that nobody has taken.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.edges.as_fd()
+    }
 }
 
 /// What is called when something changed, once each time it was armed.

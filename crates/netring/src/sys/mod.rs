@@ -9,6 +9,7 @@ pub mod membarrier;
 pub mod netlink;
 pub mod netns;
 pub mod packet;
+pub mod poll;
 pub mod send;
 pub mod xdp;
 
