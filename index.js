@@ -773,11 +773,14 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
+const { NativeBridge, NativeCapture, NativeInjector, NativeLane, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenLanes } = nativeBinding
+export { NativeBridge }
 export { NativeCapture }
 export { NativeInjector }
+export { NativeLane }
 export { NativeXdpSocket }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
+export { nativeOpenLanes }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -1,19 +1,24 @@
 /** The one place that loads the native addon. */
 export {
+  NativeBridge,
   NativeCapture,
   NativeInjector,
+  NativeLane,
   NativeXdpSocket,
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
+  nativeOpenLanes,
 } from '../index.js'
 export type {
   NativeCaptureOptions,
+  NativeDirectionStats,
   NativeFanout,
   NativeFlush,
   NativeInjectorOptions,
   NativeInterfaceInfo,
   NativeProgram,
+  NativeSideOptions,
   NativeStats,
   NativeTxStats,
   NativeXdpOptions,

@@ -86,29 +86,33 @@ export const captureDefaults: Required<Omit<CaptureOptions, 'profile' | 'fanout'
   },
 )
 
-const keys = [...Object.keys(captureDefaults), 'profile', 'fanout', 'filter', 'netns']
+/** Every option's name. */
+export const captureKeys: readonly string[] = [...Object.keys(captureDefaults), 'profile', 'fanout', 'filter', 'netns']
 
 /** setsockopt takes an int. */
 const INT_MAX = 0x7fff_ffff
 
 /**
- * Checks every option and fills in the defaults.
+ * Checks every option and fills in the defaults. `name` is what errors call the object.
  * @throws TypeError, RangeError naming the option
  */
-export function checkCaptureOptions(options: CaptureOptions | undefined): {
+export function checkCaptureOptions(
+  options: CaptureOptions | undefined,
+  name = 'options',
+): {
   readonly native: NativeCaptureOptions
   readonly pollTimeoutMs: number
 } {
-  const given = checkObject('options', options, keys)
-  const profile = checkOneOf('options.profile', given.profile, Object.keys(profiles) as Profile[], 'default')
+  const given = checkObject(name, options, captureKeys)
+  const profile = checkOneOf(`${name}.profile`, given.profile, Object.keys(profiles) as Profile[], 'default')
   const base = { ...captureDefaults, ...profiles[profile] }
   const integer = (key: keyof typeof base & keyof CaptureOptions, least: number, most = 0xffff_ffff): number =>
-    checkInteger(`options.${key}`, given[key], base[key] as number, least, most)
+    checkInteger(`${name}.${key}`, given[key], base[key] as number, least, most)
   const boolean = (key: keyof typeof base & keyof CaptureOptions): boolean =>
-    checkBoolean(`options.${key}`, given[key], base[key] as boolean)
-  const fanout = checkFanout(given.fanout)
+    checkBoolean(`${name}.${key}`, given[key], base[key] as boolean)
+  const fanout = checkFanout(given.fanout, `${name}.fanout`)
   return {
-    pollTimeoutMs: checkMilliseconds('options.pollTimeoutMs', given.pollTimeoutMs, base.pollTimeoutMs),
+    pollTimeoutMs: checkMilliseconds(`${name}.pollTimeoutMs`, given.pollTimeoutMs, base.pollTimeoutMs),
     native: {
       blockSize: integer('blockSize', 1),
       blockCount: integer('blockCount', 1),
@@ -123,15 +127,15 @@ export function checkCaptureOptions(options: CaptureOptions | undefined): {
       receiveBufferBytes: integer('receiveBufferBytes', 0, INT_MAX),
       receiveBufferForce: boolean('receiveBufferForce'),
       timestampSource: checkOneOf(
-        'options.timestampSource',
+        `${name}.timestampSource`,
         given.timestampSource,
         ['software', 'rawHardware', 'systemHardware'],
         base.timestampSource,
       ),
-      reinsertVlan: checkOneOf('options.vlan', given.vlan, ['reinsert', 'metadata'], base.vlan) === 'reinsert',
-      ...(given.netns !== undefined && { netns: checkString('options.netns', given.netns) }),
+      reinsertVlan: checkOneOf(`${name}.vlan`, given.vlan, ['reinsert', 'metadata'], base.vlan) === 'reinsert',
+      ...(given.netns !== undefined && { netns: checkString(`${name}.netns`, given.netns) }),
       ...(fanout && { fanout }),
-      ...(given.filter !== undefined && { filter: checkProgram('options.filter', given.filter) }),
+      ...(given.filter !== undefined && { filter: checkProgram(`${name}.filter`, given.filter) }),
     },
   }
 }

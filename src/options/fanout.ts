@@ -30,9 +30,8 @@ export interface FanoutOptions {
 const keys = ['mode', 'group', 'rollover', 'defrag', 'ignoreOutgoing', 'program'] as const
 
 /** Checks a group and makes it what the addon takes. */
-export function checkFanout(value: FanoutOptions | undefined): NativeFanout | undefined {
+export function checkFanout(value: FanoutOptions | undefined, name: string): NativeFanout | undefined {
   if (value === undefined) return undefined
-  const name = 'options.fanout'
   const { mode, group, rollover, defrag, ignoreOutgoing, program } = checkObject(name, value, keys)
   if (mode === undefined) throw wrongType(`${name}.mode`, 'a string', mode)
   if (group === undefined) throw wrongType(`${name}.group`, `a number or 'unique'`, group)

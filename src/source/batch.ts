@@ -98,6 +98,11 @@ export class LoanedBatch implements Batch {
     return Array.from({ length: this.count }, (_, index) => new StoredPacket(store, index))
   }
 
+  /** Ends it, without giving it back: somebody else does. */
+  surrender(): void {
+    this.loan.surrender()
+  }
+
   release(): void {
     this.loan.release()
   }
