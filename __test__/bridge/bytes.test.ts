@@ -26,11 +26,12 @@ for (const [how, options] of engines) {
     const [fromA, fromB] = [listener(t, hosts.b), listener(t, hosts.a)]
     const bridge = bridgeOn(t, hosts, options)
     running(t, bridge)
-    await Promise.all([
+    const [there, back] = await Promise.all([
+      receive(fromA, 5000),
+      receive(fromB, 3000),
       sendAll(injectorOn(t, hosts.a), numbered(5000)),
       sendAll(injectorOn(t, hosts.b), numbered(3000)),
     ])
-    const [there, back] = [await receive(fromA, 5000), await receive(fromB, 3000)]
     const { aToB, bToA } = bridge.stats()
     t.deepEqual([there.length, back.length], [5000, 3000])
     t.deepEqual(numbers(there), upTo(5000), 'in order')
@@ -44,7 +45,13 @@ for (const [how, options] of engines) {
 testThatNeeds(tcpdump, 'tagged frames arrive as tcpdump sees them', async (t: ExecutionContext) => {
   const hosts = bridged(t)
   running(t, bridgeOn(t, hosts))
-  const frames = [tagged(60, inner), tagged(1500, inner), tagged(60, outer, inner), tagged(1400, outer, inner), frame(99)]
+  const frames = [
+    tagged(60, inner),
+    tagged(1500, inner),
+    tagged(60, outer, inner),
+    tagged(1400, outer, inner),
+    frame(99),
+  ]
   const seen = await record(t, hosts.b, frames.length)
   await sendAll(injectorOn(t, hosts.a), frames)
   t.deepEqual(await seen.frames(), hex(frames))

@@ -69,7 +69,10 @@ test.serial('bytes that it edits in place are what is forwarded', async (t) => {
     }),
   )
   await sendAll(injectorOn(t, hosts.a), numbered(50))
-  t.deepEqual(numbers(await receiveNoMoreThan(far, 50)), upTo(50).map((number) => number + 1000))
+  t.deepEqual(
+    numbers(await receiveNoMoreThan(far, 50)),
+    upTo(50).map((number) => number + 1000),
+  )
 })
 
 test.serial('a view onto the packet may be the answer', async (t) => {
@@ -124,7 +127,10 @@ test.serial('a hook that throws ends the run with that error, and the next run g
   const got = numbers(await receive(far, forwarded + 10 - received + 10))
   t.deepEqual(got.slice(0, 5), upTo(5), 'those before it were sent')
   t.false(got.includes(5))
-  t.deepEqual(got.slice(-10), upTo(10).map((number) => number + 100))
+  t.deepEqual(
+    got.slice(-10),
+    upTo(10).map((number) => number + 100),
+  )
 })
 
 for (const [answer, code] of [

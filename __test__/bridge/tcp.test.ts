@@ -88,28 +88,6 @@ test.serial('TCP passes with checksums and segments finished where the far side 
   t.deepEqual(packets.filter(({ data, csumNotReady }) => csumNotReady || checksum(data) !== 0).length, 0)
 })
 
-test.serial('TCP in a VLAN keeps its tag and its offloads', async (t) => {
-  const hosts = bridged(t)
-  for (const [host, address] of [
-    [hosts.a, '10.9.0.1/24'],
-    [hosts.b, '10.9.0.2/24'],
-  ] as const) {
-    host.ip('link', 'add', 'link', host.name, 'name', 'vlan7', 'type', 'vlan', 'id', '7')
-    host.ip('address', 'add', address, 'dev', 'vlan7')
-    host.ip('link', 'set', 'vlan7', 'up')
-    host.ip('link', 'set', 'lo', 'up')
-  }
-  const bridge = bridgeOn(t, hosts)
-  running(t, bridge)
-  const behind = captureOn(t, hosts.b, { blockCount: 256, ignoreOutgoing: true })
-  t.is(await transfer(t, hosts, 8 * MIB), 'equal')
-  const packets = await receiveUntilSilent(behind, 50)
-  t.true(unfinished(packets).length > 10)
-  const tags = new Set(packets.map(({ data }) => data.readUInt32BE(12)))
-  t.deepEqual([...tags], [0x8100_0007], 'nothing without its tag')
-  t.is(bridge.stats().aToB.rejected, 0)
-})
-
 test.serial('UDP checksums left to the hardware are right behind the bridge', async (t) => {
   const hosts = bridged(t)
   addresses(hosts)

@@ -37,7 +37,7 @@ export function bridgeOn(t: ExecutionContext, { left, right }: Bridged, options:
 
 /** What comes in at a host, without what it sends. */
 export function listener(t: ExecutionContext, host: End): Capture {
-  return captureOn(t, host, { ignoreOutgoing: true })
+  return captureOn(t, host, { ignoreOutgoing: true, blockCount: 64 })
 }
 
 /** Lets it run until the test is over; what ended it, if that was anything else. */
