@@ -3,7 +3,7 @@ import test from 'ava'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { Bridge } from '../../src/index.js'
+import type { Bridge } from '../../src/index.js'
 import { bridged, bridgeOn, counted, engines, listener, running, type Bridged } from '../helpers/bridged.js'
 import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
 import { remove } from '../helpers/link.js'
@@ -63,7 +63,12 @@ for (const [how, options] of engines) {
     await t.notThrowsAsync(run)
     bridge.close()
     t.throws(() => bridge.stats(), { code: 'ERR_NETRING_CLOSED' })
-    t.throws(() => bridge.runIterations(1), { code: 'ERR_NETRING_CLOSED' })
+    t.throws(
+      () => {
+        bridge.runIterations(1)
+      },
+      { code: 'ERR_NETRING_CLOSED' },
+    )
     await t.throwsAsync(bridge.run(), { code: 'ERR_NETRING_CLOSED' })
   })
 
@@ -71,7 +76,12 @@ for (const [how, options] of engines) {
     const bridge = bridgeOn(t, bridged(t), options)
     running(t, bridge)
     await t.throwsAsync(bridge.run(), { code: 'ERR_NETRING_CONFIG', message: /running already/ })
-    t.throws(() => bridge.runIterations(1), { code: 'ERR_NETRING_CONFIG', message: /running already/ })
+    t.throws(
+      () => {
+        bridge.runIterations(1)
+      },
+      { code: 'ERR_NETRING_CONFIG', message: /running already/ },
+    )
   })
 
   for (const side of ['left', 'right'] as const) {
@@ -131,7 +141,10 @@ for (const [how, options] of engines) {
     }
     t.deepEqual(numbers(await receiveNoMoreThan(far, 10)), upTo(10))
     t.deepEqual(numbers(await receiveNoMoreThan(near, 10)), upTo(10))
-    for (const count of [undefined, -1, 1.5, '3']) t.throws(() => bridge.runIterations(count as never))
+    for (const count of [undefined, -1, 1.5, '3'])
+      t.throws(() => {
+        bridge.runIterations(count as never)
+      })
   })
 
   test.serial(`a hundred bridges through ${how} leave nothing behind`, async (t) => {

@@ -133,15 +133,14 @@ test.serial('a hook that throws ends the run with that error, and the next run g
   )
 })
 
-for (const [answer, code] of [
-  [undefined, 'ERR_INVALID_ARG_TYPE'],
-  ['pass', 'ERR_INVALID_ARG_TYPE'],
-  [Promise.resolve('forward'), 'ERR_INVALID_ARG_TYPE'],
-  [new Uint16Array(30), 'ERR_INVALID_ARG_TYPE'],
-  [new Uint8Array(13), 'ERR_NETRING_FRAME'],
-  [new Uint8Array(70_000), 'ERR_NETRING_FRAME'],
+for (const [what, answer, code] of [
+  ['nothing', undefined, 'ERR_INVALID_ARG_TYPE'],
+  ['another word', 'pass', 'ERR_INVALID_ARG_TYPE'],
+  ['a promise', Promise.resolve('forward'), 'ERR_INVALID_ARG_TYPE'],
+  ['an array of other numbers', new Uint16Array(30), 'ERR_INVALID_ARG_TYPE'],
+  ['less than a header', new Uint8Array(13), 'ERR_NETRING_FRAME'],
+  ['more than any frame', new Uint8Array(70_000), 'ERR_NETRING_FRAME'],
 ] as const) {
-  const what = answer instanceof Uint8Array ? `${String(answer.length)} bytes` : String(answer)
   test.serial(`${what} as an answer is refused by name`, async (t) => {
     const hosts = bridged(t)
     const bridge = bridgeOn(t, hosts, { onPacket: () => answer as never })

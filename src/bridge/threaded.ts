@@ -29,7 +29,7 @@ export class ThreadedEngine implements Engine {
     }
     this.#native.keepAlive(true)
     running.add(this)
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       // The thread ends first: nothing is forwarded any more when the promise rejects.
       const abort = (): void => {
         this.#native.stop()
@@ -39,8 +39,8 @@ export class ThreadedEngine implements Engine {
         this.#settle = undefined
         running.delete(this)
         signal?.removeEventListener('abort', abort)
-        if (failure !== undefined) reject(failure.reason as Error)
-        else if (signal?.aborted) reject(signal.reason as Error)
+        if (failure !== undefined) resolve(rejected(failure.reason))
+        else if (signal?.aborted) resolve(rejected(signal.reason))
         else resolve()
       }
     })
