@@ -9,6 +9,7 @@ export {
   nativeInterfaceInfo,
   nativeListInterfaces,
   nativeOpenLanes,
+  nativeOpenXdpLanes,
 } from '../index.js'
 export type {
   NativeCaptureOptions,
@@ -22,4 +23,5 @@ export type {
   NativeStats,
   NativeTxStats,
   NativeXdpOptions,
+  NativeXdpSideOptions,
 } from '../index.js'

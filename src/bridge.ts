@@ -1,5 +1,5 @@
 /** Forwarding between two interfaces. */
-import { NativeBridge, nativeOpenLanes } from './binding.js'
+import { NativeBridge, nativeOpenLanes, nativeOpenXdpLanes } from './binding.js'
 import { bridgeDirections, type BridgeDirection, type BridgeStats, type Engine } from './bridge/engine.js'
 import { HookedEngine } from './bridge/hooked.js'
 import { ThreadedEngine } from './bridge/threaded.js'
@@ -56,9 +56,17 @@ export class Bridge extends Endpoint {
       this.#tell(reports)
     }
     this.#engine = native(() => {
-      const { onPacket } = checked
-      if (onPacket === undefined) return new ThreadedEngine(NativeBridge.open(a, b, checked.a, checked.b), report)
-      return new HookedEngine(nativeOpenLanes(a, b, checked.a, checked.b), onPacket, report)
+      const { onPacket, sides } = checked
+      if (onPacket === undefined) {
+        const bridge =
+          sides.backend === 'xdp'
+            ? NativeBridge.openXdp(a, b, sides.a, sides.b)
+            : NativeBridge.open(a, b, sides.a, sides.b)
+        return new ThreadedEngine(bridge, report)
+      }
+      const lanes =
+        sides.backend === 'xdp' ? nativeOpenXdpLanes(a, b, sides.a, sides.b) : nativeOpenLanes(a, b, sides.a, sides.b)
+      return new HookedEngine(lanes, onPacket, report)
     })
   }
 
@@ -67,20 +75,14 @@ export class Bridge extends Endpoint {
    *
    * @throws NetringError ERR_NETRING_PERMISSION without CAP_NET_RAW, ERR_NETRING_INTERFACE_NOT_FOUND, ERR_NETRING_CONFIG
    * (also for interfaces of different types, or twice the same), ERR_NETRING_MMAP, ERR_NETRING_SOCKOPT, ERR_NETRING_FILTER,
-   * ERR_NETRING_BIND
+   * ERR_NETRING_BIND; with backend 'xdp' ERR_NETRING_XDP_PROGRAM
    * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option, before any system call
    */
   static open(a: string, b: string, options?: BridgeOptions): Bridge {
     const names = [checkString('a', a), checkString('b', b)] as const
     const checked = checkBridgeOptions(options)
-    if (a === b && checked.a.capture.netns === checked.b.capture.netns) {
+    if (a === b && checked.sameNamespace) {
       throw new NetringError('ERR_NETRING_CONFIG', `a and b are both ${JSON.stringify(a)}; a bridge is between two`)
-    }
-    if (checked.backend === 'xdp') {
-      throw new NetringError(
-        'ERR_NETRING_UNSUPPORTED',
-        `options.backend 'xdp' is not supported yet; 'packet' forwards through packet sockets`,
-      )
     }
     return new Bridge(...names, checked)
   }

@@ -16,6 +16,8 @@ for (const [options, code, message] of [
   [{ b: { vlan: 'metadata' } }, 'ERR_NETRING_CONFIG', /options\.b\.vlan "metadata"/],
   [{ b: { onMalformed: 'stop' } }, 'ERR_NETRING_CONFIG', /options\.b\.onMalformed "stop"/],
   [{ onPacket: 'drop' }, 'ERR_INVALID_ARG_TYPE', /options\.onPacket must be a function/],
+  [{ backend: 'xdp', a: { blockSize: 65_536 } }, 'ERR_NETRING_CONFIG', /options\.a\.blockSize does not go with/],
+  [{ backend: 'xdp', b: { frameSize: 3000 } }, 'ERR_NETRING_CONFIG', /options\.b\.frameSize must be/],
   [{ backend: 'dpdk' }, 'ERR_INVALID_ARG_VALUE', /options\.backend/],
 ] as const) {
   test(`${JSON.stringify(options)} is refused by name`, (t) => {

@@ -15,7 +15,7 @@ import { bridgeDirections, closedError, type BridgeDirection, type Engine, type 
 const verdict = { forward: 0, drop: 1, replace: 2 } as const
 const pushed = { nothingLeft: 0, more: 1, noRoom: 2 } as const
 
-/** Nothing tells when the other side has room: look again after this. */
+/** Nothing tells when the other side has room, or has sent what it took: look again after this. */
 const LOOK_AGAIN_MS = 1
 
 /** Bytes of an Ethernet header: nothing shorter is a frame. */
@@ -91,9 +91,9 @@ export class HookedEngine implements Engine {
 
   /** Waits until either direction has something to do. A link that is down is not the end. */
   async #wait(signal: AbortSignal | undefined): Promise<void> {
-    const blocked = this.#lanes.some((lane) => lane.blocked)
+    const soon = this.#lanes.some(({ blocked, native }) => blocked || native.isUnsettled())
     try {
-      await this.#waiters.wait(signal, blocked ? LOOK_AGAIN_MS : undefined)
+      await this.#waiters.wait(signal, soon ? LOOK_AGAIN_MS : undefined)
     } catch (error) {
       if (!this.#closed && !hasCode(error, 'ERR_NETRING_LINK_DOWN')) throw error
     }

@@ -1,11 +1,12 @@
 /** Options of a bridge: each side's, its backend, its hook. */
-import type { NativeSideOptions } from '../binding.js'
+import type { NativeSideOptions, NativeXdpSideOptions } from '../binding.js'
 import type { BridgeDirection } from '../bridge/engine.js'
 import { NetringError } from '../errors.js'
 import type { Packet } from '../source/packet.js'
 import { captureKeys, checkCaptureOptions, type CaptureOptions } from './capture.js'
 import { checkObject, checkOneOf, wrongType } from './check.js'
 import { checkInjectorOptions, injectorKeys, type InjectorOptions } from './injector.js'
+import { checkXdpOptions, type XdpOptions } from './xdp.js'
 
 /**
  * One side of a bridge: how it receives and how it sends. What is not given is as in profile 'lowLatency', and
@@ -35,11 +36,12 @@ export interface BridgeOptions {
 
 /** What {@link checkBridgeOptions} makes of options. */
 export interface CheckedBridgeOptions {
-  readonly a: NativeSideOptions
-  readonly b: NativeSideOptions
-  readonly backend: 'packet' | 'xdp'
+  readonly sides:
+    | { readonly backend: 'packet'; readonly a: NativeSideOptions; readonly b: NativeSideOptions }
+    | { readonly backend: 'xdp'; readonly a: NativeXdpSideOptions; readonly b: NativeXdpSideOptions }
   readonly onPacket: BridgeHook | undefined
   readonly pollTimeoutMs: number
+  readonly sameNamespace: boolean
 }
 
 /**
@@ -52,15 +54,37 @@ export function checkBridgeOptions(options: BridgeOptions | undefined): CheckedB
   if (onPacket !== undefined && typeof onPacket !== 'function') {
     throw wrongType('options.onPacket', 'a function', onPacket)
   }
-  const a = checkSide('options.a', given.a, onPacket !== undefined)
-  const b = checkSide('options.b', given.b, onPacket !== undefined)
-  return {
-    a: a.native,
-    b: b.native,
-    backend: checkOneOf('options.backend', given.backend, ['packet', 'xdp'], 'packet'),
+  const backend = checkOneOf('options.backend', given.backend, ['packet', 'xdp'], 'packet')
+  const hooked = onPacket !== undefined
+  const [a, b] = [checkSide('options.a', given.a, hooked), checkSide('options.b', given.b, hooked)]
+  const common = {
     onPacket,
     pollTimeoutMs: Math.min(a.pollTimeoutMs, b.pollTimeoutMs),
+    sameNamespace: a.native.capture.netns === b.native.capture.netns,
   }
+  if (backend === 'packet') return { ...common, sides: { backend, a: a.native, b: b.native } }
+  const xdp = [xdpSide('options.a', given.a), xdpSide('options.b', given.b)] as const
+  return { ...common, sides: { backend, a: xdp[0], b: xdp[1] } }
+}
+
+/** What an AF_XDP socket has of a side's options. */
+const xdpKeys: readonly string[] = ['frameSize', 'frameCount', 'promiscuous', 'pollTimeoutMs', 'netns']
+
+function xdpSide(name: string, side: SideOptions = {}): NativeXdpSideOptions {
+  for (const [key, value] of Object.entries(side)) {
+    if (value !== undefined && !xdpKeys.includes(key)) {
+      throw new NetringError(
+        'ERR_NETRING_CONFIG',
+        `${name}.${key} does not go with options.backend 'xdp', which takes ${xdpKeys.join(', ')}`,
+      )
+    }
+  }
+  const { frameSize, frameCount, netns } = side
+  const given = Object.fromEntries(
+    Object.entries({ frameSize, frameCount, netns }).filter(([, value]) => value !== undefined),
+  )
+  const { native } = checkXdpOptions({ queues: 'all', ...given } as XdpOptions, name)
+  return { xdp: native, promiscuous: side.promiscuous ?? true }
 }
 
 /** Values that would cut frames, change them, send them in circles or stop at one. */

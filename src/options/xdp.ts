@@ -89,16 +89,19 @@ function refuse(message: string): NetringError {
 }
 
 /**
- * Checks every option and fills in the defaults.
+ * Checks every option and fills in the defaults. `name` is what errors call the object.
  * @throws TypeError, RangeError naming the option; NetringError ERR_NETRING_CONFIG for options that do not go together
  */
-export function checkXdpOptions(options: XdpOptions | undefined): {
+export function checkXdpOptions(
+  options: XdpOptions | undefined,
+  name = 'options',
+): {
   readonly native: NativeXdpOptions
   readonly pollTimeoutMs: number
 } {
-  const given = checkObject('options', options, keys)
+  const given = checkObject(name, options, keys)
   const boolean = (key: 'needWakeup' | 'hugePages' | 'replace'): boolean =>
-    checkBoolean(`options.${key}`, given[key], xdpDefaults[key])
+    checkBoolean(`${name}.${key}`, given[key], xdpDefaults[key])
   const queues = checkQueues(given.queues)
   const busyPoll = checkBusyPoll(given.busyPoll)
   const program = checkXdpProgram(given.program)
@@ -110,8 +113,8 @@ export function checkXdpOptions(options: XdpOptions | undefined): {
   const native: NativeXdpOptions = {
     ...(queues && { queues }),
     ...checkMode(given.mode),
-    frameSize: checkFrameSize(given.frameSize),
-    frameCount: checkInteger('options.frameCount', given.frameCount, xdpDefaults.frameCount, 1),
+    frameSize: checkFrameSize(`${name}.frameSize`, given.frameSize),
+    frameCount: checkInteger(`${name}.frameCount`, given.frameCount, xdpDefaults.frameCount, 1),
     ...sizes,
     needWakeup: boolean('needWakeup'),
     attach: checkOneOf('options.attach', given.attach, ['auto', 'native', 'skb'], xdpDefaults.attach),
@@ -120,7 +123,7 @@ export function checkXdpOptions(options: XdpOptions | undefined): {
     hugePages: boolean('hugePages'),
     replace: boolean('replace'),
     ...(program && { program }),
-    ...(given.netns !== undefined && { netns: checkString('options.netns', given.netns) }),
+    ...(given.netns !== undefined && { netns: checkString(`${name}.netns`, given.netns) }),
   }
   checkTogether(native)
   return {
@@ -156,10 +159,10 @@ function checkMode(value: XdpOptions['mode']): Pick<NativeXdpOptions, 'mode' | '
   return { mode: 'prefill', prefill: checkInteger('options.mode.prefill', prefill, 0, 1) }
 }
 
-function checkFrameSize(value: unknown): number {
-  const size = checkInteger('options.frameSize', value, xdpDefaults.frameSize)
+function checkFrameSize(name: string, value: unknown): number {
+  const size = checkInteger(name, value, xdpDefaults.frameSize)
   if (size !== 2048 && size !== 4096) {
-    throw refuse(`options.frameSize must be 2048 or 4096 bytes, as AF_XDP wants it. Received ${String(size)}`)
+    throw refuse(`${name} must be 2048 or 4096 bytes, as AF_XDP wants it. Received ${String(size)}`)
   }
   return size
 }

@@ -4,11 +4,13 @@ use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::bridge::runner::News;
+use netring::bridge::xdp::XdpSideOptions;
 use netring::bridge::{Bridge, DirectionStats, PacketPort, Port, Runner, SideOptions};
 
 use crate::error::{closed, to_js};
 use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
 use crate::signal::{Message, Signal};
+use crate::xdp::NativeXdpOptions;
 
 /// What errors call it.
 pub(crate) const NAME: &str = "bridge";
@@ -22,6 +24,18 @@ pub struct NativeSideOptions {
 impl From<NativeSideOptions> for SideOptions {
     fn from(from: NativeSideOptions) -> Self {
         Self { capture: from.capture.into(), injector: from.injector.into() }
+    }
+}
+
+#[napi(object)]
+pub struct NativeXdpSideOptions {
+    pub xdp: NativeXdpOptions,
+    pub promiscuous: bool,
+}
+
+impl From<NativeXdpSideOptions> for XdpSideOptions {
+    fn from(from: NativeXdpSideOptions) -> Self {
+        Self { xdp: from.xdp.into(), promiscuous: from.promiscuous }
     }
 }
 
@@ -121,6 +135,16 @@ impl NativeBridge {
     pub fn open(a: String, b: String, a_options: NativeSideOptions, b_options: NativeSideOptions) -> Result<Self> {
         let bridge = Bridge::<PacketPort>::open(&a, &b, a_options.into(), b_options.into()).map_err(to_js)?;
         Self::running(bridge)
+    }
+
+    #[napi(factory)]
+    pub fn open_xdp(
+        a: String,
+        b: String,
+        a_options: NativeXdpSideOptions,
+        b_options: NativeXdpSideOptions,
+    ) -> Result<Self> {
+        Self::running(Bridge::open_xdp(&a, &b, &a_options.into(), &b_options.into()).map_err(to_js)?)
     }
 
     fn running<P: Port + Send + 'static>(bridge: Bridge<P>) -> Result<Self>

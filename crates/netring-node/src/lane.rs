@@ -6,10 +6,11 @@ use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::bridge::packet::check_alike;
+use netring::bridge::xdp::open_side;
 use netring::bridge::{DirectionStats, Idle, Lane, Outlet, PacketPort, Replacements, Step, Verdict};
 use netring::source::Source;
 
-use crate::bridge::{NAME, NativeDirectionStats, NativeSideOptions, texts};
+use crate::bridge::{NAME, NativeDirectionStats, NativeSideOptions, NativeXdpSideOptions, texts};
 use crate::error::{closed, to_js};
 use crate::lending::Lending;
 use crate::lent::LentArray;
@@ -46,6 +47,7 @@ trait Direction {
     fn decide(&self, id: u32, verdicts: &[Verdict], replacements: Replacements) -> Result<()>;
     fn push(&self) -> Result<u32>;
     fn add_to(&self, idle: &mut Idle) -> Result<()>;
+    fn is_unsettled(&self) -> bool;
     fn stats(&self) -> Result<DirectionStats>;
     fn take_reports(&self) -> Vec<netring::Error>;
     fn end_sending(&mut self);
@@ -131,6 +133,10 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
         })
     }
 
+    fn is_unsettled(&self) -> bool {
+        self.lane.borrow().is_unsettled()
+    }
+
     fn stats(&self) -> Result<DirectionStats> {
         let kernel = self.from.with(Source::cumulative_stats)?;
         Ok(DirectionStats { kernel_drops: kernel.drops, ..self.lane.borrow().stats() })
@@ -177,6 +183,19 @@ pub fn native_open_lanes(
     let b = PacketPort::open(&b, b_options.into()).map_err(to_js)?;
     check_alike(&a.outlet, &b.outlet).map_err(to_js)?;
     Ok(vec![NativeLane::of(share(a.capture), share(b.outlet)), NativeLane::of(share(b.capture), share(a.outlet))])
+}
+
+/// The same over AF_XDP: a socket receives for one direction and sends for the other.
+#[napi]
+pub fn native_open_xdp_lanes(
+    a: String,
+    b: String,
+    a_options: NativeXdpSideOptions,
+    b_options: NativeXdpSideOptions,
+) -> Result<Vec<NativeLane>> {
+    let a = share(open_side(&a, &a_options.into()).map_err(to_js)?);
+    let b = share(open_side(&b, &b_options.into()).map_err(to_js)?);
+    Ok(vec![NativeLane::of(a.clone(), b.clone()), NativeLane::of(b, a)])
 }
 
 #[napi]
@@ -282,6 +301,12 @@ impl NativeLane {
         self.0.add_to(&mut idle)?;
         other.0.add_to(&mut idle)?;
         idle.wait(None).map_err(to_js)
+    }
+
+    /// Whether push() has to be called again in a millisecond, whatever comes.
+    #[napi]
+    pub fn is_unsettled(&self) -> bool {
+        self.0.is_unsettled()
     }
 
     #[napi]

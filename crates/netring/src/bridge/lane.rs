@@ -13,7 +13,7 @@ use crate::ring::{Column, ColumnSet, Columns, Lent, Memory, vnet};
 use crate::source::Source;
 
 /// Nothing tells when a queue below the socket has room: it is tried again after this.
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(1);
+pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
 /// What forwarding has to know of a packet.
 const NEEDED: ColumnSet =
@@ -106,6 +106,8 @@ pub struct Lane<B> {
     columns: Columns,
     spare: Vec<Place>,
     wait: Option<Wait>,
+    /// Frames that the other side has taken need another nudge.
+    unsettled: bool,
     patience: Patience,
     tally: DirectionStats,
     reports: Reports,
@@ -119,6 +121,7 @@ impl<B> Default for Lane<B> {
             columns: Columns::for_packets(crate::ring::runs::RUN_PACKETS),
             spare: Vec::new(),
             wait: None,
+            unsettled: false,
             patience: Patience::default(),
             tally: DirectionStats::default(),
             reports: Reports::default(),
@@ -162,9 +165,28 @@ impl<B> Lane<B> {
         self.wait
     }
 
+    /// Whether the other side has to be seen to in a millisecond, by another step.
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    fn settle(&mut self, to: &mut impl Outlet) -> Result<()> {
+        if self.unsettled {
+            self.unsettled = to.nudge()?;
+        }
+        let (count, reasons) = to.late_refusals()?;
+        self.tally.forwarded -= count;
+        self.tally.rejected += count;
+        for reason in reasons {
+            self.reports.add(|| reason);
+        }
+        Ok(())
+    }
+
     /// One step: takes a batch if none is under way, and hands over as many frames as are taken at a time.
     pub fn advance<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl Outlet) -> Result<Step> {
         if self.load.is_none() && !self.take(from)? {
+            self.settle(to)?;
             return Ok(Step::Idle);
         }
         self.push(from, to)
@@ -254,6 +276,7 @@ impl<B> Lane<B> {
     /// Hands over what is under way, as many frames as are taken at a time. The batch goes back with the last one.
     pub fn push<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl Outlet) -> Result<Step> {
         let step = self.hand_over(to)?;
+        self.settle(to)?;
         self.wait = if let Step::Waits(wait) = step { Some(wait) } else { None };
         if let Some(load) = self.load.take_if(|load| load.next == load.places.len()) {
             self.spare = load.places;
@@ -265,7 +288,7 @@ impl<B> Lane<B> {
     }
 
     fn hand_over<O: Outlet>(&mut self, to: &mut O) -> Result<Step> {
-        let Self { load, wait, patience, tally, reports, .. } = self;
+        let Self { load, wait, unsettled, patience, tally, reports, .. } = self;
         let Some(load) = load else { return Ok(Step::Idle) };
         if let Some(Wait::Until(then)) = *wait
             && Instant::now() < then
@@ -280,6 +303,7 @@ impl<B> Lane<B> {
             let gone = match to.offer(ready.iter().map(|place| load.frame(*place, O::HEADER)))? {
                 Offer::Taken(count) => {
                     patience.rewarded();
+                    *unsettled = true;
                     tally.forwarded += count as u64;
                     count
                 }

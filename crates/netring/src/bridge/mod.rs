@@ -8,6 +8,7 @@ pub mod lane;
 pub mod outlet;
 pub mod packet;
 pub mod runner;
+pub mod xdp;
 
 mod patience;
 mod tally;
@@ -66,6 +67,9 @@ impl Idle {
     pub fn add<B>(&mut self, lane: &Lane<B>, from: &impl Source, to: &impl Outlet) {
         if !from.tells_everything() {
             self.not_after(Instant::now() + LOOK_EVERY);
+        }
+        if lane.is_unsettled() {
+            self.not_after(Instant::now() + lane::TRY_AGAIN_AFTER);
         }
         match lane.wait() {
             None => self.on.push(Arc::clone(from.readiness())),

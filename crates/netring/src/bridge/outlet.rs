@@ -60,6 +60,14 @@ pub trait Outlet {
     fn offer<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>> + Clone) -> Result<Offer>;
     /// For waiting after [`Full::Buffer`].
     fn room(&self) -> &Arc<Readiness>;
+    /// Sees to frames that were taken and have not left; whether it has to be called again in a millisecond.
+    fn nudge(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+    /// How many frames were refused after they had been taken, since the last call of this, and why.
+    fn late_refusals(&mut self) -> Result<(u64, Vec<Error>)> {
+        Ok((0, Vec::new()))
+    }
     /// Why a frame of this length was refused, for people.
     fn explain(&self, refused: &Refused, length: u32) -> Error;
 }

@@ -80,6 +80,9 @@ impl Port for PacketPort {
 pub struct PacketOutlet {
     socket: PacketSocket,
     readiness: Arc<Readiness>,
+    /// Whether `readiness` watches the socket: only while its buffer is full. Whoever watches a socket's room is called
+    /// for each frame that leaves it (`sock_def_write_space`, net/core/sock.c), which made forwarding 7 % slower.
+    watched: bool,
     sender: Sender,
     interface: String,
     namespace: Option<String>,
@@ -102,7 +105,7 @@ impl PacketOutlet {
                 .map_err(|error| Error::sockopt("PACKET_QDISC_BYPASS", &error, "qdiscBypass was refused"))?;
         }
         widen_send_buffer(&socket, options)?;
-        let edges = Edges::of(socket.as_fd(), Interest::Write)
+        let edges = Edges::none()
             .map_err(|error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the packet socket"))?;
         // Protocol 0: it receives nothing.
         socket.bind(index, 0).map_err(|error| {
@@ -111,6 +114,7 @@ impl PacketOutlet {
         Ok(Self {
             socket,
             readiness: Readiness::new(edges),
+            watched: false,
             sender: Sender::default(),
             interface: interface.to_owned(),
             namespace: options.namespace.clone(),
@@ -126,10 +130,23 @@ impl PacketOutlet {
         Error::os(ErrorKind::Io, syscall, error, "the packet socket failed").on_interface(&self.interface)
     }
 
-    /// Edges from before the kernel said no are no news; so it is asked once more after they were taken.
+    /// Watches the buffer and asks the kernel once more: edges from before it said no are no news.
     fn buffer_full<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>>) -> Result<io::Result<usize>> {
+        if !self.watched {
+            let added = self.readiness.edges().add(self.socket.as_fd(), Interest::Write);
+            added.map_err(|error| self.failed("epoll_ctl", &error))?;
+            self.watched = true;
+        }
         self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
         Ok(self.sender.send_parts(self.socket.as_fd(), frames))
+    }
+
+    fn stop_watching(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.watched) {
+            let removed = self.readiness.edges().remove(self.socket.as_fd());
+            removed.map_err(|error| self.failed("epoll_ctl", &error))?;
+        }
+        Ok(())
     }
 
     fn is_gone(&self) -> bool {
@@ -154,7 +171,10 @@ impl Outlet for PacketOutlet {
         let mut sent = self.sender.send_parts(self.socket.as_fd(), frames.clone());
         loop {
             let error = match sent {
-                Ok(count) => return Ok(Offer::Taken(count)),
+                Ok(count) => {
+                    self.stop_watching()?;
+                    return Ok(Offer::Taken(count));
+                }
                 Err(error) => error,
             };
             match error.raw_os_error() {
