@@ -11,6 +11,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 export declare class NativeBridge {
   static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): NativeBridge
+  static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
   start(waker: (arg: number) => void): void
   isRunning(): boolean
@@ -123,6 +124,8 @@ export declare class NativeLane {
   push(): number
   /** Waits on this thread, at most so long, until this direction or another has something to do. */
   waitWith(other: NativeLane, timeoutMs: number): void
+  /** Whether push() has to be called again in a millisecond, whatever comes. */
+  isUnsettled(): boolean
   stats(): NativeDirectionStats
   /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
   takeReports(): Array<string>
@@ -278,6 +281,9 @@ export declare function nativeListInterfaces(netns?: string | undefined | null):
 /** Both directions between two interfaces, a to b first. */
 export declare function nativeOpenLanes(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): Array<NativeLane>
 
+/** The same over AF_XDP: a socket receives for one direction and sends for the other. */
+export declare function nativeOpenXdpLanes(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeLane>
+
 /** Exactly one of the two is there. */
 export interface NativeProgram {
   instructions?: Array<NativeInstruction>
@@ -345,6 +351,11 @@ export interface NativeXdpShape {
   frameCapacity: number
   /** Frames that send. */
   txFrames: number
+}
+
+export interface NativeXdpSideOptions {
+  xdp: NativeXdpOptions
+  promiscuous: boolean
 }
 
 export interface NativeXdpStats {

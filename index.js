@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { NativeBridge, NativeCapture, NativeInjector, NativeLane, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenLanes } = nativeBinding
+const { NativeBridge, NativeCapture, NativeInjector, NativeLane, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenLanes, nativeOpenXdpLanes } = nativeBinding
 export { NativeBridge }
 export { NativeCapture }
 export { NativeInjector }
@@ -783,4 +783,5 @@ export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
 export { nativeOpenLanes }
+export { nativeOpenXdpLanes }
 export const __napiBindingTarget = __napiLoadedBindingTarget

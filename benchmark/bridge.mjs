@@ -1,4 +1,4 @@
-// How fast a bridge forwards: netring's native thread beside the same loop in C. `node benchmark/bridge.mjs [--trials N]
+// How fast a bridge forwards: netring's native thread, and a hook, beside the same loop in C. `node benchmark/bridge.mjs [--trials N]
 // [--sizes A,B] [--seconds N] [--no-keep]`, as root.
 //
 // The kernel's generator of live frames (c/bin/livesource) floods one side on CPU 0, faster than anybody can forward; the
@@ -24,14 +24,17 @@ const { values } = parseArgs({
 })
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const NETRING = `
+const netring = (options) => `
 const { Bridge } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
-const bridge = Bridge.open('bm-left', 'bm-right')
+const bridge = Bridge.open('bm-left', 'bm-right', ${options})
 console.error('ready')
 await bridge.run()`
+/** Looks at one byte of each packet. */
+const HOOK = `{ onPacket: ({ data }) => (data[12] === 0xff ? 'drop' : 'forward') }`
 const CONTENDERS = {
   'bridge-c': [here('c/bin/bridge'), '--a', 'bm-left', '--b', 'bm-right', '--idle-ms', '60000'],
-  'netring-bridge': [process.execPath, '--input-type=module', '-e', NETRING],
+  'netring-bridge': [process.execPath, '--input-type=module', '-e', netring('{}')],
+  'netring-hook': [process.execPath, '--input-type=module', '-e', netring(HOOK)],
 }
 
 run('make', ['-s', '-C', here('c'), 'bin/bridge', 'bin/livesource'])

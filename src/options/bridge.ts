@@ -6,7 +6,7 @@ import type { Packet } from '../source/packet.js'
 import { captureKeys, checkCaptureOptions, type CaptureOptions } from './capture.js'
 import { checkObject, checkOneOf, wrongType } from './check.js'
 import { checkInjectorOptions, injectorKeys, type InjectorOptions } from './injector.js'
-import { checkXdpOptions, type XdpOptions } from './xdp.js'
+import { checkXdpOptions } from './xdp.js'
 
 /**
  * One side of a bridge: how it receives and how it sends. What is not given is as in profile 'lowLatency', and
@@ -83,7 +83,7 @@ function xdpSide(name: string, side: SideOptions = {}): NativeXdpSideOptions {
   const given = Object.fromEntries(
     Object.entries({ frameSize, frameCount, netns }).filter(([, value]) => value !== undefined),
   )
-  const { native } = checkXdpOptions({ queues: 'all', ...given } as XdpOptions, name)
+  const { native } = checkXdpOptions({ queues: 'all', ...given }, name)
   return { xdp: native, promiscuous: side.promiscuous ?? true }
 }
 
