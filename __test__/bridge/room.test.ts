@@ -112,6 +112,21 @@ test.serial('a frame for which there never is room is given up, and those behind
   t.regex(told[0]!, /1400 bytes is dropped on the other side again and again/)
 })
 
+test.serial('frames that are refused are told of again and again', async (t) => {
+  const hosts = bridged(t, { mtu: 9000 })
+  for (const side of [hosts.right, hosts.b]) side.ip('link', 'set', side.name, 'mtu', '1500')
+  const bridge = bridgeOn(t, hosts)
+  let told = 0
+  bridge.on('rejected', () => told++)
+  running(t, bridge)
+  const injector = injectorOn(t, hosts.a, { frameSize: 16_384, frameCount: 64 })
+  for (let count = 1; count <= 20; count++) {
+    await sendAll(injector, [frame(9000)])
+    t.true(await until(() => told === count))
+  }
+  t.is(bridge.stats().aToB.tooLarge, 20)
+})
+
 test.serial('a frame that a block cannot hold is not sent on in part', async (t) => {
   const hosts = bridged(t, { mtu: 9000 })
   const far = listener(t, hosts.b)

@@ -150,9 +150,9 @@ impl<B> Lane<B> {
         DirectionStats { pending: (noted + waiting) as u64, ..self.tally }
     }
 
-    /// Whether [`take_reports`](Self::take_reports) has something to tell.
-    pub fn has_reports(&self) -> bool {
-        self.reports.any()
+    /// Whether somebody is to be told of [`take_reports`](Self::take_reports): once until they are taken.
+    pub fn has_news(&mut self) -> bool {
+        self.reports.is_news()
     }
 
     /// Errors of frames that were refused since the last call of this, the first 64.

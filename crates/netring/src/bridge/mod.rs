@@ -151,9 +151,10 @@ impl<P: Port> Bridge<P> {
         Ok([with(self.a_to_b.stats(), a), with(self.b_to_a.stats(), b)])
     }
 
-    /// Whether frames were refused that [`take_reports`](Self::take_reports) tells of.
-    pub fn has_reports(&self) -> bool {
-        self.a_to_b.has_reports() || self.b_to_a.has_reports()
+    /// Whether somebody is to be told of [`take_reports`](Self::take_reports): once until they are taken.
+    pub fn has_news(&mut self) -> bool {
+        // Both are asked: either would otherwise tell again.
+        self.a_to_b.has_news() | self.b_to_a.has_news()
     }
 
     /// Errors of refused frames, of each direction.

@@ -138,16 +138,13 @@ impl<P: Port> Drop for Runner<P> {
 }
 
 fn run<P: Port>(shared: &Shared<P>, tell: &impl Fn(News)) -> Result<()> {
-    let mut told = false;
     while !shared.stop.load(Ordering::SeqCst) {
         let idle = {
             let mut bridge = shared.lock();
             let moved = bridge.turn()?;
-            let reports = bridge.has_reports();
-            if reports && !told {
+            if bridge.has_news() {
                 tell(News::Reports);
             }
-            told = reports;
             (!moved).then(|| bridge.idle())
         };
         if let Some(idle) = idle {

@@ -32,21 +32,48 @@ pub struct DirectionStats {
 
 /// Reasons of refused frames.
 #[derive(Debug, Default)]
-pub(super) struct Reports(Vec<Error>);
+pub(super) struct Reports {
+    kept: Vec<Error>,
+    /// Somebody has been told that there are some.
+    told: bool,
+}
 
 impl Reports {
     /// Keeps a reason, where there is room for one.
     pub(super) fn add(&mut self, reason: impl FnOnce() -> Error) {
-        if self.0.len() < MOST_KEPT {
-            self.0.push(reason());
+        if self.kept.len() < MOST_KEPT {
+            self.kept.push(reason());
         }
     }
 
-    pub(super) fn any(&self) -> bool {
-        !self.0.is_empty()
+    /// Whether somebody has to be told: once until they are taken.
+    pub(super) fn is_news(&mut self) -> bool {
+        !self.kept.is_empty() && !std::mem::replace(&mut self.told, true)
     }
 
     pub(super) fn take(&mut self) -> Vec<Error> {
-        std::mem::take(&mut self.0)
+        self.told = false;
+        std::mem::take(&mut self.kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn reports_are_told_once_until_taken_and_again_with_the_next() {
+        let mut reports = Reports::default();
+        assert!(!reports.is_news());
+        for _ in 0..2 {
+            for number in 0..100 {
+                reports.add(|| Error::new(ErrorKind::Frame, number.to_string()));
+                assert_eq!(reports.is_news(), number == 0);
+            }
+            let taken = reports.take();
+            assert_eq!((taken.len(), taken[0].message.as_str()), (MOST_KEPT, "0"));
+            assert!(!reports.is_news());
+        }
     }
 }
