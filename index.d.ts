@@ -52,6 +52,8 @@ export declare class NativeCapture {
   columns(id: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
   fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
@@ -111,6 +113,8 @@ export declare class NativeLane {
   columns(id: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
   fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   /** Gives a batch back undecided. */
@@ -160,6 +164,8 @@ export declare class NativeXdpSocket {
   columns(id: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
   fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
@@ -284,11 +290,20 @@ export declare function nativeOpenLanes(a: string, b: string, aOptions: NativeSi
 /** The same over AF_XDP: a socket receives for one direction and sends for the other. */
 export declare function nativeOpenXdpLanes(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeLane>
 
+/** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
+export declare function nativeParsedStarts(): Array<number>
+
+/** Parses the packet that `bytes` are into a record, whose words `target` has. */
+export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
+
 /** Exactly one of the two is there. */
 export interface NativeProgram {
   instructions?: Array<NativeInstruction>
   fd?: number
 }
+
+/** Words of a packet's record. */
+export declare function nativeRecordWords(): number
 
 export interface NativeRing {
   fd: number
@@ -334,6 +349,7 @@ export interface NativeXdpOptions {
   zeroCopy: 'auto' | 'require' | 'never'
   busyPoll?: NativeBusyPoll
   hugePages: boolean
+  coalesceUs: number
   replace: boolean
   program?: NativeXdpProgram
   netns?: string

@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { NativeBridge, NativeCapture, NativeInjector, NativeLane, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenLanes, nativeOpenXdpLanes } = nativeBinding
+const { NativeBridge, NativeCapture, NativeInjector, NativeLane, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenLanes, nativeOpenXdpLanes, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
 export { NativeBridge }
 export { NativeCapture }
 export { NativeInjector }
@@ -784,4 +784,7 @@ export { nativeInterfaceInfo }
 export { nativeListInterfaces }
 export { nativeOpenLanes }
 export { nativeOpenXdpLanes }
+export { nativeParsedStarts }
+export { nativeParsePacket }
+export { nativeRecordWords }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -10,6 +10,9 @@ export {
   nativeListInterfaces,
   nativeOpenLanes,
   nativeOpenXdpLanes,
+  nativeParsedStarts,
+  nativeParsePacket,
+  nativeRecordWords,
 } from '../index.js'
 export type {
   NativeCaptureOptions,

@@ -2,7 +2,7 @@
 import { NativeCapture } from './binding.js'
 import { native } from './errors.js'
 import { captureDefaults, checkCaptureOptions, type CaptureOptions } from './options/capture.js'
-import { checkString } from './options/check.js'
+import { checkString, constructing } from './options/check.js'
 import { checkProgram, type Filter, type Program } from './options/program.js'
 import { NativePacketSource } from './source/packet-source.js'
 
@@ -34,14 +34,18 @@ export class Capture extends NativePacketSource<NativeCapture> {
   readonly fanoutId: number | undefined
   /** The ring as it was got: sizes in bytes, and whether it is locked in memory. */
   readonly ring: {
+    /** Bytes a block. */
     readonly blockSize: number
+    /** Blocks; fewer than asked for where memory was short. */
     readonly blockCount: number
+    /** Bytes a frame, as the kernel was told. */
     readonly frameSize: number
+    /** Whether it cannot be swapped out. */
     readonly locked: boolean
   }
 
   private constructor(interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number) {
-    super(nativeCapture, pollTimeoutMs)
+    super(constructing('Capture', NativeCapture, nativeCapture), pollTimeoutMs)
     const { fd, fanoutId, ...ring } = nativeCapture.ring()
     this.interface = interfaceName
     this.fd = fd

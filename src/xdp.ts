@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import { NativeXdpSocket } from './binding.js'
 import { native, type NetringError } from './errors.js'
-import { checkString } from './options/check.js'
+import { checkString, constructing } from './options/check.js'
 import { checkXdpOptions, xdpDefaults, type XdpDefaults, type XdpOptions } from './options/xdp.js'
 import { NativePacketSink } from './sink/native-packet-sink.js'
 import type { PacketSink, Slot, TxStats } from './sink/packet-sink.js'
@@ -73,7 +73,7 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   readonly #sink: XdpSink
 
   private constructor(interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number) {
-    super(nativeSocket, pollTimeoutMs)
+    super(constructing('XdpSocket', NativeXdpSocket, nativeSocket), pollTimeoutMs)
     const { queues, attached, zeroCopy, frameCapacity, txFrames } = nativeSocket.shape()
     this.interface = interfaceName
     this.queues = Object.freeze(queues)

@@ -1,8 +1,9 @@
 /** Loops over packets and batches: when they end, and what else they are. */
 import test from 'ava'
-import { frame, numberOf } from '../helpers/frames.js'
+import type { Packet } from '../../src/index.js'
+import { frame, numberOf, numbers, upTo } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
-import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
+import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 
 test('durationMs 0 gives no packet, blocking or not', async (t) => {
   const { a, b } = network(t)
@@ -116,4 +117,74 @@ test('a web stream cancelled as a batch comes takes none', async (t) => {
     }
     t.deepEqual(numbers, [times])
   }
+})
+
+test('return() ends a loop that waits, and a batch or packet that comes later is not lost', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const done = { done: true, value: undefined } as const
+  for (const loop of [capture[Symbol.asyncIterator](), capture.packetsAsync()[Symbol.asyncIterator]()]) {
+    const asked = [loop.next(), loop.next()]
+    // Long enough for the first to wait.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    t.deepEqual(await loop.return?.(), done)
+    t.deepEqual(await Promise.all(asked), [done, done])
+    t.deepEqual(await loop.next(), done)
+  }
+  await sendAll(injectorOn(t, a), [frame(60, 7)])
+  t.deepEqual(numbers(await receive(capture, 1)), [7])
+})
+
+test('return() ends one loop and leaves another that waits beside it', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const loops = [capture[Symbol.asyncIterator](), capture[Symbol.asyncIterator]()] as const
+  const asked = loops.map((loop) => loop.next())
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  await loops[0].return?.()
+  await sendAll(injectorOn(t, a), [frame(60, 1)])
+  const seen = await Promise.all(asked)
+  t.deepEqual(
+    seen.map(({ value }) => value?.length),
+    [undefined, 1],
+  )
+  await loops[1].return?.()
+})
+
+test('packetsAsync() asked several times at once gives packet after packet and stops at its count', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const loop = capture.packetsAsync({ count: 5 })[Symbol.asyncIterator]()
+  const asked = Array.from({ length: 7 }, async () => {
+    const next = await loop.next()
+    return next.done === true ? undefined : numberOf(next.value.data)
+  })
+  const injector = injectorOn(t, a)
+  for (const number of upTo(8)) await sendAll(injector, [frame(60, number)])
+  t.deepEqual(await Promise.all(asked), [0, 1, 2, 3, 4, undefined, undefined])
+})
+
+test('columns that nobody asks for any more are no longer filled', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, { blockTimeoutMs: 1 })
+  const { native } = capture as unknown as { native: { next: (wanted: number) => number } }
+  const filled: number[] = []
+  const next = native.next.bind(native)
+  native.next = (wanted) => {
+    filled.push(wanted)
+    return next(wanted)
+  }
+  const injector = injectorOn(t, a)
+  const packet = async (use: (packet: Packet) => unknown): Promise<void> => {
+    await sendAll(injector, [frame(60)])
+    const batch = (await capture[Symbol.asyncIterator]().next()).value!
+    for (const packet of batch) use(packet)
+    batch.release()
+  }
+  await packet((each) => each.copy())
+  await packet((each) => each.data)
+  const every = filled.at(-1)!
+  for (let times = 0; times < 130; times++) await packet((each) => each.data)
+  const few = filled.at(-1)!
+  t.true(every > few && few > 0, `${every} ${few}`)
 })

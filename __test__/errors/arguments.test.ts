@@ -7,6 +7,7 @@ import {
   listInterfaces,
   suggestFanoutThreads,
   suggestProfile,
+  XdpSocket,
 } from '../../src/index.js'
 import { errorOf, named, openDescriptors, range, type, value } from '../helpers/arguments.js'
 import { frame } from '../helpers/frames.js'
@@ -120,4 +121,29 @@ test.serial('an open injector names the argument that is wrong, and queues nothi
   t.is(injector.pendingCount, 0)
   t.is(injector.availableSlots, injector.frameCount)
   t.is(received(b), 0)
+})
+
+test('constructors are not public and say what is', (t) => {
+  for (const [name, type] of Object.entries({ Capture, Injector, XdpSocket })) {
+    const construct = type as unknown as new (...args: unknown[]) => unknown
+    for (const args of [[], ['lo', {}, 1]]) {
+      t.throws(() => new construct(...args), {
+        instanceOf: TypeError,
+        code: 'ERR_ILLEGAL_CONSTRUCTOR',
+        message: new RegExp(`${name}\\.open\\(\\)`),
+      })
+    }
+  }
+})
+
+test('lengths that are moved away are none, and a Proxy of an array is refused by name', (t) => {
+  const { a } = network(t)
+  const injector = injectorOn(t, a)
+  const lengths = new Uint32Array([60])
+  structuredClone(lengths.buffer, { transfer: [lengths.buffer] })
+  t.is(injector.sendBatch(frame(60), lengths, 60), 0)
+  t.throws(() => injector.sendBatch(frame(60), new Proxy(new Uint32Array([60]), {}), 60), {
+    code: type,
+    message: /^lengths /,
+  })
 })

@@ -3,10 +3,20 @@ import test from 'ava'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Batch } from '../../src/index.js'
-import { frame } from '../helpers/frames.js'
+import { ETHERTYPE, frame } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
-import { assertOver, collect, columnsOf, numbersOf, take, tiny, usableBlocks } from '../helpers/views.js'
+import {
+  assertOver,
+  collect,
+  columnsOf,
+  fields,
+  numbersOf,
+  RELEASED,
+  take,
+  tiny,
+  usableBlocks,
+} from '../helpers/views.js'
 
 /** Moves the bytes to another ArrayBuffer; undefined where this Node has no way to (20). */
 function move(buffer: ArrayBufferLike): ArrayBuffer | undefined {
@@ -106,6 +116,32 @@ test.serial('columns moved by transfer() show the old packets, whatever later ba
   }
   t.is(await usableBlocks(capture, injector), 4, 'columns withhold no block')
   capture.close()
+  t.true(Buffer.from(moved).equals(before))
+})
+
+test.serial('parsed columns moved by transfer() stay as they are, whatever later batches are parsed', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, tiny)
+  const injector = injectorOn(t, a)
+  const batch = await take(capture, injector, 1, 2, 3)
+  const parsed = batch.parse()
+  const moved = move(parsed.etherType.buffer)
+  if (moved === undefined) {
+    t.deepEqual([...parsed.etherType], new Array(3).fill(ETHERTYPE))
+    return
+  }
+  t.is(parsed.etherType.length, 0)
+  const before = Buffer.from(moved.slice(0))
+  batch.release()
+  assertOver(t, batch)
+  for (let number = 10; number < 30; number++) {
+    const next = await take(capture, injector, number)
+    t.deepEqual([...next.parse().etherType], [ETHERTYPE])
+    next.release()
+    t.true(Buffer.from(moved).equals(before))
+  }
+  capture.close()
+  await collect()
   t.true(Buffer.from(moved).equals(before))
 })
 
@@ -218,3 +254,29 @@ for (const [what, moving] of [
     }
   })
 }
+
+test('what needs bytes or columns that were moved away says so with a code', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, tiny)
+  const injector = injectorOn(t, a)
+  const bytes = await take(capture, injector, 1)
+  const packet = bytes.at(0)!
+  if (moveBytes(bytes).bytes === undefined) {
+    t.is(numbersOf(bytes)[0], 1, 'this Node cannot move them')
+    return
+  }
+  t.throws(() => packet.data, RELEASED)
+  t.throws(() => packet.copy(), RELEASED)
+  const columns = await take(capture, injector, 2)
+  const other = columns.at(0)!
+  move(columns.columns.offset.buffer)
+  for (const field of fields) t.throws(() => other[field], RELEASED, field)
+  t.throws(() => other.copy(), RELEASED)
+  t.throws(() => columns.copy(), RELEASED)
+  const slot = injector.allocate(60)!
+  move(slot.data.buffer)
+  t.throws(() => {
+    slot.setLength(50)
+    return slot.data
+  }, RELEASED)
+})

@@ -5,7 +5,7 @@ import type { Batch } from '../../src/index.js'
 import { frame } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn } from '../helpers/traffic.js'
-import { assertOver, columnsOf, fields, numbersOf, take, tiny } from '../helpers/views.js'
+import { assertOver, columnsOf, fields, numbersOf, RELEASED, take, tiny } from '../helpers/views.js'
 
 /** Uses everything of a batch, and returns errors other than the package's own. */
 function useAll(batch: Batch): unknown[] {
@@ -72,3 +72,16 @@ for (const [pattern, byte] of patterns) {
     t.is(capture.cumulativeStats().drops, 0)
   })
 }
+
+test('columns overwritten with places outside the batch give errors with a code', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, tiny)
+  const batch = await take(capture, injectorOn(t, a), 1, 2)
+  batch.columns.capturedLength.fill(0xffff_fff0)
+  const message = /columns of this batch have been overwritten/
+  t.throws(() => batch.at(0)?.data, { ...RELEASED, message })
+  t.throws(() => batch.at(1)?.copy(), { ...RELEASED, message })
+  t.throws(() => batch.copy(), { ...RELEASED, message })
+  batch.release()
+  assertOver(t, batch)
+})

@@ -6,6 +6,7 @@ import { wrongType } from '../options/check.js'
 import type { BridgeHook } from '../options/bridge.js'
 import { LoanedBatch } from '../source/batch.js'
 import { BatchHead } from '../source/head.js'
+import { columnsToFill, type Lender } from '../source/loan.js'
 import type { Packet } from '../source/packet.js'
 import { nextTurn } from '../source/turns.js'
 import { Waiters } from '../source/waiters.js'
@@ -29,7 +30,7 @@ interface Lane {
   readonly native: NativeLane
   readonly direction: BridgeDirection
   readonly head: BatchHead
-  readonly lender: { readonly native: NativeLane; closed: boolean; wanted: number }
+  readonly lender: Lender & { closed: boolean }
   /** The other side has no room. */
   blocked: boolean
 }
@@ -46,7 +47,7 @@ export class HookedEngine implements Engine {
       native,
       direction: bridgeDirections[index] ?? 'aToB',
       head: new BatchHead(native.head()),
-      lender: { native, closed: false, wanted: 0 },
+      lender: { native, closed: false, wanted: 0, used: 0, batches: 0 },
       blocked: false,
     }))
     this.#hook = hook
@@ -126,7 +127,7 @@ export class HookedEngine implements Engine {
   /** Asks the hook about the next batch, if there is one. Where it throws, that packet and all behind it are dropped. */
   #decide(lane: Lane): boolean {
     const { native, lender, head } = lane
-    const { wanted } = lender
+    const wanted = columnsToFill(lender)
     const id = native.next(wanted)
     if (id < 0) return false
     const batch = new LoanedBatch(lender, id, head, wanted)

@@ -1,7 +1,7 @@
 /** Checks of arguments, by name and before any system call, with the codes that Node itself uses. */
 import { inspect, types } from 'node:util'
 
-type ArgumentCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE'
+type ArgumentCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE' | 'ERR_ILLEGAL_CONSTRUCTOR'
 
 function argumentError(kind: typeof TypeError | typeof RangeError, code: ArgumentCode, message: string): Error {
   const error = new kind(message)
@@ -18,6 +18,12 @@ export function wrongType(name: string, expected: string, value: unknown): Error
 /** The error for a value that is of the right type and still wrong. */
 export function wrongValue(name: string, reason: string, value: unknown): Error {
   return argumentError(TypeError, 'ERR_INVALID_ARG_VALUE', `${name} ${reason}. Received ${show(value)}`)
+}
+
+/** What a private constructor was given, if it was our own open() that called it. */
+export function constructing<T extends object>(name: string, type: abstract new (...args: never[]) => T, value: T): T {
+  if (value instanceof type) return value
+  throw argumentError(TypeError, 'ERR_ILLEGAL_CONSTRUCTOR', `${name} has no public constructor: call ${name}.open()`)
 }
 
 function show(value: unknown): string {

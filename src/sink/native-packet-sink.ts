@@ -7,7 +7,7 @@ import { fromNative, native, parseNative } from '../errors.js'
 import { checkBytes, checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import type { WaitOptions } from '../source/packet-source.js'
-import { nextTurn, pause } from '../source/turns.js'
+import { BLOCKING_SLICE_MS, nextTurn, pause, Sequence } from '../source/turns.js'
 import type { Waiters } from '../source/waiters.js'
 import type { NativeSink } from './native-sink.js'
 import type { PacketSink, Slot, TxStats } from './packet-sink.js'
@@ -17,8 +17,13 @@ import { LoanedSlot, SlotLender } from './slot.js'
 export type SinkEvent = 'rejected' | 'close'
 const sinkEvents: readonly SinkEvent[] = ['rejected', 'close']
 
-/** Nothing tells when a queue below the socket has room or its last frame has left: look again after this. */
-const LOOK_AGAIN_MS = 1
+/**
+ * Nothing tells when a queue below the socket has room or its last frame has left: look again after so many milliseconds, more
+ * the longer nothing has changed, so that a queue that stands still costs little.
+ */
+function lookAgainAfter(looks: number): number {
+  return Math.min(Math.max(1, looks / 8), 50)
+}
 
 /** The shared half of every sink; what differs is native. */
 export abstract class NativePacketSink<N extends NativeSink> extends Endpoint implements PacketSink {
@@ -31,6 +36,8 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   /** Who waits for room in the send buffer, where a flush can end for want of it. */
   protected readonly room: Waiters | undefined
   readonly #lender: SlotLender
+  /** Who waits for slots: in the order of their calls. */
+  readonly #senders = new Sequence()
 
   /** `name` is what errors call the sink. */
   protected constructor(nativeSink: N, name: string, frameCapacity: number, frameCount: number) {
@@ -85,24 +92,15 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
     lengths?: Uint32Array | readonly number[],
     stride?: number,
   ): number {
-    if (Array.isArray(frames)) return this.#sendFrom(frames as readonly Uint8Array[], 0)
+    if (Array.isArray(frames)) {
+      const checked = checkFrames(frames as readonly unknown[], this.availableSlots)
+      return native(() => this.native.sendMany(checked, 0))
+    }
     const bytes = checkBytes('frames', frames)
     if (stride === undefined) throw wrongType('stride', 'a number', stride)
     const step = checkInteger('stride', stride, 0)
     const checked = checkLengths(lengths, this.availableSlots)
     return native(() => this.native.sendStrided(bytes, checked, step))
-  }
-
-  /** Queues frames from an index on, as many as there are slots for. */
-  #sendFrom(frames: readonly Uint8Array[], from: number): number {
-    const many = Math.min(frames.length - from, this.availableSlots)
-    // A copy of our own: the caller's array may be a Proxy, or have getters that change what was checked.
-    const batch: Uint8Array[] = []
-    for (let index = from; index < from + many; index++) {
-      const frame: unknown = frames[index]
-      batch.push(types.isUint8Array(frame) ? frame : checkBytes(`frames[${String(index)}]`, frame))
-    }
-    return native(() => this.native.sendMany(batch, from))
   }
 
   /**
@@ -125,35 +123,65 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   /**
-   * Queues a frame, waiting for a free slot by flushing. Rejects with `signal.reason` or as send() and flush() throw; the
-   * frame is then not queued.
+   * Queues a frame, waiting for a free slot by flushing. Frames of several calls are queued in the order of the calls.
+   * Rejects with `signal.reason` or as send() and flush() throw; the frame is then not queued.
    * @throws NetringError as send() and flush()
    */
   async sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
     signal?.throwIfAborted()
-    while (!this.send(frame)) await this.#makeRoom(signal)
+    checkBytes('frame', frame)
+    if (this.#senders.idle && this.send(frame)) return
+    await this.#inTurn(signal, async () => {
+      for (let looks = 1; !this.send(frame); looks++) await this.#makeRoom(signal, looks)
+    })
+  }
+
+  /** Does something once all before it in the queue of senders is done. An abort does not wait for that. */
+  async #inTurn(signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> {
+    const done = this.#senders.add(() => {
+      signal?.throwIfAborted()
+      return work()
+    })
+    if (signal === undefined) return done
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => {
+        reject(signal.reason as Error)
+      }
+      signal.addEventListener('abort', abort, { once: true })
+      done.then(resolve, reject).finally(() => {
+        signal.removeEventListener('abort', abort)
+      })
+    })
   }
 
   /**
-   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued.
+   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued;
+   * with a TypeError, none. The array may be changed meanwhile, the frames' bytes not before it has resolved.
+   * @throws TypeError when one of them is no Uint8Array
    * @throws NetringError as sendBatch() and flush()
    */
   async sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
     signal?.throwIfAborted()
     if (!Array.isArray(frames)) throw wrongType('frames', 'an array of Buffers', frames)
-    let queued = 0
-    for (;;) {
-      queued += this.#sendFrom(frames, queued)
-      if (queued >= frames.length) return
-      await this.#makeRoom(signal)
-    }
+    const all = checkFrames(frames, frames.length)
+    await this.#inTurn(signal, async () => {
+      let queued = 0
+      for (let looks = 1; ; looks++) {
+        const some = all.slice(queued, queued + this.availableSlots)
+        const more = native(() => this.native.sendMany(some, queued))
+        if (more > 0) looks = 1
+        queued += more
+        if (queued >= all.length) return
+        await this.#makeRoom(signal, looks)
+      }
+    })
   }
 
-  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+  async #makeRoom(signal: AbortSignal | undefined, looks: number): Promise<void> {
     const { taken, end } = this.#flush()
-    if (taken === 0 || this.availableSlots === 0) await this.#wait(end, signal)
+    if (taken === 0 || this.availableSlots === 0) await this.#wait(end, signal, looks)
     else await nextTurn()
   }
 
@@ -171,10 +199,14 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   /** Waits until another flush may get further. */
-  async #wait(end: 'everything' | 'bufferFull' | 'queueFull', signal: AbortSignal | undefined): Promise<void> {
+  async #wait(
+    end: 'everything' | 'bufferFull' | 'queueFull',
+    signal: AbortSignal | undefined,
+    looks: number,
+  ): Promise<void> {
     signal?.throwIfAborted()
     if (end === 'bufferFull' && this.room !== undefined) await this.room.wait(signal)
-    else await pause(LOOK_AGAIN_MS, signal, true)
+    else await pause(lookAgainAfter(looks), signal, true)
   }
 
   /**
@@ -184,11 +216,15 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
    */
   async drained(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
-    for (;;) {
+    let before = Infinity
+    for (let looks = 1; ; looks++) {
       signal?.throwIfAborted()
       const { end } = this.#flush()
-      if (this.pendingCount === 0) return
-      await this.#wait(end, signal)
+      const pending = this.pendingCount
+      if (pending === 0) return
+      if (pending < before) looks = 1
+      before = pending
+      await this.#wait(end, signal, looks)
     }
   }
 
@@ -200,9 +236,14 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   waitDrained(timeoutMs: number): boolean {
     if (timeoutMs === undefined) throw wrongType('timeoutMs', 'a number', timeoutMs)
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, 0)
-    const drained = native(() => this.native.waitDrained(Math.min(timeout, 1e12)))
-    this.#tellRejections()
-    return drained
+    const deadline = performance.now() + timeout
+    // In slices, between which worker.terminate() can end this thread.
+    for (;;) {
+      const left = Math.max(0, deadline - performance.now())
+      const drained = native(() => this.native.waitDrained(Math.min(left, BLOCKING_SLICE_MS)))
+      this.#tellRejections()
+      if (drained || left <= BLOCKING_SLICE_MS) return drained
+    }
   }
 
   /**
@@ -283,9 +324,24 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 }
 
+/**
+ * The first `most` frames, in an array of our own: the caller's may be a Proxy, have getters that change what was checked,
+ * or be changed while frames of it wait.
+ */
+function checkFrames(frames: readonly unknown[], most: number): Uint8Array[] {
+  const checked: Uint8Array[] = []
+  const many = Math.min(frames.length, most)
+  for (let index = 0; index < many; index++) {
+    const frame = frames[index]
+    checked.push(types.isUint8Array(frame) ? frame : checkBytes(`frames[${String(index)}]`, frame))
+  }
+  return checked
+}
+
 /** The first `most` lengths. */
 function checkLengths(lengths: Uint32Array | readonly number[] | undefined, most: number): Uint32Array {
-  if (lengths instanceof Uint32Array) return lengths.subarray(0, most)
+  // Of a detached array the length is 0, and subarray() would throw.
+  if (types.isUint32Array(lengths)) return lengths.length === 0 ? new Uint32Array(0) : lengths.subarray(0, most)
   if (!Array.isArray(lengths)) throw wrongType('lengths', 'a Uint32Array or an array of numbers', lengths)
   const checked = new Uint32Array(Math.min(lengths.length, most))
   for (let index = 0; index < checked.length; index++) {

@@ -1,4 +1,5 @@
 /** A batch: a run of packets in one buffer, with columns, and a way to give it back. */
+import type { ParsedColumns } from '../parse/columns.js'
 import type { PacketColumns } from './columns.js'
 import type { BatchHead } from './head.js'
 import { Loan, type Lender } from './loan.js'
@@ -14,6 +15,7 @@ import { StoredPacket, type OwnedPacket, type Packet } from './packet.js'
  * the memory later, whatever became of the view. `copy()` first.
  */
 export interface Batch extends Iterable<Packet, undefined>, Disposable {
+  /** Packet after packet. @throws NetringError ERR_NETRING_RELEASED */
   [Symbol.iterator](): IterableIterator<Packet, undefined>
   /** Packets; 0 after release. */
   readonly length: number
@@ -31,14 +33,24 @@ export interface Batch extends Iterable<Packet, undefined>, Disposable {
   readonly buffer: Buffer
   /** The packets' fields as typed arrays, filled when first asked for: the fastest way through a batch. */
   readonly columns: PacketColumns
+  /** Whether it was given back, by release() or by closing its source. */
   readonly released: boolean
-  /** @throws NetringError ERR_NETRING_RELEASED */
+  /**
+   * Packet `index`, from the end where negative; undefined where there is none.
+   * @throws NetringError ERR_NETRING_RELEASED
+   */
   at(index: number): Packet | undefined
   /**
    * Owned copies of all packets, in one buffer together.
    * @throws NetringError ERR_NETRING_RELEASED
    */
   copy(): OwnedPacket[]
+  /**
+   * The headers of every packet, in one native call the first time: some 30 ns a packet. What is wrong with a packet is an
+   * entry of the `error` column, never a throw.
+   * @throws NetringError ERR_NETRING_RELEASED
+   */
+  parse(): ParsedColumns
   /** Gives the packets back to the kernel. Idempotent. */
   release(): void
 }
@@ -101,6 +113,10 @@ export class LoanedBatch implements Batch {
   /** Ends it, without giving it back: somebody else does. */
   surrender(): void {
     this.loan.surrender()
+  }
+
+  parse(): ParsedColumns {
+    return this.loan.parse()
   }
 
   release(): void {

@@ -1,17 +1,34 @@
 /** Packets on loan from the kernel: their views, their columns and their end. */
 import { fromNative, NetringError } from '../errors.js'
+import { parsedColumns, type ParsedColumns } from '../parse/columns.js'
 import { warnOnce } from '../warnings.js'
-import { bufferOver, keeping } from './buffer.js'
-import { BYTES_PER_PACKET, CAPACITY_STEP, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
+import { bufferOver, keeping, moved, overwritten, packetOver } from './buffer.js'
+import { BYTES_PER_PACKET, CAPACITY_STEP, Column, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
 import type { PacketStore } from './packet.js'
 
 /** What all loans of one source share. */
 export interface Lender {
-  readonly native: Pick<NativeSource, 'bytes' | 'columns' | 'fill' | 'copy' | 'release'>
+  readonly native: Pick<NativeSource, 'bytes' | 'columns' | 'fill' | 'parse' | 'copy' | 'release'>
   readonly closed: boolean
   /** Columns that earlier batches were asked for: filled with the rest in one walk. */
   wanted: number
+  /** Columns that were asked for since `wanted` was looked through, and the batches since then. */
+  used: number
+  batches: number
+}
+
+/** One packet.copy() asks for every column: after this many batches those that nobody asked for again are forgotten. */
+const FORGET_AFTER = 64
+
+/** The columns to fill of the batch that is handed out next. */
+export function columnsToFill(lender: Lender): number {
+  if (++lender.batches > FORGET_AFTER) {
+    lender.wanted = lender.used
+    lender.used = 0
+    lender.batches = 1
+  }
+  return lender.wanted
 }
 
 /** What is left of a loan that nobody gave back. */
@@ -43,6 +60,7 @@ export class Loan implements PacketStore, ColumnSource {
   private viewMemory: ArrayBuffer | undefined = undefined
   private view: Buffer | undefined = undefined
   private fields: Columns | undefined = undefined
+  private parsed: ParsedColumns | undefined = undefined
 
   /** `filled`: the columns that the batch came with. */
   constructor(lender: Lender, id: number, length: number, filled: number) {
@@ -69,7 +87,9 @@ export class Loan implements PacketStore, ColumnSource {
     if (this.gone) return undefined
     try {
       this.columnMemory ??= keeping(this.lender.native.columns(this.id), this)
-      if ((this.filled & (1 << column)) === 0) this.fill((1 << column) | PLACE)
+      const set = (1 << column) | PLACE
+      this.lender.used |= set
+      if ((this.filled & set) !== set) this.fill(set)
     } catch (error) {
       throw fromNative(error)
     }
@@ -97,11 +117,29 @@ export class Loan implements PacketStore, ColumnSource {
     }
   }
 
+  parse(): ParsedColumns {
+    this.check()
+    return (this.parsed ??= this.parseAll())
+  }
+
+  private parseAll(): ParsedColumns {
+    this.demand(Column.originalLength)
+    try {
+      return parsedColumns(keeping(this.lender.native.parse(this.id), this), this.count)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
   /** Copies every packet into one buffer of their own. */
   copyAll(): PacketStore {
     this.check()
+    const { capturedLength } = this.columns
+    if (capturedLength.length < this.count) moved()
     let size = 0
-    for (const length of this.columns.capturedLength) size += length
+    for (const length of capturedLength) size += length
+    const present = this.memory.byteLength
+    if (size > present) overwritten(`they say ${String(size)} bytes where there are ${String(present)}`)
     const data = Buffer.allocUnsafeSlow(size)
     const capacity = Math.ceil(this.count / CAPACITY_STEP) * CAPACITY_STEP
     const rows = new ArrayBuffer(capacity * BYTES_PER_PACKET)
@@ -116,8 +154,7 @@ export class Loan implements PacketStore, ColumnSource {
   copyOne(index: number): PacketStore {
     this.check()
     const { columns } = this
-    const offset = columns.offset[index] ?? 0
-    const data = Buffer.from(bufferOver(this.memory, offset, columns.capturedLength[index] ?? 0))
+    const data = Buffer.from(packetOver(this, columns.offset[index], columns.capturedLength[index]))
     return new OwnedStore(data, copyRow(columns, index, data.length), 1)
   }
 
@@ -157,11 +194,13 @@ class OwnedStore implements PacketStore, ColumnSource {
   readonly gone = false
   readonly memory: ArrayBufferLike
   readonly start: number
+  readonly bytes: Uint8Array
   private readonly rows: ArrayBuffer
 
   constructor(data: Buffer, rows: ArrayBuffer, count: number) {
     this.memory = data.buffer
     this.start = data.byteOffset
+    this.bytes = data
     this.rows = rows
     this.columns = new Columns(this, count)
   }

@@ -4,7 +4,7 @@ import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } 
 import type { Batch } from './batch.js'
 import type { PacketLoopOptions, PacketSource } from './packet-source.js'
 import type { Packet } from './packet.js'
-import { nextTurn, rejected } from './turns.js'
+import { nextTurn, rejected, Sequence } from './turns.js'
 
 /** A checked {@link PacketLoopOptions}. */
 export interface Loop {
@@ -39,8 +39,11 @@ export interface BatchSupply {
   take(): Batch | undefined
   /** The next batch is there already, of the same block as the one that take() gave last. */
   more(): boolean
-  /** Through a link that goes down and up again. */
-  wait(timeoutMs: number): Promise<void>
+  /**
+   * Through a link that goes down and up again; undefined where there is nothing to wait for. `waiting` is given a
+   * function that ends the wait.
+   */
+  wait(timeoutMs: number, waiting: (end: () => void) => void): Promise<void> | undefined
 }
 
 /**
@@ -53,8 +56,9 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
   readonly #deadline: number
   #batch: Batch | undefined
   #over = false
-  /** Steps that have been asked for and not been taken, one after the other. */
-  #steps: Promise<unknown> | undefined
+  readonly #steps = new Sequence()
+  /** Ends the wait that a step is in. */
+  #endWait: (() => void) | undefined
 
   constructor(supply: BatchSupply, signal: AbortSignal | undefined, deadline: number) {
     this.#supply = supply
@@ -64,7 +68,7 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
 
   next(): Promise<IteratorResult<Batch, undefined>> {
     // The rest of a block is there: no turn of the event loop, and no promise but the one that is owed.
-    if (this.#steps === undefined && this.#batch !== undefined && this.#supply.more() && !this.#stopped()) {
+    if (this.#steps.idle && this.#batch !== undefined && this.#supply.more() && !this.#stopped()) {
       try {
         const next = this.#take()
         if (next !== undefined) return Promise.resolve(next)
@@ -72,11 +76,14 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
         return rejected(error)
       }
     }
-    return this.#queue(() => this.#step())
+    return this.#steps.add(() => this.#step())
   }
 
+  /** Ends the loop now: a next() that waits resolves as done. */
   return(): Promise<IteratorResult<Batch, undefined>> {
-    return this.#queue(() => this.#end())
+    this.#over = true
+    this.#endWait?.()
+    return this.#steps.add(() => this.#end())
   }
 
   [Symbol.asyncIterator](): this {
@@ -86,16 +93,6 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
   /** Whether something other than the supply ends the loop. */
   #stopped(): boolean {
     return this.#over || this.#supply.closed() || this.#signal?.aborted === true || performance.now() >= this.#deadline
-  }
-
-  #queue<T>(step: () => T | Promise<T>): Promise<T> {
-    const taken = this.#steps === undefined ? Promise.resolve().then(step) : this.#steps.then(step, step)
-    this.#steps = taken
-    const settled = (): void => {
-      if (this.#steps === taken) this.#steps = undefined
-    }
-    taken.then(settled, settled)
-    return taken
   }
 
   /** Releases the batch before and takes the next, if there is one. */
@@ -113,18 +110,24 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
 
   async #step(): Promise<IteratorResult<Batch, undefined>> {
     try {
-      if (this.#batch !== undefined && !this.#over) {
-        this.#batch.release()
-        this.#batch = undefined
-        await nextTurn()
-      }
+      let turn = this.#batch === undefined
+      this.#batch?.release()
+      this.#batch = undefined
+      let ready = false
       while (!this.#over && !this.#supply.closed()) {
         this.#signal?.throwIfAborted()
         const left = this.#deadline - performance.now()
         if (left <= 0) break
-        const next = this.#take()
-        if (next !== undefined) return next
-        await this.#supply.wait(left)
+        if (ready) {
+          const next = this.#take()
+          if (next !== undefined) return next
+          turn = false
+        }
+        // A wait is a turn of the event loop, unless there is nothing to wait for.
+        const waiting = this.#supply.wait(left, (end) => (this.#endWait = end))
+        if (waiting !== undefined) await waiting
+        else if (!turn) await nextTurn()
+        ready = true
       }
     } catch (error) {
       this.#end()
@@ -138,6 +141,64 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
     this.#batch?.release()
     this.#batch = undefined
     return { done: true, value: undefined }
+  }
+}
+
+/** The loop behind packetsAsync(): the packets of a {@link BatchLoop}'s batches. */
+export class AsyncPacketLoop implements AsyncIterableIterator<Packet, undefined> {
+  readonly #batches: BatchLoop
+  readonly #signal: AbortSignal | undefined
+  readonly #steps = new Sequence()
+  #left: number
+  #packets: Iterator<Packet> | undefined
+
+  constructor(batches: BatchLoop, { count, signal }: Loop) {
+    this.#batches = batches
+    this.#signal = signal
+    this.#left = count
+  }
+
+  next(): Promise<IteratorResult<Packet, undefined>> {
+    if (this.#steps.idle && this.#signal?.aborted !== true) {
+      const next = this.#take()
+      if (next !== undefined) return Promise.resolve(next)
+    }
+    return this.#steps.add(() => this.#step())
+  }
+
+  /** Ends the loop now: a next() that waits resolves as done. */
+  async return(): Promise<IteratorResult<Packet, undefined>> {
+    this.#left = 0
+    await this.#batches.return()
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** The next packet of the batch at hand. */
+  #take(): IteratorResult<Packet, undefined> | undefined {
+    if (this.#left <= 0) return undefined
+    const next = this.#packets?.next()
+    if (next?.done !== false) return undefined
+    this.#left--
+    return next
+  }
+
+  async #step(): Promise<IteratorResult<Packet, undefined>> {
+    while (this.#left > 0) {
+      if (this.#signal?.aborted === true) {
+        await this.return()
+        throw this.#signal.reason
+      }
+      const next = this.#take()
+      if (next !== undefined) return next
+      const batch = await this.#batches.next()
+      if (batch.done === true) break
+      this.#packets = batch.value[Symbol.iterator]()
+    }
+    return this.return()
   }
 }
 

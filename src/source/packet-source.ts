@@ -7,13 +7,13 @@ import { checkMilliseconds } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import { copyAndRelease, LoanedBatch, type Batch } from './batch.js'
 import { BatchHead } from './head.js'
-import type { Lender } from './loan.js'
-import { BatchLoop, checkLoop, PacketLoop, type Loop } from './loops.js'
+import { columnsToFill, type Lender } from './loan.js'
+import { AsyncPacketLoop, BatchLoop, checkLoop, PacketLoop } from './loops.js'
 import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
 import { linkEvents, Message } from './signals.js'
 import { ownedPacketStream, batchStream } from './streams.js'
-import { nextTurn } from './turns.js'
+import { BLOCKING_SLICE_MS, nextTurn } from './turns.js'
 import { Waiters } from './waiters.js'
 
 /** What can end a wait. */
@@ -46,21 +46,37 @@ export interface CaptureStats {
 
 /** A source of batches: {@link Capture} and {@link XdpSocket} are. */
 export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
+  /** Never blocks: the next batch, or undefined. */
   nextBatch(): Batch | undefined
+  /** Blocks this thread, at most `timeoutMs`; default: the source's pollTimeoutMs. */
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
+  /** Resolves when nextBatch() would give a batch. */
   readable(options?: WaitOptions): Promise<void>
+  /** Owned copies of the next batch: nothing to release. */
   recv(options?: WaitOptions): Promise<OwnedPacket[]>
+  /** Packet after packet, blocking this thread while there is none. */
   packets(options?: PacketLoopOptions): Iterable<Packet>
+  /** Packet after packet, waiting without blocking. */
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet>
+  /** Since the last call of stats(). */
   stats(): CaptureStats
+  /** Since open. Neither disturbs the other. */
   cumulativeStats(): CaptureStats
+  /** A web stream, a batch a chunk. */
   readableStream(): ReadableStream<Batch>
+  /** A node:stream in object mode, owned packets. */
   stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable
+  /** Events inform; failures reach whoever waits or calls. */
   on(event: SourceEvent, listener: () => void): this
+  /** Takes a listener off again. */
   off(event: string, listener: (...args: never[]) => void): this
+  /** Keeps the process alive while something waits: the default. */
   ref(): this
+  /** Lets the process end although something waits. */
   unref(): this
+  /** Whether close() was called. */
   readonly closed: boolean
+  /** Idempotent; every live view becomes empty, and all that is native is free when it returns. */
   close(): void
 }
 
@@ -68,14 +84,11 @@ export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined
 export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close']
 
-/** The longest time that this thread is out of JavaScript's reach. */
-const BLOCKING_SLICE_MS = 100
-
 /** The shared half of every source; what differs is native. */
 export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
   /** The native side. For subclasses. */
   protected readonly native: N
-  readonly #lender: { readonly native: N; closed: boolean; wanted: number }
+  readonly #lender: Lender
   readonly #head: BatchHead
   /** The next batch is there already, of the same block as the one before. */
   #more = false
@@ -84,22 +97,16 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   readonly #onMessage: (message: number) => void
 
   protected constructor(nativeSource: N, pollTimeoutMs: number) {
-    const lender = { native: nativeSource, closed: false, wanted: 0 } satisfies Lender
+    const lender = { native: nativeSource, closed: false, wanted: 0, used: 0, batches: 0 } satisfies Lender
     super(lender, sourceEvents)
     this.native = nativeSource
     this.#lender = lender
     this.#head = new BatchHead(nativeSource.head())
     this.#pollTimeoutMs = pollTimeoutMs
-    // The addon holds this function for good; it must not hold the source.
-    const weak = new WeakRef(this)
-    const onMessage = (message: number): void => {
-      const source = weak.deref()
-      if (source !== undefined) source.#receive(message)
-    }
-    this.#onMessage = onMessage
+    this.#onMessage = NativePacketSource.#teller(new WeakRef(this))
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
-      arm: () => this.native.pollOrWait(onMessage),
+      arm: () => this.native.pollOrWait(this.#onMessage),
       disarm: () => {
         this.native.stopWaiting()
       },
@@ -107,6 +114,17 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
         this.native.keepAlive(keep)
       },
     })
+  }
+
+  /**
+   * What the addon calls and holds for good, so it must not hold the source. In a function of its own: closures of one scope
+   * share all that any of them uses, and those of the constructor use `this`.
+   */
+  static #teller(weak: WeakRef<NativePacketSource<NativeSource>>): (message: number) => void {
+    return (message) => {
+      const source = weak.deref()
+      if (source !== undefined) source.#receive(message)
+    }
   }
 
   #receive(message: number): void {
@@ -140,7 +158,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_INTERFACE_REMOVED (once the ring is empty)
    */
   nextBatch(): Batch | undefined {
-    const { wanted } = this.#lender
+    const wanted = columnsToFill(this.#lender)
     this.#more = false
     try {
       return this.#batch(this.native.next(wanted), wanted)
@@ -158,7 +176,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
     const deadline = performance.now() + timeout
-    const { wanted } = this.#lender
+    const wanted = columnsToFill(this.#lender)
     try {
       // In slices, between which worker.terminate() can end this thread.
       for (;;) {
@@ -179,21 +197,27 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    * ERR_NETRING_INTERFACE_REMOVED.
    */
   readable(options?: WaitOptions): Promise<void> {
-    return this.#wait(waitSignal(options))
+    return this.#wait(waitSignal(options)) ?? Promise.resolve()
   }
 
-  #wait(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> {
+  #wait(
+    signal: AbortSignal | undefined,
+    timeoutMs?: number,
+    waiting?: (end: () => void) => void,
+  ): Promise<void> | undefined {
     if (this.#lender.closed) return Promise.reject(closedError())
-    return this.#waiters.wait(signal, timeoutMs)
+    return this.#waiters.wait(signal, timeoutMs, waiting)
   }
 
   /** As #wait, through a link that goes down and up again. */
-  async #waitThrough(signal: AbortSignal | undefined, timeoutMs?: number): Promise<void> {
-    try {
-      await this.#wait(signal, timeoutMs)
-    } catch (error) {
+  #waitThrough(
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+    waiting: (end: () => void) => void,
+  ): Promise<void> | undefined {
+    return this.#wait(signal, timeoutMs, waiting)?.catch((error: unknown) => {
       if (!hasCode(error, 'ERR_NETRING_LINK_DOWN')) throw error
-    }
+    })
   }
 
   /** Waits for a batch and copies its packets into one buffer of their own: nothing to release. Rejects as readable(). */
@@ -223,7 +247,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
         closed: () => this.#lender.closed,
         take: () => this.nextBatch(),
         more: () => this.#more,
-        wait: (timeoutMs) => this.#waitThrough(signal, timeoutMs),
+        wait: (timeoutMs, waiting) => this.#waitThrough(signal, timeoutMs, waiting),
       },
       signal,
       deadline,
@@ -242,18 +266,8 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   /** As packets(), waiting without blocking. */
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet> {
     const loop = checkLoop(options)
-    return { [Symbol.asyncIterator]: () => this.#packetsAsync(loop) }
-  }
-
-  async *#packetsAsync({ count, signal, deadline }: Loop): AsyncGenerator<Packet, void, undefined> {
-    let left = count
-    if (left === 0) return
-    for await (const batch of this.#batches(signal, deadline())) {
-      for (const packet of batch) {
-        yield packet
-        if (--left === 0) return
-        signal?.throwIfAborted()
-      }
+    return {
+      [Symbol.asyncIterator]: () => new AsyncPacketLoop(this.#batches(loop.signal, loop.deadline()), loop),
     }
   }
 

@@ -25,6 +25,29 @@ export function pause(ms: number, signal: AbortSignal | undefined, keepAlive: bo
   })
 }
 
+/** Steps that are taken one after the other, in the order in which they were asked for. */
+export class Sequence {
+  #last: Promise<unknown> | undefined
+
+  /** Every step that was asked for has been taken. */
+  get idle(): boolean {
+    return this.#last === undefined
+  }
+
+  add<T>(step: () => T | Promise<T>): Promise<T> {
+    const taken = this.#last === undefined ? Promise.resolve().then(step) : this.#last.then(step, step)
+    this.#last = taken
+    const settled = (): void => {
+      if (this.#last === taken) this.#last = undefined
+    }
+    taken.then(settled, settled)
+    return taken
+  }
+}
+
+/** The longest time that a blocking call keeps this thread out of JavaScript's reach. */
+export const BLOCKING_SLICE_MS = 100
+
 /** setTimeout takes no more than 2^31 - 1 milliseconds. */
 export const LONGEST_TIMER = 0x7fff_ffff
 

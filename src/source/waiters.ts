@@ -28,13 +28,20 @@ export class Waiters {
     this.#waitable = waitable
   }
 
-  /** Resolves once there is nothing to wait for any more, or after `timeoutMs`. */
-  wait(signal: AbortSignal | undefined, timeoutMs: number = Infinity): Promise<void> {
+  /**
+   * Resolves once there is nothing to wait for any more, or after `timeoutMs`, or when the function is called that
+   * `waiting` is given; undefined where there is nothing to wait for now.
+   */
+  wait(
+    signal: AbortSignal | undefined,
+    timeoutMs: number = Infinity,
+    waiting?: (end: () => void) => void,
+  ): Promise<void> | undefined {
     if (signal?.aborted) return rejected(signal.reason)
     try {
       if (this.#waitable.arm()) {
         this.#settleAll(undefined)
-        return Promise.resolve()
+        return undefined
       }
     } catch (error) {
       // What this one is told ends the wait of the others, too: the source tells it once.
@@ -61,6 +68,7 @@ export class Waiters {
       const waiter = { resolve, reject, leave }
       this.#waiting.add(waiter)
       active.add(this)
+      waiting?.(expire)
       this.#waitable.keepAlive(this.#referenced)
     })
   }
@@ -99,8 +107,8 @@ export class Waiters {
   }
 
   #settle(waiter: Waiter): void {
+    if (!this.#waiting.delete(waiter)) return
     waiter.leave()
-    this.#waiting.delete(waiter)
     if (this.#waiting.size > 0) return
     active.delete(this)
     this.#waitable.keepAlive(false)

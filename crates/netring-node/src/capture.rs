@@ -9,6 +9,7 @@ use netring::stats::CaptureStats;
 
 use crate::error::to_js;
 use crate::lending::Lending;
+use crate::lent::LentArray;
 use crate::options::{NativeCaptureOptions, NativeProgram, milliseconds};
 use crate::shared::share;
 use crate::waiting::Waiting;
@@ -137,10 +138,21 @@ impl NativeCapture {
         self.lending.fill(id, set)
     }
 
+    /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
+    #[napi(ts_return_type = "ArrayBuffer")]
+    pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
+        self.lending.parse(env, id)
+    }
+
     /// Copies all packets end to end into `data` and their columns into `columns`.
     #[napi]
-    pub fn copy(&self, id: u32, mut data: Uint8Array, mut columns: Uint8Array) -> Result<()> {
-        self.lending.copy(id, &mut data, &mut columns)
+    pub fn copy(
+        &self,
+        id: u32,
+        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+    ) -> Result<()> {
+        self.lending.copy(id, &data, &columns)
     }
 
     #[napi]

@@ -42,7 +42,8 @@ trait Direction {
     fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
     fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
     fn fill(&self, id: u32, set: u32) -> Result<()>;
-    fn copy(&self, id: u32, data: &mut Uint8Array, columns: &mut Uint8Array) -> Result<()>;
+    fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
+    fn copy(&self, id: u32, data: &LentArray<u8>, columns: &LentArray<u8>) -> Result<()>;
     fn release(&self, id: u32) -> Result<()>;
     fn decide(&self, id: u32, verdicts: &[Verdict], replacements: Replacements) -> Result<()>;
     fn push(&self) -> Result<u32>;
@@ -68,8 +69,9 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
     fn next(&self, set: u32) -> Result<i32> {
         let id = self.from.next(set)?;
         if id >= 0 {
-            let noted =
-                self.from.look(id as u32, |source, batch| self.lane.borrow_mut().note(source, batch).map_err(to_js))?;
+            let noted = self
+                .from
+                .inspect(id as u32, |source, batch| self.lane.borrow_mut().note(source, batch).map_err(to_js))?;
             if let Err(error) = noted {
                 self.from.release(id as u32)?;
                 return Err(error);
@@ -98,7 +100,11 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
         self.from.fill(id, set)
     }
 
-    fn copy(&self, id: u32, data: &mut Uint8Array, columns: &mut Uint8Array) -> Result<()> {
+    fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
+        self.from.parse(env, id)
+    }
+
+    fn copy(&self, id: u32, data: &LentArray<u8>, columns: &LentArray<u8>) -> Result<()> {
         self.from.copy(id, data, columns)
     }
 
@@ -248,10 +254,21 @@ impl NativeLane {
         self.0.fill(id, set)
     }
 
+    /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
+    #[napi(ts_return_type = "ArrayBuffer")]
+    pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
+        self.0.parse(env, id)
+    }
+
     /// Copies all packets end to end into `data` and their columns into `columns`.
     #[napi]
-    pub fn copy(&self, id: u32, mut data: Uint8Array, mut columns: Uint8Array) -> Result<()> {
-        self.0.copy(id, &mut data, &mut columns)
+    pub fn copy(
+        &self,
+        id: u32,
+        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+    ) -> Result<()> {
+        self.0.copy(id, &data, &columns)
     }
 
     /// Gives a batch back undecided.

@@ -6,10 +6,11 @@
 
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
-use netring::ring::Lent;
+use netring::ring::{Lent, Memory};
 
 /// What can be an element.
 pub trait Element: Copy {
@@ -71,6 +72,13 @@ impl LentArray<u8> {
         // SAFETY: R5. The array is an argument or element of the call under way, in which
         // JavaScript does not run before the bytes have been copied.
         unsafe { Lent::new(self.base, self.len) }
+    }
+
+    /// Lets the core read and write the bytes for the length of one call.
+    pub(crate) fn with_memory<T>(&self, call: impl FnOnce(&Memory) -> T) -> T {
+        // SAFETY: R5. As bytes(); what `call` gets does not outlive it, because the core keeps no memory that it parses or copies into.
+        let memory = unsafe { Memory::new(self.base, self.len, Arc::new(())) };
+        call(&memory)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod lane;
 mod lending;
 pub mod lent;
 pub mod options;
+pub mod parse;
 mod shared;
 pub mod signal;
 pub mod slots;

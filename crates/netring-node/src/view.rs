@@ -10,9 +10,8 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{Env, check_status, sys};
@@ -160,16 +159,4 @@ impl Drop for View {
         // Node-API may refuse, and has then freed it itself.
         let _ = unsafe { sys::napi_delete_reference(self.env, self.reference) };
     }
-}
-
-/// Lets the core write into bytes of JavaScript's for the length of one call.
-pub(crate) fn with_memory<T>(array: &mut Uint8Array, call: impl FnOnce(&Memory) -> T) -> T {
-    // SAFETY: R5. Nothing else in this addon looks at the array during the call, and JavaScript,
-    // whose thread this is, cannot.
-    let bytes = unsafe { array.as_mut() };
-    let Some(base) = NonNull::new(bytes.as_mut_ptr()) else { return call(&Memory::zeroed(0)) };
-    // SAFETY: R5. `bytes` is borrowed for the whole call and not used meanwhile; what `call` gets
-    // does not outlive it, because the core keeps no target of a copy.
-    let memory = unsafe { Memory::new(base, bytes.len(), Arc::new(())) };
-    call(&memory)
 }

@@ -55,6 +55,7 @@ pub struct NativeXdpOptions {
     pub zero_copy: String,
     pub busy_poll: Option<NativeBusyPoll>,
     pub huge_pages: bool,
+    pub coalesce_us: u32,
     pub replace: bool,
     pub program: Option<NativeXdpProgram>,
     pub netns: Option<String>,
@@ -89,6 +90,7 @@ impl From<NativeXdpOptions> for XdpOptions {
             },
             busy_poll: from.busy_poll.map(|poll| BusyPoll { us: poll.us, budget: poll.budget, prefer: poll.prefer }),
             huge_pages: from.huge_pages,
+            coalesce_us: from.coalesce_us,
             replace: from.replace,
             program: from.program.map(|own| OwnProgram { xsk_map: own.xsk_map_fd, program: own.fd }),
             namespace: from.netns,
@@ -244,10 +246,21 @@ impl NativeXdpSocket {
         self.lending.fill(id, set)
     }
 
+    /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
+    #[napi(ts_return_type = "ArrayBuffer")]
+    pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
+        self.lending.parse(env, id)
+    }
+
     /// Copies all packets end to end into `data` and their columns into `columns`.
     #[napi]
-    pub fn copy(&self, id: u32, mut data: Uint8Array, mut columns: Uint8Array) -> Result<()> {
-        self.lending.copy(id, &mut data, &mut columns)
+    pub fn copy(
+        &self,
+        id: u32,
+        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+    ) -> Result<()> {
+        self.lending.copy(id, &data, &columns)
     }
 
     #[napi]

@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
 use crate::sys::epoll::{self, Edge, Edges};
+use crate::sys::timer::Timer;
 
 /// The runtime: one thread, however many captures wait.
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
@@ -64,6 +65,33 @@ impl Waker {
 pub struct Watch {
     waker: Arc<Waker>,
     _task: Wait,
+    /// Made when it is first wanted.
+    alarm: Option<Alarm>,
+}
+
+/// A timer, and the task that waits for it.
+#[derive(Debug)]
+struct Alarm {
+    timer: Arc<Timer>,
+    _task: Wait,
+}
+
+impl Alarm {
+    fn new(waker: &Arc<Waker>) -> io::Result<Self> {
+        let runtime = runtime()?;
+        let _guard = runtime.enter();
+        let timer = Arc::new(Timer::new()?);
+        let registered = epoll::register(Arc::clone(&timer))?;
+        let told = Arc::clone(waker);
+        let task = runtime.spawn(async move {
+            // Setting the timer anew makes it unreadable, so nothing has to be read from it.
+            while let Ok(mut guard) = registered.readable().await {
+                guard.clear_ready();
+                told.fire(Ok(()));
+            }
+        });
+        Ok(Self { timer, _task: Wait::of(&task) })
+    }
 }
 
 impl Watch {
@@ -76,6 +104,16 @@ impl Watch {
     /// Nothing is called until it is armed again.
     pub fn disarm(&self) {
         self.waker.armed.store(false, Ordering::SeqCst);
+    }
+
+    /// If it is armed then, `woken` is called at a time, or before it at an edge.
+    pub fn wake_at(&mut self, at: Instant) -> io::Result<()> {
+        let alarm = match self.alarm.take() {
+            Some(alarm) => alarm,
+            None => Alarm::new(&self.waker)?,
+        };
+        let alarm = self.alarm.insert(alarm);
+        alarm.timer.set(at.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -117,6 +155,11 @@ impl Readiness {
         self.edges.wait_until(deadline).inspect(|edge| self.pass_on(*edge))
     }
 
+    /// As [`Edges::mute`].
+    pub fn mute(&self, target: BorrowedFd<'_>, muted: bool) -> io::Result<()> {
+        self.edges.mute(target, muted)
+    }
+
     fn pass_on(&self, edge: Edge) {
         if edge.any {
             self.wake();
@@ -154,7 +197,7 @@ impl Readiness {
                 }
             }
         });
-        Ok(Watch { waker, _task: Wait::of(&task) })
+        Ok(Watch { waker, _task: Wait::of(&task), alarm: None })
     }
 }
 
@@ -170,7 +213,7 @@ mod tests {
 
     struct Waiting {
         sender: UnixDatagram,
-        _receiver: UnixDatagram,
+        receiver: UnixDatagram,
         readiness: Arc<Readiness>,
         woken: Receiver<bool>,
         watch: Watch,
@@ -182,7 +225,7 @@ mod tests {
         let (wake, woken) = channel();
         let watch = readiness.watch(move |outcome| wake.send(outcome.is_ok()).unwrap()).unwrap();
         watch.arm();
-        Waiting { sender, _receiver: receiver, readiness, woken, watch }
+        Waiting { sender, receiver, readiness, woken, watch }
     }
 
     /// Runs `meanwhile` while the runtime's thread can look at nothing.
@@ -250,8 +293,26 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_that_is_muted_wakes_nobody_and_a_time_does() {
+        let Waiting { sender, receiver, readiness, woken, mut watch } = waiting();
+        readiness.mute(receiver.as_fd(), true).unwrap();
+        sender.send(b"packet").unwrap();
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "muted");
+        for _ in 0..3 {
+            watch.arm();
+            watch.wake_at(Instant::now() + Duration::from_micros(100)).unwrap();
+            assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        }
+        watch.wake_at(Instant::now()).unwrap();
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "not armed");
+        watch.arm();
+        readiness.mute(receiver.as_fd(), false).unwrap();
+        assert_eq!(woken.recv_timeout(SOON), Ok(true), "what came meanwhile is an edge");
+    }
+
+    #[test]
     fn looking_without_an_edge_wakes_nobody_and_a_wait_that_is_dropped_is_over() {
-        let Waiting { sender, _receiver, readiness, woken, watch } = waiting();
+        let Waiting { sender, receiver: _receiver, readiness, woken, watch } = waiting();
         assert!(!readiness.clear().unwrap().any);
         with_busy_runtime(|| drop(watch));
         sender.send(b"packet").unwrap();

@@ -45,6 +45,8 @@ pub struct Capture {
     unread: u32,
     /// Drops that a block's `losing` has told of.
     drops_told: u64,
+    /// The same before the block that was opened last, until a run of it has been handed out.
+    drops_told_before: u64,
     link: Link,
 }
 
@@ -81,6 +83,7 @@ impl Capture {
             stats: StatsAccumulator::default(),
             unread: 0,
             drops_told: 0,
+            drops_told_before: 0,
             link: Link { down: opened.down, ..Link::default() },
         })
     }
@@ -112,7 +115,9 @@ impl Capture {
 
     /// The kernel's headers contradict their block. Nobody else has written to them yet, so this is
     /// the kernel's fault; what was left of the block is lost.
-    fn malformed(&self, error: Malformed) -> Error {
+    fn malformed(&mut self, error: Malformed) -> Error {
+        // Nobody has been told by this block.
+        self.drops_told = self.drops_told.min(self.drops_told_before);
         let message = format!(
             "packet {} of the block contradicts it ({}): what was left of the block is lost",
             error.index, error.reason
@@ -135,7 +140,8 @@ impl Capture {
             return Err(error);
         }
         let drops = self.stats.total().drops;
-        lease.set_losing(std::mem::replace(&mut self.drops_told, drops) < drops);
+        self.drops_told_before = std::mem::replace(&mut self.drops_told, drops);
+        lease.set_losing(self.drops_told_before < drops);
         Ok(lease)
     }
 

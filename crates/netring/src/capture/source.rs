@@ -37,7 +37,9 @@ impl Source for Capture {
             self.runs.open(lease).map_err(|error| self.malformed(error))?;
         }
         let options = WalkOptions { reinsert_vlan: self.reinsert_vlan, ..self.walk_options() };
-        self.runs.next(options, target).map_err(|error| self.malformed(error))
+        let run = self.runs.next(options, target).map_err(|error| self.malformed(error))?;
+        self.drops_told_before = self.drops_told;
+        Ok(run)
     }
 
     fn wait_within(&mut self, timeout: Duration) -> Result<bool> {

@@ -6,11 +6,13 @@ pub mod epoll;
 pub mod ethtool;
 pub mod map;
 pub mod membarrier;
+pub(crate) mod memory;
 pub mod netlink;
 pub mod netns;
 pub mod packet;
 pub mod poll;
 pub mod send;
+pub(crate) mod timer;
 pub mod xdp;
 
 use std::io;

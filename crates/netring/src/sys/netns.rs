@@ -4,9 +4,10 @@
 //! there: on a thread of its own, which ends with it. The caller's thread is never moved.
 #![expect(unsafe_code, reason = "setns")]
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::check;
@@ -30,7 +31,8 @@ pub fn path_of(namespace: &str) -> PathBuf {
 /// Runs `call` in a network namespace; in this thread's own if that is `None`.
 pub fn within<T: Send>(namespace: Option<&Path>, call: impl FnOnce() -> io::Result<T> + Send) -> Result<T, Failure> {
     let Some(path) = namespace else { return call().map_err(Failure::Call) };
-    let file = File::open(path).map_err(Failure::Open)?;
+    // Not blocking: the path may name a FIFO, which would wait for a writer. setns refuses what is no namespace.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(Failure::Open)?;
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("netring-netns".into())
