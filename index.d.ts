@@ -9,6 +9,26 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+export declare class NativeBridge {
+  static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): NativeBridge
+  static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
+  /** The waker is called when frames were refused, and when the thread has ended. */
+  start(waker: (arg: number) => void): void
+  isRunning(): boolean
+  /** The thread ends after its turn, and calls the waker. */
+  stop(): void
+  /** Waits for the thread to end; throws why it did. */
+  join(): void
+  /** Forwards on this thread what is there, waiting for something at most so long; whether there was. */
+  round(timeoutMs: number): boolean
+  /** a to b first. */
+  stats(): Array<NativeDirectionStats>
+  /** Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first. */
+  takeReports(): Array<Array<string>>
+  keepAlive(keep: boolean): void
+  close(): void
+}
+
 export declare class NativeCapture {
   static open(interface: string, options: NativeCaptureOptions): NativeCapture
   ring(): NativeRing
@@ -107,6 +127,50 @@ export declare class NativeInjector {
   waitWritable(waker: (arg: number) => void): void
   stopWaiting(): void
   keepAlive(keep: boolean): void
+  close(): void
+}
+
+export declare class NativeLane {
+  /** Where the head of the batch is that next() has handed out last. */
+  head(): ArrayBuffer
+  /**
+   * The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. decide()
+   * takes it back; there is one at a time.
+   */
+  next(set: number): number
+  /** True when next() would give a batch; otherwise the waker is called once something changes. */
+  pollOrWait(waker: (arg: number) => void): boolean
+  stopWaiting(): void
+  /** Whether a wait keeps the process alive. */
+  keepAlive(keep: boolean): void
+  /** The batch's packets, headers between them; `offset` columns count from its first byte. */
+  bytes(id: number): ArrayBuffer
+  /** Memory of the columns, those filled that next() or fill() was asked for. */
+  columns(id: number): ArrayBuffer
+  /** Fills more columns of a batch whose columns() has been asked for. */
+  fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
+  /** Copies all packets end to end into `data` and their columns into `columns`. */
+  copy(id: number, data: Uint8Array, columns: Uint8Array): void
+  /** Gives a batch back undecided. */
+  release(id: number): void
+  /**
+   * What becomes of the packets of a batch: 0 forward, 1 drop, 2 the next of `replacements`; what has no verdict is
+   * dropped. Its views are empty from now on, and push() sends it.
+   */
+  decide(id: number, verdicts: Uint8Array, replacements: Uint8Array[]): void
+  /** Sends on what was decided: 0 nothing is left, 1 there is more, 2 the other side has no room. */
+  push(): number
+  /** Waits on this thread, at most so long, until this direction or another has something to do. */
+  waitWith(other: NativeLane, timeoutMs: number): void
+  /** Whether push() has to be called again in a millisecond, whatever comes. */
+  isUnsettled(): boolean
+  stats(): NativeDirectionStats
+  /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
+  takeReports(): Array<string>
+  /** Before close(), of every direction: what sends here may be what receives there. */
+  endSending(): void
   close(): void
 }
 
@@ -218,6 +282,18 @@ export interface NativeChannelOptions {
 /** Where a column starts, times the capacity, in the order of `Column::ALL`. */
 export declare function nativeColumnStarts(): Array<number>
 
+export interface NativeDirectionStats {
+  received: number
+  forwarded: number
+  dropped: number
+  tooLarge: number
+  ringFull: number
+  rejected: number
+  pending: number
+  pushedBack: number
+  kernelDrops: number
+}
+
 export interface NativeFanout {
   mode: 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
   /** Absent: a unique id. */
@@ -276,6 +352,12 @@ export declare function nativeListInterfaces(netns?: string | undefined | null):
 /** Opens the gates of captures of any thread. They are to call open_gate() themselves, too. */
 export declare function nativeOpenGates(ids: Array<number>): void
 
+/** Both directions between two interfaces, a to b first. */
+export declare function nativeOpenLanes(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): Array<NativeLane>
+
+/** The same over AF_XDP: a socket receives for one direction and sends for the other. */
+export declare function nativeOpenXdpLanes(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeLane>
+
 /** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
 export declare function nativeParsedStarts(): Array<number>
 
@@ -305,6 +387,11 @@ export interface NativeRing {
 
 /** Shuts the gates of captures of any thread, for good. */
 export declare function nativeShutGates(ids: Array<number>): void
+
+export interface NativeSideOptions {
+  capture: NativeCaptureOptions
+  injector: NativeInjectorOptions
+}
 
 export interface NativeStats {
   packets: number
@@ -356,6 +443,11 @@ export interface NativeXdpShape {
   frameCapacity: number
   /** Frames that send. */
   txFrames: number
+}
+
+export interface NativeXdpSideOptions {
+  xdp: NativeXdpOptions
+  promiscuous: boolean
 }
 
 export interface NativeXdpStats {

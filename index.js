@@ -773,10 +773,12 @@ if (
   }
 }
 
-const { NativeCapture, NativeChannel, NativeInjector, NativeSharedProgram, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativeParsedStarts, nativeParsePacket, nativePinThread, nativeRecordWords, nativeShutGates } = nativeBinding
+const { NativeBridge, NativeCapture, NativeChannel, NativeInjector, NativeLane, NativeSharedProgram, NativeXdpSocket, nativeAllowedCpus, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeOpenGates, nativeOpenLanes, nativeOpenXdpLanes, nativeParsedStarts, nativeParsePacket, nativePinThread, nativeRecordWords, nativeShutGates } = nativeBinding
+export { NativeBridge }
 export { NativeCapture }
 export { NativeChannel }
 export { NativeInjector }
+export { NativeLane }
 export { NativeSharedProgram }
 export { NativeXdpSocket }
 export { nativeAllowedCpus }
@@ -784,6 +786,8 @@ export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
 export { nativeOpenGates }
+export { nativeOpenLanes }
+export { nativeOpenXdpLanes }
 export { nativeParsedStarts }
 export { nativeParsePacket }
 export { nativePinThread }

@@ -332,6 +332,29 @@ export declare class XdpSocket implements PacketSource, PacketSink {
   xdpStats(): XdpStats
 }
 export declare interface XdpSocket extends PacketSource, PacketSink {}
+export type BridgeDirection = 'aToB' | 'bToA'
+export interface BridgeOptions {
+  readonly a?: CaptureOptions & InjectorOptions
+  readonly b?: CaptureOptions & InjectorOptions
+  readonly backend?: 'packet' | 'xdp'
+  readonly onPacket?: (packet: Packet, direction: BridgeDirection) => 'forward' | 'drop' | Uint8Array
+}
+export interface BridgeStats {
+  readonly received: number
+  readonly forwarded: number
+  readonly dropped: number // by the hook or filter
+  readonly tooLarge: number
+  readonly ringFull: number
+  readonly kernelDrops: number
+}
+export declare class Bridge implements Disposable {
+  static open(a: string, b: string, options?: BridgeOptions): Bridge
+  run(options?: WaitOptions): Promise<void>
+  runIterations(count: number): void
+  stats(): Readonly<Record<BridgeDirection, BridgeStats>>
+  close(): void
+  [Symbol.dispose](): void
+}
 export interface XdpStats {
   readonly rxDropped: number
   readonly rxInvalidDescriptors: number

@@ -19,22 +19,23 @@ export interface InjectorOptions {
   readonly netns?: string
 }
 
-const keys = ['frameSize', 'frameCount', 'qdiscBypass', 'onMalformed', 'netns'] as const
+/** Every option's name. */
+export const injectorKeys = ['frameSize', 'frameCount', 'qdiscBypass', 'onMalformed', 'netns'] as const
 
 /** The largest buffer that can be one frame: a GSO packet of IPv6 jumbograms. */
 const LARGEST_FRAME = 524_288
 
 /**
- * Checks every option and fills in the defaults.
+ * Checks every option and fills in the defaults. `at` is what errors call the options.
  * @throws TypeError, RangeError naming the option
  */
-export function checkInjectorOptions(options: InjectorOptions | undefined): NativeInjectorOptions {
-  const given = checkObject('options', options, keys)
+export function checkInjectorOptions(options: InjectorOptions | undefined, at = 'options'): NativeInjectorOptions {
+  const given = checkObject(at, options, injectorKeys)
   return {
-    frameSize: checkInteger('options.frameSize', given.frameSize, 2048, 14, LARGEST_FRAME),
-    frameCount: checkInteger('options.frameCount', given.frameCount, 1024, 1, 1 << 20),
-    qdiscBypass: checkBoolean('options.qdiscBypass', given.qdiscBypass, false),
-    stopOnMalformed: checkOneOf('options.onMalformed', given.onMalformed, ['skip', 'stop'], 'skip') === 'stop',
-    ...(given.netns !== undefined && { netns: checkString('options.netns', given.netns) }),
+    frameSize: checkInteger(`${at}.frameSize`, given.frameSize, 2048, 14, LARGEST_FRAME),
+    frameCount: checkInteger(`${at}.frameCount`, given.frameCount, 1024, 1, 1 << 20),
+    qdiscBypass: checkBoolean(`${at}.qdiscBypass`, given.qdiscBypass, false),
+    stopOnMalformed: checkOneOf(`${at}.onMalformed`, given.onMalformed, ['skip', 'stop'], 'skip') === 'stop',
+    ...(given.netns !== undefined && { netns: checkString(`${at}.netns`, given.netns) }),
   }
 }

@@ -151,7 +151,7 @@ export function checkXdpOptions(
     zeroCopy: checkOneOf(`${at}.zeroCopy`, given.zeroCopy, ['auto', 'require', 'never'], xdpDefaults.zeroCopy),
     ...(busyPoll && { busyPoll }),
     hugePages: boolean('hugePages'),
-    coalesceUs: checkInteger('options.coalesceUs', given.coalesceUs, xdpDefaults.coalesceUs, 0, LONGEST_COALESCE_US),
+    coalesceUs: checkInteger(`${at}.coalesceUs`, given.coalesceUs, xdpDefaults.coalesceUs, 0, LONGEST_COALESCE_US),
     replace: boolean('replace'),
     ...(program && { program }),
     ...(given.netns !== undefined && { netns: checkString(`${at}.netns`, given.netns) }),

@@ -110,6 +110,11 @@ export class LoanedBatch implements Batch {
     return Array.from({ length: this.count }, (_, index) => new StoredPacket(store, index))
   }
 
+  /** Ends it, without giving it back: somebody else does. */
+  surrender(): void {
+    this.loan.surrender()
+  }
+
   parse(): ParsedColumns {
     return this.loan.parse()
   }

@@ -10,7 +10,7 @@ import type { PacketStore } from './packet.js'
 
 /** What all loans of one source share. */
 export interface Lender {
-  readonly native: NativeSource
+  readonly native: Pick<NativeSource, 'bytes' | 'columns' | 'fill' | 'parse' | 'copy' | 'release'>
   readonly closed: boolean
   /** Columns that earlier batches were asked for: filled with the rest in one walk. */
   wanted: number
@@ -161,10 +161,15 @@ export class Loan implements PacketStore, ColumnSource {
     return this.gone ? 0 : this.count
   }
 
-  release(): void {
-    if (this.released) return
+  /** Is over, without being given back here: somebody else does. */
+  surrender(): void {
     this.released = true
     forgotten.unregister(this)
+  }
+
+  release(): void {
+    if (this.released) return
+    this.surrender()
     if (this.lender.closed) return
     try {
       this.lender.native.release(this.id)

@@ -1,5 +1,5 @@
 /** What the addon's I/O thread tells JavaScript; the numbers of crates/netring-node/src/signal.rs. */
-export const Message = { wake: 0, linkDown: 1, linkUp: 2, removed: 3, watchFailed: 4 } as const
+export const Message = { wake: 0, linkDown: 1, linkUp: 2, removed: 3, watchFailed: 4, ended: 5 } as const
 
 /** Events of a source or sink, without data. */
 export type LinkEvent = 'linkDown' | 'linkUp' | 'removed'

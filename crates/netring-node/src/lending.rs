@@ -314,6 +314,34 @@ impl<S: Source + 'static> Lending<S> {
         self.inner()?.release(id)
     }
 
+    /// Looks at a batch that JavaScript holds.
+    pub(crate) fn inspect<T>(&self, id: u32, inspect: impl FnOnce(&S, &S::Batch) -> T) -> Result<T> {
+        let mut inner = self.inner()?;
+        let Inner { loans, source, .. } = &mut *inner;
+        Ok(inspect(&source.borrow(), &loans.get(id)?.batch))
+    }
+
+    /// Takes a batch back from JavaScript without giving it back to the kernel: its views are empty from now on.
+    /// Where that cannot be shown, the batch is withheld and a copy of its bytes is what there is.
+    pub(crate) fn take(&self, id: u32) -> Result<(Option<S::Batch>, Memory)> {
+        let mut inner = self.inner()?;
+        let mut loan = inner.loans.take(id)?;
+        let memory = inner.source.borrow().bytes(&loan.batch).ok_or_else(|| released("batch"))?;
+        match inner.end_views(&mut loan) {
+            Ok(Ended::Now) => Ok((Some(loan.batch), memory)),
+            Ok(Ended::Later(unreachable)) => {
+                let copy = Memory::zeroed(memory.len());
+                memory.copy_to(0, memory.len(), &copy, 0);
+                inner.withheld.push((loan.batch, unreachable));
+                Ok((None, copy))
+            }
+            Err(error) => {
+                inner.withheld.push((loan.batch, Unreachable::never()));
+                Err(error)
+            }
+        }
+    }
+
     /// Ends every view, then the source, which nobody else shares any more. Closing twice is harmless.
     pub(crate) fn close(&mut self) -> Result<()> {
         let Some(inner) = self.inner.take() else { return Ok(()) };

@@ -6,11 +6,13 @@
 #![allow(missing_docs, reason = "napi-derive expands to undocumented items")]
 
 pub mod affinity;
+pub mod bridge;
 pub mod capture;
 pub mod channel;
 pub mod error;
 pub mod injector;
 pub mod interfaces;
+pub mod lane;
 mod lending;
 pub mod lent;
 pub mod options;

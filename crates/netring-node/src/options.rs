@@ -147,6 +147,7 @@ impl From<NativeCaptureOptions> for CaptureOptions {
                 _ => TimestampSource::Software,
             },
             reinsert_vlan: from.reinsert_vlan,
+            vnet_header: false,
             namespace: from.netns,
             fanout: from.fanout.map(Into::into),
             filter: from.filter.map(Into::into),

@@ -18,6 +18,8 @@ pub(crate) enum Message {
     Removed = 3,
     /// The link can no longer be watched.
     WatchFailed = 4,
+    /// A thread has ended.
+    Ended = 5,
 }
 
 impl From<std::io::Result<LinkEvent>> for Message {

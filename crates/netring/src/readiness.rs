@@ -139,6 +139,11 @@ impl Readiness {
         Arc::new(Self { edges: Arc::new(edges), watch: Mutex::default() })
     }
 
+    /// The epoll itself, to watch what was not watched from the start.
+    pub(crate) fn edges(&self) -> &Edges {
+        &self.edges
+    }
+
     /// As [`Edges::clear`]. Who waits is woken if there was an edge: taken here, it may never
     /// reach the runtime, which looks at the epoll only after the kernel has woken it.
     pub fn clear(&self) -> io::Result<Edge> {

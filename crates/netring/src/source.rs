@@ -75,6 +75,8 @@ pub trait Source: Sized {
 
     /// For waiting without blocking.
     fn readiness(&self) -> &Arc<Readiness>;
+    /// Whether everything that becomes of the interface is an edge: otherwise a blocking wait has to look now and then.
+    fn tells_everything(&self) -> bool;
     /// Calls `changed` with every change of the interface's link, until the watch is dropped.
     fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait>;
     /// Calls `removed` once the interface is gone, where [`readiness`](Self::readiness) will not tell. `None` where it will.

@@ -51,7 +51,7 @@ impl Plan {
 
     fn walk_options(self, reinsert_vlan: bool) -> WalkOptions {
         let snaplen = if self.snaplen == u16::MAX { u32::MAX } else { self.snaplen.into() };
-        WalkOptions { snaplen, reinsert_vlan }
+        WalkOptions { snaplen, reinsert_vlan, vnet_header: false }
     }
 }
 

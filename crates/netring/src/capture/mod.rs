@@ -44,6 +44,7 @@ pub struct Capture {
     gate: Option<Gate>,
     snaplen: u32,
     reinsert_vlan: bool,
+    vnet_header: bool,
     filter: Option<Filter>,
     stats: StatsAccumulator,
     unread: u32,
@@ -88,6 +89,7 @@ impl Capture {
             gate,
             snaplen: options.snaplen,
             reinsert_vlan: options.reinsert_vlan,
+            vnet_header: options.vnet_header,
             filter: options.filter,
             stats: StatsAccumulator::default(),
             unread: 0,
@@ -119,7 +121,7 @@ impl Capture {
 
     /// How a run is walked again: its tags were put back when it was handed out.
     pub fn walk_options(&self) -> WalkOptions {
-        WalkOptions { snaplen: self.snaplen, reinsert_vlan: false }
+        WalkOptions { snaplen: self.snaplen, reinsert_vlan: false, vnet_header: self.vnet_header }
     }
 
     /// The kernel's headers contradict their block. Nobody else has written to them yet, so this is

@@ -87,6 +87,9 @@ fn configure(socket: &PacketSocket, options: &CaptureOptions) -> Result<()> {
         libc::tpacket_versions::TPACKET_V3 as u32,
         "this kernel has no TPACKET_V3 (Linux 3.2)",
     )?;
+    if options.vnet_header {
+        packet(libc::PACKET_VNET_HDR, "PACKET_VNET_HDR", 1, "virtio-net headers need Linux 4.6")?;
+    }
     if options.reinsert_vlan {
         packet(libc::PACKET_RESERVE, "PACKET_RESERVE", TAG_BYTES, "room for VLAN tags was refused")?;
     }

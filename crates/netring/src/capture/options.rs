@@ -56,6 +56,8 @@ pub struct CaptureOptions {
     pub timestamp_source: TimestampSource,
     /// Put stripped VLAN tags back into the frames.
     pub reinsert_vlan: bool,
+    /// Have a virtio-net header before each packet, so that it can be sent on as it is (`ring::vnet`).
+    pub vnet_header: bool,
     /// Network namespace, a name or a path.
     pub namespace: Option<String>,
     /// Fanout group to join.

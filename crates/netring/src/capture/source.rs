@@ -126,6 +126,11 @@ impl Source for Capture {
         &self.readiness
     }
 
+    /// The socket says nothing of the removal of an interface that is down.
+    fn tells_everything(&self) -> bool {
+        !self.link.down
+    }
+
     fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
         link::watch(self.namespace.as_deref(), self.index, changed)
     }

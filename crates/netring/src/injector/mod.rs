@@ -17,6 +17,7 @@ mod rejection;
 use self::in_flight::{InFlight, SMALLEST_OVERHEAD};
 pub use self::options::{InjectorOptions, OnMalformed};
 use self::rejection::Rejections;
+pub(crate) use self::rejection::describe as describe_refusal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of};
 use crate::readiness::Readiness;
@@ -323,7 +324,7 @@ impl Sink for Injector {
 
 /// Room in the socket's send buffer for every slot. Without CAP_NET_ADMIN the system's limit
 /// (net.core.wmem_max) holds, which only makes the send buffer full sooner.
-fn widen_send_buffer(socket: &PacketSocket, options: &InjectorOptions) -> Result<()> {
+pub(crate) fn widen_send_buffer(socket: &PacketSocket, options: &InjectorOptions) -> Result<()> {
     let wanted = u64::from(options.frame_count) * (u64::from(options.frame_size) + 2 * SMALLEST_OVERHEAD);
     let bytes = wanted.min(LARGEST_SEND_BUFFER) as i32;
     if socket.set_socket(libc::SO_SNDBUFFORCE, bytes).is_ok() {

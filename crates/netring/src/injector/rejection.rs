@@ -68,7 +68,7 @@ impl Rejections {
 }
 
 /// Why the kernel refused a frame, by the errno that it gave for it.
-pub(super) fn describe(error: &io::Error, length: u32, interface: &str, mtu: Option<i32>) -> Error {
+pub(crate) fn describe(error: &io::Error, length: u32, interface: &str, mtu: Option<i32>) -> Error {
     let reason = match error.raw_os_error() {
         Some(libc::EMSGSIZE) => {
             let mtu = mtu.map_or_else(|| "?".to_owned(), |mtu| mtu.to_string());

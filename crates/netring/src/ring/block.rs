@@ -64,6 +64,8 @@ pub struct WalkOptions {
     /// Put stripped VLAN tags back, in place. Asked for on the first walk of a block only: the
     /// headers are corrected with it, so that later walks see the mended packet.
     pub reinsert_vlan: bool,
+    /// A virtio-net header lies before each packet (`PACKET_VNET_HDR`) and moves with it.
+    pub vnet_header: bool,
 }
 
 /// A header that contradicts its block. Either the kernel lies or somebody wrote into the block.
@@ -247,7 +249,7 @@ impl<'lease> Block<'lease> {
             return Err("a packet runs into the next one");
         }
         if options.reinsert_vlan && bits & status::VLAN_VALID != 0 {
-            extent = vlan::reinsert(&self.memory, header, bits, extent);
+            extent = vlan::reinsert(&self.memory, header, bits, extent, options.vnet_header);
         }
         let captured = extent.captured.min(options.snaplen);
         let truncated = if captured < extent.original { status::TRUNCATED } else { 0 };

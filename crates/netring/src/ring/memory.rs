@@ -109,6 +109,14 @@ impl Memory {
         Some(Self { base, len, owner: self.owner() })
     }
 
+    /// A part of it, lent to be copied; `None` outside the range.
+    #[inline]
+    pub fn part(&self, offset: usize, len: usize) -> Option<Lent<'_>> {
+        self.check(offset, len)?;
+        // SAFETY: R4, R5. In bounds, and mapped for as long as this memory is borrowed.
+        Some(unsafe { Lent::new(self.base.add(offset), len) })
+    }
+
     /// The address, for a view that leaves this crate or for the kernel.
     pub fn as_ptr(&self) -> *mut u8 {
         self.base.as_ptr()
@@ -290,6 +298,11 @@ impl<'a> Lent<'a> {
     /// Length in bytes.
     pub fn len(self) -> usize {
         self.len
+    }
+
+    /// The address, for the kernel to read from.
+    pub fn as_ptr(self) -> *const u8 {
+        self.base.as_ptr()
     }
 
     /// Whether there is nothing in it.

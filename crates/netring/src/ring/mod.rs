@@ -9,6 +9,7 @@ pub mod runs;
 pub mod rx;
 pub mod slots;
 pub mod vlan;
+pub mod vnet;
 
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;

@@ -246,4 +246,4 @@ impl Runs {
 }
 
 /// For a walk that only looks for places.
-const PLACES: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false };
+const PLACES: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };

@@ -2,6 +2,7 @@
 
 use super::layout::{packet, status};
 use super::memory::Memory;
+use super::vnet;
 
 /// Bytes of a tag; what `PACKET_RESERVE` must leave free before the link-layer header.
 pub const TAG_BYTES: u32 = 4;
@@ -32,17 +33,19 @@ pub(super) struct Extent {
 
 /// Puts the tag back as libpcap does: both addresses move down into the reserved bytes and the tag
 /// fills the gap. Corrects the packet's header as well, so that a second walk finds the mended
-/// packet. Leaves alone what has no Ethernet header or no room.
+/// packet. With `vnet_header` the header before the packet moves along and its offsets grow by the tag. Leaves
+/// alone what has no Ethernet header or no room.
 ///
 /// Takes and returns values, and is not inlined: were the extent's address taken, the walker would
 /// keep it in memory and wait for it on every packet, tagged or not.
 #[cold]
 #[inline(never)]
-pub(super) fn reinsert(memory: &Memory, header: u32, status: u32, extent: Extent) -> Extent {
+pub(super) fn reinsert(memory: &Memory, header: u32, status: u32, extent: Extent, vnet_header: bool) -> Extent {
+    let before = if vnet_header { vnet::BYTES } else { 0 };
     let at = header as usize;
     let hardware = memory.u16(at + packet::HARDWARE_TYPE).unwrap_or(u16::MAX);
     let ethernet = matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK);
-    let room = extent.data - header >= packet::SIZE as u32 + TAG_BYTES;
+    let room = extent.data - header >= packet::SIZE as u32 + before + TAG_BYTES;
     if !ethernet || !room || extent.captured < ADDRESSES {
         return extent;
     }
@@ -53,9 +56,13 @@ pub(super) fn reinsert(memory: &Memory, header: u32, status: u32, extent: Extent
     let mut bytes = [0; TAG_BYTES as usize];
     bytes[..2].copy_from_slice(&tpid.to_be_bytes());
     bytes[2..].copy_from_slice(&tci.to_be_bytes());
-    let moved = memory.copy_within(extent.data as usize, data as usize, ADDRESSES as usize)
-        && memory.write((data + ADDRESSES) as usize, &bytes);
+    let moved =
+        memory.copy_within((extent.data - before) as usize, (data - before) as usize, (before + ADDRESSES) as usize)
+            && memory.write((data + ADDRESSES) as usize, &bytes);
     debug_assert!(moved, "the frame lies inside the block");
+    if vnet_header {
+        vnet::lengthen(memory, data, TAG_BYTES as u16);
+    }
     let mended =
         Extent { data, captured: extent.captured + TAG_BYTES, original: extent.original.saturating_add(TAG_BYTES) };
     memory.set_u16(at + packet::MAC, (data - header) as u16);

@@ -106,6 +106,14 @@ impl Edges {
         Ok(())
     }
 
+    /// Watches a descriptor no more.
+    pub fn remove(&self, target: BorrowedFd<'_>) -> io::Result<()> {
+        let none = std::ptr::null_mut();
+        // SAFETY: removing takes no event (epoll_ctl(2)).
+        check(unsafe { libc::epoll_ctl(self.as_raw_fd(), libc::EPOLL_CTL_DEL, target.as_raw_fd(), none) })?;
+        Ok(())
+    }
+
     /// Takes the edges that came since the last call. Look at the ring *after* this and wait only
     /// if it has nothing: an edge that comes in between is not lost.
     pub fn clear(&self) -> io::Result<Edge> {

@@ -6,8 +6,8 @@ use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
-use crate::ring::Memory;
 use crate::ring::slots::QueuedFrame;
+use crate::ring::{Lent, Memory};
 
 /// Messages a call; more makes no difference (UIO_MAXIOV is the kernel's limit).
 pub const BATCH: usize = 256;
@@ -45,11 +45,24 @@ impl Sender {
         slot_size: u32,
         frames: impl ExactSizeIterator<Item = QueuedFrame>,
     ) -> io::Result<usize> {
+        self.send_parts(
+            socket,
+            frames.map(|frame| {
+                let start = frame.slot as usize * slot_size as usize;
+                memory.part(start, frame.length as usize).expect("a queued frame lies in its slot")
+            }),
+        )
+    }
+
+    /// The same for parts of memory of any kind, each a message.
+    pub fn send_parts<'a>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        parts: impl Iterator<Item = Lent<'a>>,
+    ) -> io::Result<usize> {
         let mut count = 0;
-        for frame in frames.take(BATCH) {
-            let start = frame.slot as usize * slot_size as usize;
-            let bytes = memory.slice(start, frame.length as usize).expect("a queued frame lies in its slot");
-            self.vectors[count] = libc::iovec { iov_base: bytes.as_ptr().cast(), iov_len: frame.length as usize };
+        for part in parts.take(BATCH) {
+            self.vectors[count] = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
             let header = &mut self.messages[count].msg_hdr;
             header.msg_iov = &raw mut self.vectors[count];
             header.msg_iovlen = 1;
@@ -57,7 +70,7 @@ impl Sender {
         }
         let messages = self.messages.as_mut_ptr();
         // SAFETY: R5. The first `count` messages were just written, each with one vector that lies
-        // in `memory`, which is live; the kernel only reads the bytes and has copied them when the
+        // in memory that is lent for the call; the kernel only reads the bytes and has copied them when the
         // call returns.
         let sent = check(unsafe {
             libc::sendmmsg(socket.as_raw_fd(), messages, count as libc::c_uint, libc::MSG_DONTWAIT as _)

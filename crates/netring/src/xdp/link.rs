@@ -69,6 +69,17 @@ impl Link {
         link::watch(self.namespace.as_deref(), self.index, changed)
     }
 
+    pub(super) fn mtu(&self) -> Option<u32> {
+        self.control.interface_mtu(&self.name).ok().and_then(|mtu| u32::try_from(mtu).ok())
+    }
+
+    /// For as long as the control socket lives.
+    pub(super) fn join_promiscuous(&self) -> Result<()> {
+        self.control
+            .join_promiscuous(self.index as i32)
+            .map_err(|error| Error::sockopt("PACKET_ADD_MEMBERSHIP", &error, "promiscuous mode was refused"))
+    }
+
     pub(super) fn set_removed(&mut self) {
         self.removed = true;
     }

@@ -184,6 +184,26 @@ impl XdpSocket {
         self.shape
     }
 
+    /// The interface's name.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// The interface's MTU in bytes, where it can be asked.
+    pub(crate) fn mtu(&self) -> Option<u32> {
+        self.link.mtu()
+    }
+
+    /// Takes frames for others than this host, for as long as the socket lives.
+    pub(crate) fn join_promiscuous(&self) -> Result<()> {
+        self.link.join_promiscuous().map_err(|error| error.on_interface(&self.interface))
+    }
+
+    /// Whether frames wait that only another flush hands over.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.transmitter.as_ref().is_some_and(Transmitter::has_unsent)
+    }
+
     /// Bytes of the largest packet that a frame holds.
     pub fn frame_capacity(&self) -> u32 {
         self.shape.frame_size - options::HEADROOM

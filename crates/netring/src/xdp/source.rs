@@ -224,6 +224,11 @@ impl Source for XdpSocket {
         &self.readiness
     }
 
+    /// rtnetlink tells of the link, and wakes nobody who blocks.
+    fn tells_everything(&self) -> bool {
+        false
+    }
+
     fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
         self.link.tell(changed)
     }

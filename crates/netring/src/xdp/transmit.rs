@@ -164,6 +164,11 @@ impl Transmitter {
         u64::from(self.slots.queued()) + u64::from(self.slots.lent())
     }
 
+    /// Whether frames are queued or in the transmit ring, for another flush.
+    pub fn has_unsent(&self) -> bool {
+        self.slots.queued() > 0 || !self.in_ring.is_empty()
+    }
+
     /// The counters, as of the last completion taken in.
     pub fn stats(&self) -> TxStats {
         TxStats { pending: self.pending(), ..self.left }

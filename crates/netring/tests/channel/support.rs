@@ -24,7 +24,7 @@ use netring::{Error, ErrorKind, Result};
 /// Long enough for a machine that is busy; a test that passes never waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-const WHOLE: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false };
+const WHOLE: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };
 
 /// What is told of the interface.
 #[derive(Default)]
@@ -123,6 +123,10 @@ impl Source for FakeSource {
 
     fn wait_within(&mut self, _: Duration) -> Result<bool> {
         unreachable!("the channel waits by itself")
+    }
+
+    fn tells_everything(&self) -> bool {
+        true
     }
 
     fn poll(&mut self) -> Result<bool> {

@@ -16,3 +16,4 @@ mod runs;
 mod seeds;
 mod stale;
 mod vlan;
+mod vnet;

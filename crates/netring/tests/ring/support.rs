@@ -6,7 +6,7 @@ use netring::ring::layout::status;
 use netring::ring::{Block, Column, Columns, Lease, Malformed, Memory, RxRing};
 
 /// Everything of a packet, and nothing put back.
-pub(crate) const WHOLE: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false };
+pub(crate) const WHOLE: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };
 /// The same with VLAN tags put back.
 pub(crate) const REINSERT: WalkOptions = WalkOptions { reinsert_vlan: true, ..WHOLE };
 

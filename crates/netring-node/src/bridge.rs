@@ -1,0 +1,221 @@
+//! The class behind a Bridge without a hook: a native thread.
+
+use napi::Env;
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use netring::bridge::runner::News;
+use netring::bridge::xdp::XdpSideOptions;
+use netring::bridge::{Bridge, DirectionStats, PacketPort, Port, Runner, SideOptions};
+
+use crate::error::{closed, to_js};
+use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
+use crate::signal::{Message, Signal};
+use crate::xdp::NativeXdpOptions;
+
+/// What errors call it.
+pub(crate) const NAME: &str = "bridge";
+
+#[napi(object)]
+pub struct NativeSideOptions {
+    pub capture: NativeCaptureOptions,
+    pub injector: NativeInjectorOptions,
+}
+
+impl From<NativeSideOptions> for SideOptions {
+    fn from(from: NativeSideOptions) -> Self {
+        Self { capture: from.capture.into(), injector: from.injector.into() }
+    }
+}
+
+#[napi(object)]
+pub struct NativeXdpSideOptions {
+    pub xdp: NativeXdpOptions,
+    pub promiscuous: bool,
+}
+
+impl From<NativeXdpSideOptions> for XdpSideOptions {
+    fn from(from: NativeXdpSideOptions) -> Self {
+        Self { xdp: from.xdp.into(), promiscuous: from.promiscuous }
+    }
+}
+
+#[napi(object)]
+pub struct NativeDirectionStats {
+    pub received: f64,
+    pub forwarded: f64,
+    pub dropped: f64,
+    pub too_large: f64,
+    pub ring_full: f64,
+    pub rejected: f64,
+    pub pending: f64,
+    pub pushed_back: f64,
+    pub kernel_drops: f64,
+}
+
+impl From<DirectionStats> for NativeDirectionStats {
+    fn from(from: DirectionStats) -> Self {
+        Self {
+            received: from.received as f64,
+            forwarded: from.forwarded as f64,
+            dropped: from.dropped as f64,
+            too_large: from.too_large as f64,
+            ring_full: from.ring_full as f64,
+            rejected: from.rejected as f64,
+            pending: from.pending as f64,
+            pushed_back: from.pushed_back as f64,
+            kernel_drops: from.kernel_drops as f64,
+        }
+    }
+}
+
+/// Errors as texts for src/errors.ts.
+pub(crate) fn texts(errors: Vec<netring::Error>) -> Vec<String> {
+    errors.into_iter().map(|error| to_js(error).reason).collect()
+}
+
+/// A bridge over whatever backend.
+trait Forwarding {
+    fn start(&mut self, tell: Box<dyn Fn(News) + Send>) -> netring::Result<()>;
+    fn is_running(&self) -> bool;
+    fn stop(&self);
+    fn join(&mut self) -> netring::Result<()>;
+    fn round(&self, timeout_ms: f64) -> netring::Result<bool>;
+    fn stats(&self) -> netring::Result<[DirectionStats; 2]>;
+    fn take_reports(&self) -> [Vec<netring::Error>; 2];
+    fn close(self: Box<Self>) -> netring::Result<()>;
+}
+
+impl<P: Port + Send + 'static> Forwarding for Runner<P>
+where
+    Bridge<P>: Send,
+{
+    fn start(&mut self, tell: Box<dyn Fn(News) + Send>) -> netring::Result<()> {
+        Self::start(self, tell)
+    }
+
+    fn is_running(&self) -> bool {
+        Self::is_running(self)
+    }
+
+    fn stop(&self) {
+        Self::stop(self);
+    }
+
+    fn join(&mut self) -> netring::Result<()> {
+        Self::join(self)
+    }
+
+    fn round(&self, timeout_ms: f64) -> netring::Result<bool> {
+        self.with(|bridge| bridge.round(milliseconds(timeout_ms)))
+    }
+
+    fn stats(&self) -> netring::Result<[DirectionStats; 2]> {
+        self.with(Bridge::stats)
+    }
+
+    fn take_reports(&self) -> [Vec<netring::Error>; 2] {
+        self.with(Bridge::take_reports)
+    }
+
+    fn close(self: Box<Self>) -> netring::Result<()> {
+        Self::close(*self)
+    }
+}
+
+#[napi]
+pub struct NativeBridge {
+    // Dropped in this order: the thread ends before what it calls does.
+    bridge: Option<Box<dyn Forwarding>>,
+    signal: Option<Signal>,
+}
+
+#[napi]
+impl NativeBridge {
+    #[napi(factory)]
+    pub fn open(a: String, b: String, a_options: NativeSideOptions, b_options: NativeSideOptions) -> Result<Self> {
+        let bridge = Bridge::<PacketPort>::open(&a, &b, a_options.into(), b_options.into()).map_err(to_js)?;
+        Self::running(bridge)
+    }
+
+    #[napi(factory)]
+    pub fn open_xdp(
+        a: String,
+        b: String,
+        a_options: NativeXdpSideOptions,
+        b_options: NativeXdpSideOptions,
+    ) -> Result<Self> {
+        Self::running(Bridge::open_xdp(&a, &b, &a_options.into(), &b_options.into()).map_err(to_js)?)
+    }
+
+    fn running<P: Port + Send + 'static>(bridge: Bridge<P>) -> Result<Self>
+    where
+        Bridge<P>: Send,
+    {
+        Ok(Self { bridge: Some(Box::new(Runner::new(bridge).map_err(to_js)?)), signal: None })
+    }
+
+    fn bridge(&self) -> Result<&dyn Forwarding> {
+        self.bridge.as_deref().ok_or_else(|| closed(NAME))
+    }
+
+    /// The waker is called when frames were refused, and when the thread has ended.
+    #[napi]
+    pub fn start(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
+        let bridge = self.bridge.as_mut().ok_or_else(|| closed(NAME))?;
+        let wake = Signal::in_place(&mut self.signal, &waker)?.sender();
+        let tell = move |news| {
+            wake(match news {
+                News::Reports => Message::Wake,
+                News::Ended => Message::Ended,
+            });
+        };
+        bridge.start(Box::new(tell)).map_err(to_js)
+    }
+
+    #[napi]
+    pub fn is_running(&self) -> Result<bool> {
+        self.bridge().map(Forwarding::is_running)
+    }
+
+    /// The thread ends after its turn, and calls the waker.
+    #[napi]
+    pub fn stop(&self) -> Result<()> {
+        self.bridge().map(Forwarding::stop)
+    }
+
+    /// Waits for the thread to end; throws why it did.
+    #[napi]
+    pub fn join(&mut self) -> Result<()> {
+        self.bridge.as_mut().ok_or_else(|| closed(NAME))?.join().map_err(to_js)
+    }
+
+    /// Forwards on this thread what is there, waiting for something at most so long; whether there was.
+    #[napi]
+    pub fn round(&self, timeout_ms: f64) -> Result<bool> {
+        self.bridge()?.round(timeout_ms).map_err(to_js)
+    }
+
+    /// a to b first.
+    #[napi]
+    pub fn stats(&self) -> Result<Vec<NativeDirectionStats>> {
+        Ok(self.bridge()?.stats().map_err(to_js)?.map(Into::into).into())
+    }
+
+    /// Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first.
+    #[napi]
+    pub fn take_reports(&self) -> Result<Vec<Vec<String>>> {
+        Ok(self.bridge()?.take_reports().map(texts).into())
+    }
+
+    #[napi]
+    pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
+        self.signal.as_mut().map_or(Ok(()), |signal| signal.keep_alive(env, keep))
+    }
+
+    #[napi]
+    pub fn close(&mut self) -> Result<()> {
+        let closed = self.bridge.take().map_or(Ok(()), Forwarding::close);
+        self.signal = None;
+        closed.map_err(to_js)
+    }
+}

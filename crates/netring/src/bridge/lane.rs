@@ -1,0 +1,361 @@
+//! One direction of a bridge: a batch at a time out of one side's ring, straight into the other side's socket.
+//!
+//! The batch stays on loan until the kernel has taken its last frame; a side without room therefore fills the ring of
+//! the other, and only when that is full does the kernel drop.
+
+use std::time::{Duration, Instant};
+
+use super::outlet::{BATCH, Full, Offer, Outlet, Refusal};
+use super::patience::Patience;
+use super::tally::{DirectionStats, Reports};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ring::{Column, ColumnSet, Columns, Lent, Memory, vnet};
+use crate::source::Source;
+
+/// Nothing tells when a queue below the socket has room: it is tried again after this.
+pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_millis(1);
+
+/// What forwarding has to know of a packet.
+const NEEDED: ColumnSet =
+    ColumnSet(1 << Column::Offset as u32 | 1 << Column::CapturedLength as u32 | 1 << Column::OriginalLength as u32);
+
+/// What is to be done with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send it on, as it is in memory now.
+    Forward,
+    /// Do not.
+    Drop,
+    /// Send the next of the replacements in its place.
+    Replace,
+}
+
+/// Frames to send in the place of others: bytes of their own, with nothing left for the hardware to do.
+#[derive(Debug, Default)]
+pub struct Replacements(Vec<Memory>);
+
+impl Replacements {
+    /// Copies one more.
+    pub fn add(&mut self, frame: Lent<'_>) {
+        let memory = Memory::zeroed(vnet::BYTES as usize + frame.len());
+        memory.copy_from(vnet::BYTES as usize, frame);
+        self.0.push(memory);
+    }
+}
+
+/// Where a frame is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    offset: u32,
+    length: u32,
+    original: u32,
+    /// 0: in the batch; otherwise that replacement, counted from 1.
+    replacement: u32,
+}
+
+/// Frames that wait to be taken, and what keeps their bytes.
+#[derive(Debug)]
+struct Load<B> {
+    /// On loan from the ring; none where the bytes were copied.
+    batch: Option<B>,
+    memory: Memory,
+    replacements: Replacements,
+    places: Vec<Place>,
+    next: usize,
+}
+
+impl<B> Load<B> {
+    /// A frame and the bytes before it that go with it.
+    fn frame(&self, place: Place, header: u32) -> Lent<'_> {
+        let memory = match place.replacement {
+            0 => &self.memory,
+            number => &self.replacements.0[number as usize - 1],
+        };
+        memory
+            .part((place.offset - header) as usize, (header + place.length) as usize)
+            .expect("the walk has checked it, and its own header, which is longer, lies before it")
+    }
+}
+
+/// How far a step came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There was nothing to do.
+    Idle,
+    /// Something was done, and more may be.
+    Moved,
+    /// The other side has no room.
+    Waits(Wait),
+}
+
+/// Until when a direction has to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until [`Outlet::room`] tells.
+    Room,
+    /// Until then: nothing tells.
+    Until(Instant),
+}
+
+/// One direction. `B` is a batch of the side that it comes from.
+#[derive(Debug)]
+pub struct Lane<B> {
+    load: Option<Load<B>>,
+    /// Places of a batch that somebody else looks at, noted before.
+    noted: Option<Vec<Place>>,
+    columns: Columns,
+    spare: Vec<Place>,
+    wait: Option<Wait>,
+    /// Frames that the other side has taken need another nudge.
+    unsettled: bool,
+    patience: Patience,
+    tally: DirectionStats,
+    reports: Reports,
+}
+
+impl<B> Default for Lane<B> {
+    fn default() -> Self {
+        Self {
+            load: None,
+            noted: None,
+            columns: Columns::for_packets(crate::ring::runs::RUN_PACKETS),
+            spare: Vec::new(),
+            wait: None,
+            unsettled: false,
+            patience: Patience::default(),
+            tally: DirectionStats::default(),
+            reports: Reports::default(),
+        }
+    }
+}
+
+/// The columns of a batch, given `columns` room for it first.
+fn room_for(columns: &mut Columns, packets: u32) -> Columns {
+    if columns.capacity() < packets {
+        *columns = Columns::for_packets(packets);
+    }
+    columns.clone()
+}
+
+impl<B> Lane<B> {
+    /// Whether frames wait to be taken by the other side.
+    pub fn is_loaded(&self) -> bool {
+        self.load.is_some()
+    }
+
+    /// The counters; drops of the kernel's are for the caller to add.
+    pub fn stats(&self) -> DirectionStats {
+        let noted = self.noted.as_ref().map_or(0, Vec::len);
+        let waiting = self.load.as_ref().map_or(0, |load| load.places.len() - load.next);
+        DirectionStats { pending: (noted + waiting) as u64, ..self.tally }
+    }
+
+    /// Whether somebody is to be told of [`take_reports`](Self::take_reports): once until they are taken.
+    pub fn has_news(&mut self) -> bool {
+        self.reports.is_news()
+    }
+
+    /// Errors of frames that were refused since the last call of this, the first 64.
+    pub fn take_reports(&mut self) -> Vec<Error> {
+        self.reports.take()
+    }
+
+    /// What this direction waits for.
+    pub fn wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
+    /// Whether the other side has to be seen to in a millisecond, by another step.
+    pub fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    fn settle(&mut self, to: &mut impl Outlet) -> Result<()> {
+        if self.unsettled {
+            self.unsettled = to.nudge()?;
+        }
+        let (count, reasons) = to.late_refusals()?;
+        self.tally.forwarded -= count;
+        self.tally.rejected += count;
+        for reason in reasons {
+            self.reports.add(|| reason);
+        }
+        Ok(())
+    }
+
+    /// One step: takes a batch if none is under way, and hands over as many frames as are taken at a time.
+    pub fn advance<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl Outlet) -> Result<Step> {
+        if self.load.is_none() && !self.take(from)? {
+            self.settle(to)?;
+            return Ok(Step::Idle);
+        }
+        self.push(from, to)
+    }
+
+    fn take<S: Source<Batch = B>>(&mut self, from: &mut S) -> Result<bool> {
+        let Self { columns, .. } = self;
+        let Some((batch, filled)) = from.next(&mut |packets| Some((room_for(columns, packets), NEEDED)))? else {
+            return Ok(false);
+        };
+        let filled = filled.expect("columns were given");
+        let places = self.places(&filled, S::head(&batch).length);
+        let memory = from.bytes(&batch).expect("the batch has just been handed out");
+        self.load(Some(batch), memory, places, Replacements::default());
+        Ok(true)
+    }
+
+    /// Notes where the packets of a batch are that somebody else will decide on, before anybody can write into
+    /// them. To be followed by [`decide`](Self::decide).
+    pub fn note<S: Source<Batch = B>>(&mut self, from: &S, batch: &B) -> Result<()> {
+        let packets = S::head(batch).length;
+        let columns = room_for(&mut self.columns, packets);
+        from.fill(batch, &columns, NEEDED).map_err(|malformed| {
+            Error::new(
+                ErrorKind::Io,
+                format!("packet {} contradicts its block ({})", malformed.index, malformed.reason),
+            )
+        })?;
+        self.noted = Some(self.places(&columns, packets));
+        Ok(())
+    }
+
+    /// What becomes of each packet of the batch that was noted: packets without a verdict are dropped. `memory` holds
+    /// the batch's bytes; `batch` is given back once they are not needed any more.
+    pub fn decide(&mut self, batch: Option<B>, memory: Memory, verdicts: &[Verdict], replacements: Replacements) {
+        let mut places = self.noted.take().unwrap_or_default();
+        let mut verdicts = verdicts.iter().copied();
+        let mut used = 0;
+        let before = places.len();
+        places.retain_mut(|place| match verdicts.next().unwrap_or(Verdict::Drop) {
+            Verdict::Forward => true,
+            Verdict::Drop => false,
+            Verdict::Replace => {
+                let Some(bytes) = replacements.0.get(used) else { return false };
+                used += 1;
+                let length = bytes.len() as u32 - vnet::BYTES;
+                let replacement = used as u32;
+                *place = Place { offset: vnet::BYTES, length, original: length, replacement };
+                true
+            }
+        });
+        self.tally.dropped += (before - places.len()) as u64;
+        self.load(batch, memory, places, replacements);
+    }
+
+    fn places(&mut self, columns: &Columns, packets: u32) -> Vec<Place> {
+        let mut places = std::mem::take(&mut self.spare);
+        places.clear();
+        let row = |column: Column, index: u32| {
+            let start = column.start() * columns.capacity() as usize;
+            columns.memory().u32(start + index as usize * size_of::<u32>()).expect("the columns have this row")
+        };
+        places.extend((0..packets).map(|index| Place {
+            offset: row(Column::Offset, index),
+            length: row(Column::CapturedLength, index),
+            original: row(Column::OriginalLength, index),
+            replacement: 0,
+        }));
+        self.tally.received += u64::from(packets);
+        places
+    }
+
+    /// What the ring has cut cannot be sent on.
+    fn load(&mut self, batch: Option<B>, memory: Memory, mut places: Vec<Place>, replacements: Replacements) {
+        let Self { tally, reports, .. } = self;
+        places.retain(|place| {
+            let whole = place.length == place.original;
+            if !whole {
+                tally.too_large += 1;
+                reports.add(|| cut(place));
+            }
+            whole
+        });
+        self.load = Some(Load { batch, memory, replacements, places, next: 0 });
+    }
+
+    /// Hands over what is under way, as many frames as are taken at a time. The batch goes back with the last one.
+    pub fn push<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl Outlet) -> Result<Step> {
+        let step = self.hand_over(to)?;
+        self.settle(to)?;
+        self.wait = if let Step::Waits(wait) = step { Some(wait) } else { None };
+        if let Some(load) = self.load.take_if(|load| load.next == load.places.len()) {
+            self.spare = load.places;
+            if let Some(batch) = load.batch {
+                from.release(batch);
+            }
+        }
+        Ok(step)
+    }
+
+    fn hand_over<O: Outlet>(&mut self, to: &mut O) -> Result<Step> {
+        let Self { load, wait, unsettled, patience, tally, reports, .. } = self;
+        let Some(load) = load else { return Ok(Step::Idle) };
+        if let Some(Wait::Until(then)) = *wait
+            && Instant::now() < then
+        {
+            return Ok(Step::Waits(Wait::Until(then)));
+        }
+        let mut budget = BATCH;
+        while budget > 0 && load.next < load.places.len() {
+            let ready = &load.places[load.next..];
+            let ready = &ready[..ready.len().min(budget)];
+            let first = ready[0].length;
+            let gone = match to.offer(ready.iter().map(|place| load.frame(*place, O::HEADER)))? {
+                Offer::Taken(count) => {
+                    patience.rewarded();
+                    *unsettled = true;
+                    tally.forwarded += count as u64;
+                    count
+                }
+                Offer::Full(Full::Buffer) => {
+                    tally.pushed_back += 1;
+                    return Ok(Step::Waits(Wait::Room));
+                }
+                Offer::Full(Full::Queue { ours_wait }) => {
+                    let now = Instant::now();
+                    if !patience.is_over(ours_wait, now) {
+                        tally.pushed_back += 1;
+                        return Ok(Step::Waits(Wait::Until(now + TRY_AGAIN_AFTER)));
+                    }
+                    tally.ring_full += 1;
+                    reports.add(|| never_room(first));
+                    1
+                }
+                Offer::Refused(refused) => {
+                    match refused.kind {
+                        Refusal::TooLarge => tally.too_large += 1,
+                        Refusal::Rejected => tally.rejected += 1,
+                    }
+                    reports.add(|| to.explain(&refused, first));
+                    1
+                }
+            };
+            load.next += gone;
+            budget -= gone;
+        }
+        Ok(Step::Moved)
+    }
+
+    /// Gives the batch under way back unsent.
+    pub fn abandon<S: Source<Batch = B>>(&mut self, from: &mut S) {
+        self.noted = None;
+        if let Some(batch) = self.load.take().and_then(|load| load.batch) {
+            from.release(batch);
+        }
+    }
+}
+
+fn cut(place: &Place) -> Error {
+    let Place { length, original, .. } = place;
+    let message = format!(
+        "a frame of {original} bytes was cut to {length} by the ring and cannot be sent on: its block holds no more (blockSize), or the filter returns less"
+    );
+    Error::new(ErrorKind::Frame, message)
+}
+
+fn never_room(length: u32) -> Error {
+    let message = format!(
+        "a frame of {length} bytes is dropped on the other side again and again although no other waits there: look at `tc qdisc` (a shaper's burst may be shorter than the frame) and `tc filter`"
+    );
+    Error::new(ErrorKind::Frame, message)
+}

@@ -1,0 +1,179 @@
+/** Forwarding between two interfaces. */
+import { NativeBridge, nativeOpenLanes, nativeOpenXdpLanes } from './binding.js'
+import { bridgeDirections, type BridgeDirection, type BridgeStats, type Engine } from './bridge/engine.js'
+import { HookedEngine } from './bridge/hooked.js'
+import { ThreadedEngine } from './bridge/threaded.js'
+import { Endpoint } from './endpoint.js'
+import { native, NetringError, parseNative } from './errors.js'
+import { checkBridgeOptions, type BridgeOptions, type CheckedBridgeOptions } from './options/bridge.js'
+import { checkInteger, checkString, wrongType } from './options/check.js'
+import { waitSignal } from './options/wait.js'
+import type { WaitOptions } from './source/packet-source.js'
+
+/** Events of a bridge. */
+export type BridgeEvent = 'rejected' | 'close'
+const bridgeEvents: readonly BridgeEvent[] = ['rejected', 'close']
+
+/** A native wait is in slices, between which worker.terminate() can end this thread. */
+const BLOCKING_SLICE_MS = 50
+
+/**
+ * Two interfaces as if they were one wire: what comes in at one leaves at the other, whole, tags and offloads
+ * included. Both interfaces are promiscuous while it is open. Without a hook a native thread forwards; with one, JavaScript
+ * decides on every packet, a batch at a time. docs/bridge.md tells what that costs, what latency it adds and what becomes of
+ * frames that find no room.
+ *
+ * @example
+ * ```ts
+ * import { Bridge } from 'netring'
+ *
+ * using bridge = Bridge.open('eth0', 'eth1', {
+ *   onPacket: (packet, direction) => (direction === 'aToB' && packet.protocol === 0x86dd ? 'drop' : 'forward'),
+ * })
+ * bridge.on('rejected', (error, direction) => console.warn(direction, error.message))
+ * await bridge.run({ signal: AbortSignal.timeout(60_000) }).catch(() => undefined)
+ * console.log(bridge.stats().aToB)
+ * ```
+ */
+export class Bridge extends Endpoint {
+  /** The interface on side a. */
+  readonly a: string
+  /** The interface on side b. */
+  readonly b: string
+  readonly #state: { closed: boolean }
+  readonly #engine: Engine
+  readonly #pollTimeoutMs: number
+  #busy = false
+
+  private constructor(a: string, b: string, checked: CheckedBridgeOptions) {
+    const state = { closed: false }
+    super(state, bridgeEvents)
+    this.a = a
+    this.b = b
+    this.#state = state
+    this.#pollTimeoutMs = checked.pollTimeoutMs
+    const report = (reports: readonly (readonly string[])[]): void => {
+      this.#tell(reports)
+    }
+    this.#engine = native(() => {
+      const { onPacket, sides } = checked
+      if (onPacket === undefined) {
+        const bridge =
+          sides.backend === 'xdp'
+            ? NativeBridge.openXdp(a, b, sides.a, sides.b)
+            : NativeBridge.open(a, b, sides.a, sides.b)
+        return new ThreadedEngine(bridge, report)
+      }
+      const lanes =
+        sides.backend === 'xdp' ? nativeOpenXdpLanes(a, b, sides.a, sides.b) : nativeOpenLanes(a, b, sides.a, sides.b)
+      return new HookedEngine(lanes, onPacket, report)
+    })
+  }
+
+  /**
+   * Opens both interfaces. From now on they receive; nothing is forwarded before run() or runIterations().
+   *
+   * @throws NetringError ERR_NETRING_PERMISSION without CAP_NET_RAW, ERR_NETRING_INTERFACE_NOT_FOUND, ERR_NETRING_CONFIG
+   * (also for interfaces of different types, or twice the same), ERR_NETRING_MMAP, ERR_NETRING_SOCKOPT, ERR_NETRING_FILTER,
+   * ERR_NETRING_BIND; with backend 'xdp' ERR_NETRING_XDP_PROGRAM
+   * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option, before any system call
+   */
+  static open(a: string, b: string, options?: BridgeOptions): Bridge {
+    const names = [checkString('a', a), checkString('b', b)] as const
+    const checked = checkBridgeOptions(options)
+    if (a === b && checked.sameNamespace) {
+      throw new NetringError('ERR_NETRING_CONFIG', `a and b are both ${JSON.stringify(a)}; a bridge is between two`)
+    }
+    return new Bridge(...names, checked)
+  }
+
+  /**
+   * Forwards in both directions until close(), which resolves it. A link that is down is not the end: frames for it are
+   * `rejected` until it is up again. What was under way when it ended goes on with the next run.
+   *
+   * Rejects with `signal.reason` once nothing is forwarded any more, with what the hook threw (that packet and those behind
+   * it in its batch are `dropped`), or with NetringError ERR_NETRING_INTERFACE_REMOVED, ERR_NETRING_CLOSED,
+   * ERR_NETRING_CONFIG when it is running already.
+   */
+  async run(options?: WaitOptions): Promise<void> {
+    const signal = waitSignal(options)
+    await this.#exclusively(() => this.#engine.run(signal))
+  }
+
+  /**
+   * Forwards on this thread, the event loop standing still: `count` times what is there in both directions, a batch each at
+   * most, waiting for something at most `pollTimeoutMs` (the smaller of the two sides') each time.
+   * @throws TypeError, RangeError for `count`
+   * @throws what the hook throws; NetringError as run()
+   */
+  runIterations(count: number): void {
+    if (count === undefined) throw wrongType('count', 'a number', count)
+    const rounds = checkInteger('count', count, 0, 0)
+    this.#start()
+    try {
+      for (let round = 0; round < rounds && !this.#state.closed; round++) this.#round()
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  #round(): void {
+    const deadline = performance.now() + this.#pollTimeoutMs
+    for (;;) {
+      const left = Math.max(0, deadline - performance.now())
+      if (this.#engine.round(Math.min(left, BLOCKING_SLICE_MS))) return
+      if (left <= BLOCKING_SLICE_MS || this.#state.closed) return
+    }
+  }
+
+  #start(): void {
+    if (this.#state.closed) throw new NetringError('ERR_NETRING_CLOSED', 'the bridge is closed; open another')
+    if (this.#busy) {
+      throw new NetringError('ERR_NETRING_CONFIG', 'the bridge is running already; wait for that run to end')
+    }
+    this.#busy = true
+  }
+
+  async #exclusively(work: () => Promise<void>): Promise<void> {
+    this.#start()
+    try {
+      await work()
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  #tell(reports: readonly (readonly string[])[]): void {
+    for (const [index, direction] of bridgeDirections.entries()) {
+      for (const text of reports[index] ?? []) {
+        const error = parseNative(text)
+        if (error !== undefined) this.emit('rejected', error, direction)
+      }
+    }
+  }
+
+  /**
+   * What has become of the frames of each direction since the bridge was opened.
+   * @throws NetringError ERR_NETRING_CLOSED
+   */
+  stats(): Readonly<Record<BridgeDirection, BridgeStats>> {
+    const [aToB, bToA] = native(() => this.#engine.stats())
+    if (aToB === undefined || bToA === undefined) throw new TypeError('two directions were expected')
+    return { aToB, bToA }
+  }
+
+  /**
+   * 'rejected': a frame was not forwarded (too large, never room, the other side down), with an error that says why; the
+   * first 64 between two turns of the event loop, stats() counts all.
+   */
+  on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
+  on(event: 'close', listener: () => void): this
+  on(event: BridgeEvent, listener: (error: NetringError, direction: BridgeDirection) => void): this {
+    this.listen(event, listener)
+    return this
+  }
+
+  protected end(): void {
+    this.#engine.close()
+  }
+}
