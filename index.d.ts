@@ -32,6 +32,8 @@ export declare class NativeCapture {
   columns(id: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
   fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
@@ -98,6 +100,8 @@ export declare class NativeXdpSocket {
   columns(id: number): ArrayBuffer
   /** Fills more columns of a batch whose columns() has been asked for. */
   fill(id: number, set: number): void
+  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
@@ -204,11 +208,20 @@ export interface NativeInterfaceInfo {
 
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
 
+/** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
+export declare function nativeParsedStarts(): Array<number>
+
+/** Parses the packet that `bytes` are into a record, whose words `target` has. */
+export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
+
 /** Exactly one of the two is there. */
 export interface NativeProgram {
   instructions?: Array<NativeInstruction>
   fd?: number
 }
+
+/** Words of a packet's record. */
+export declare function nativeRecordWords(): number
 
 export interface NativeRing {
   fd: number

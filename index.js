@@ -773,11 +773,14 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces } = nativeBinding
+const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
 export { NativeCapture }
 export { NativeInjector }
 export { NativeXdpSocket }
 export { nativeColumnStarts }
 export { nativeInterfaceInfo }
 export { nativeListInterfaces }
+export { nativeParsedStarts }
+export { nativeParsePacket }
+export { nativeRecordWords }
 export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -18,6 +18,7 @@ const packages = {
   ip: ['iproute2'],
   tc: ['iproute2'],
   tcpdump: ['tcpdump'],
+  tshark: ['tshark'],
   ethtool: ['ethtool'],
   sysctl: ['procps'],
 }
@@ -170,6 +171,6 @@ function useHomeOfCaller() {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  ensureReady({ tools: ['ip', 'tcpdump', 'ethtool', 'tc', 'sysctl'] })
+  ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'ethtool', 'tc', 'sysctl'] })
   say('ready')
 }

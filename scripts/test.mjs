@@ -7,7 +7,7 @@ import { buildRustTests, ensureReady } from './setup.mjs'
 import { installNodes } from './test/nodes.mjs'
 
 const args = process.argv.slice(2)
-ensureReady({ tools: ['ip', 'tcpdump', 'ethtool', 'tc', 'sysctl'] })
+ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'ethtool', 'tc', 'sysctl'] })
 if (args.length === 0) {
   buildRustTests()
   installNodes()

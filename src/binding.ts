@@ -6,6 +6,9 @@ export {
   nativeColumnStarts,
   nativeInterfaceInfo,
   nativeListInterfaces,
+  nativeParsedStarts,
+  nativeParsePacket,
+  nativeRecordWords,
 } from '../index.js'
 export type {
   NativeCaptureOptions,

@@ -9,6 +9,21 @@ export type { CaptureOptions, Profile } from './options/capture.js'
 export type { FanoutMode, FanoutOptions } from './options/fanout.js'
 export type { InjectorOptions } from './options/injector.js'
 export type { BpfInstruction, Filter, Program } from './options/program.js'
+export type { ParsedColumns } from './parse/columns.js'
+export { ParseError } from './parse/errors.js'
+export type { PacketError } from './parse/errors.js'
+export type {
+  ParsedArp,
+  ParsedFragment,
+  ParsedIcmp,
+  ParsedIp,
+  ParsedLink,
+  ParsedPacket,
+  ParsedTcp,
+  ParsedUdp,
+  ParsedVlan,
+  TcpOption,
+} from './parse/packet.js'
 export type { XdpDefaults, XdpOptions } from './options/xdp.js'
 export type { SinkEvent } from './sink/native-packet-sink.js'
 export type { PacketSink, Slot, TxStats } from './sink/packet-sink.js'

@@ -51,7 +51,11 @@ export async function collect(): Promise<void> {
 
 /** Everything of a batch that gives views. */
 export function viewsOf(batch: Batch): ArrayLike<number>[] {
-  return [batch.buffer, ...Array.from(batch, (packet) => packet.data), ...columnsOf(batch)]
+  return [batch.buffer, ...Array.from(batch, (packet) => packet.data), ...columnsOf(batch), ...parsedOf(batch)]
+}
+
+function parsedOf(batch: Batch): ArrayLike<number>[] {
+  return Object.values(batch.parse()) as Uint8Array[]
 }
 
 export function columnsOf({ columns }: Batch): ArrayLike<number>[] {
@@ -79,6 +83,7 @@ export function assertOver(t: ExecutionContext, batch: Batch): void {
   t.throws(() => batch.at(0), RELEASED)
   t.throws(() => [...batch], RELEASED)
   t.throws(() => batch.copy(), RELEASED)
+  t.throws(() => batch.parse(), RELEASED)
   t.throws(() => batch.firstTimestamp, RELEASED)
   t.throws(() => batch.lastTimestamp, RELEASED)
 }

@@ -37,7 +37,7 @@ test.serial('batches that are dropped are given back and warned of once', (t) =>
     network(t),
     `
     const seen = []
-    const touch = [() => {}, (batch) => batch.buffer, (batch) => batch.columns.length, (batch) => batch.at(0).data, (batch) => batch.copy()]
+    const touch = [() => {}, (batch) => batch.buffer, (batch) => batch.columns.length, (batch) => batch.at(0).data, (batch) => batch.copy(), (batch) => batch.parse()]
     const drop = async (number) => {
       const batch = await take(number)
       touch[number % touch.length](batch)
@@ -55,7 +55,7 @@ test.serial('batches that are dropped are given back and warned of once', (t) =>
   t.deepEqual(warnings, ['NETRING_UNRELEASED_BATCH'])
 })
 
-test.serial('a Buffer, a column or a packet of a dropped batch keeps it', (t) => {
+test.serial('a Buffer, a column, a parsed column or a packet of a dropped batch keeps it', (t) => {
   const { kept, before, after } = run(
     network(t),
     `
@@ -63,19 +63,21 @@ test.serial('a Buffer, a column or a packet of a dropped batch keeps it', (t) =>
     await (async () => { held.data = (await take(41)).at(0).data })()
     await (async () => { held.column = (await take(42)).columns.capturedLength })()
     await (async () => { held.packet = (await take(43)).at(0) })()
+    await (async () => { held.etherType = (await take(44)).parse().etherType })()
     await collect()
     for (let number = 0; number < 5; number++) await send(number)
     await collect()
-    const kept = [frames.numberOf(held.data), held.column[0], frames.numberOf(held.packet.data)]
+    const kept = [frames.numberOf(held.data), held.column[0], frames.numberOf(held.packet.data), held.etherType[0] === frames.ETHERTYPE]
     const before = [...warnings]
     delete held.data
     delete held.column
     delete held.packet
+    delete held.etherType
     await collect()
     print({ kept, before, after: warnings })
     `,
-  ) as { kept: number[]; before: string[]; after: string[] }
-  t.deepEqual(kept, [41, 60, 43])
+  ) as { kept: (number | boolean)[]; before: string[]; after: string[] }
+  t.deepEqual(kept, [41, 60, 43, true])
   t.deepEqual(before, [])
   t.deepEqual(after, ['NETRING_UNRELEASED_BATCH'])
 })

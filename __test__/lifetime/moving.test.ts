@@ -3,7 +3,7 @@ import test from 'ava'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Batch } from '../../src/index.js'
-import { frame } from '../helpers/frames.js'
+import { ETHERTYPE, frame } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
 import {
@@ -116,6 +116,32 @@ test.serial('columns moved by transfer() show the old packets, whatever later ba
   }
   t.is(await usableBlocks(capture, injector), 4, 'columns withhold no block')
   capture.close()
+  t.true(Buffer.from(moved).equals(before))
+})
+
+test.serial('parsed columns moved by transfer() stay as they are, whatever later batches are parsed', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b, tiny)
+  const injector = injectorOn(t, a)
+  const batch = await take(capture, injector, 1, 2, 3)
+  const parsed = batch.parse()
+  const moved = move(parsed.etherType.buffer)
+  if (moved === undefined) {
+    t.deepEqual([...parsed.etherType], new Array(3).fill(ETHERTYPE))
+    return
+  }
+  t.is(parsed.etherType.length, 0)
+  const before = Buffer.from(moved.slice(0))
+  batch.release()
+  assertOver(t, batch)
+  for (let number = 10; number < 30; number++) {
+    const next = await take(capture, injector, number)
+    t.deepEqual([...next.parse().etherType], [ETHERTYPE])
+    next.release()
+    t.true(Buffer.from(moved).equals(before))
+  }
+  capture.close()
+  await collect()
   t.true(Buffer.from(moved).equals(before))
 })
 

@@ -20,6 +20,10 @@ accepts<Contract.Batch>(a<netring.Batch>())
 accepts<Contract.Packet>(a<netring.Packet>())
 accepts<Contract.OwnedPacket>(a<netring.OwnedPacket>())
 accepts<Contract.PacketColumns>(a<netring.PacketColumns>())
+accepts<Contract.ParsedColumns>(a<netring.ParsedColumns>())
+accepts<netring.ParsedColumns>(a<Contract.ParsedColumns>())
+accepts<Contract.ParsedPacket>(a<netring.ParsedPacket>())
+accepts<netring.ParsedPacket>(a<Contract.ParsedPacket>())
 accepts<Contract.Slot>(a<netring.Slot>())
 accepts<Contract.CaptureStats>(a<netring.CaptureStats>())
 accepts<Contract.TxStats>(a<netring.TxStats>())
@@ -67,7 +71,11 @@ export async function monitor(source: Contract.PacketSource, sink: Contract.Pack
       const bytes: Buffer = batch.buffer.subarray(start, start + (capturedLength[index] ?? 0))
       if (direction[index] === 4) sink.send(bytes)
     }
+    const { payloadOffset, error } = batch.parse()
+    accepts<readonly (number | undefined)[]>([payloadOffset[0], error[0]])
     for (const packet of batch) {
+      const { ip, tcp, payload }: Contract.ParsedPacket = packet.parse()
+      accepts<readonly (string | Buffer | undefined)[]>([ip?.source, tcp?.options[0]?.data, payload])
       const {
         data,
         timestamp,
@@ -83,6 +91,7 @@ export async function monitor(source: Contract.PacketSource, sink: Contract.Pack
   }
   using last = source.nextBatchBlocking(10)
   const copies: Contract.OwnedPacket[] = last?.copy() ?? (await source.recv({ signal: AbortSignal.timeout(1) }))
+  accepts<number | undefined>(copies[0]?.parse().udp?.length)
   await sink.sendBatchAsync(copies.map(({ data }) => data))
   using slot = sink.allocate(60)
   slot?.setLength(64)

@@ -1,6 +1,6 @@
 /**
  * The names, shapes and units that code written against this package may rely on, apart from how they are declared in
- * src: contract.check.ts asserts that one fits the other. What is not there yet (parsing) is left out.
+ * src: contract.check.ts asserts that one fits the other.
  */
 import type { Readable, Writable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
@@ -87,6 +87,8 @@ export interface Batch extends Iterable<Packet>, Disposable {
   readonly released: boolean
   at(index: number): Packet | undefined
   copy(): OwnedPacket[]
+  /** Headers of every packet in one native call. */
+  parse(): ParsedColumns
   release(): void
 }
 
@@ -131,9 +133,84 @@ export interface Packet extends PacketFields {
   /** View onto the ring, made when asked for. */
   readonly data: Buffer
   copy(): OwnedPacket
+  parse(): ParsedPacket
 }
 export interface OwnedPacket extends PacketFields {
   readonly data: Buffer // its own bytes
+  parse(): ParsedPacket
+}
+
+/** Offsets are relative to the batch's buffer; 0xffff_ffff where a layer is absent. */
+export interface ParsedColumns {
+  readonly etherType: Uint16Array
+  readonly vlanId: Uint16Array // outermost, 0xffff where absent
+  readonly networkOffset: Uint32Array
+  readonly transportOffset: Uint32Array
+  readonly payloadOffset: Uint32Array
+  readonly payloadLength: Uint32Array
+  readonly ipVersion: Uint8Array // 0, 4, 6
+  readonly ipProtocol: Uint8Array
+  readonly fragment: Uint8Array // 1 on every fragment
+  readonly sourceAddress: Uint8Array // 16 bytes a packet; IPv4 in the first 4
+  readonly destinationAddress: Uint8Array
+  readonly sourcePort: Uint16Array
+  readonly destinationPort: Uint16Array
+  readonly tcpFlags: Uint16Array
+  readonly error: Uint8Array // 0 or a ParseError
+}
+export interface ParsedPacket {
+  readonly link: { readonly destination: string; readonly source: string; readonly etherType: number } | undefined
+  readonly vlans: readonly {
+    readonly id: number
+    readonly priority: number
+    readonly dropEligible: boolean
+    readonly tpid: number
+  }[]
+  readonly arp:
+    | {
+        readonly operation: number
+        readonly senderHardware: string
+        readonly senderAddress: string
+        readonly targetHardware: string
+        readonly targetAddress: string
+      }
+    | undefined
+  readonly ip:
+    | {
+        readonly version: 4 | 6
+        readonly source: string
+        readonly destination: string
+        readonly protocol: number
+        readonly hopLimit: number
+        readonly dscp: number
+        readonly ecn: number
+        readonly fragment:
+          { readonly offset: number; readonly more: boolean; readonly identification: number } | undefined
+      }
+    | undefined
+  readonly tcp:
+    | {
+        readonly sourcePort: number
+        readonly destinationPort: number
+        readonly sequence: number
+        readonly acknowledgment: number
+        readonly flags: number
+        readonly window: number
+        readonly options: readonly { readonly kind: number; readonly data: Buffer }[]
+      }
+    | undefined
+  readonly udp: { readonly sourcePort: number; readonly destinationPort: number; readonly length: number } | undefined
+  readonly icmp:
+    | {
+        readonly version: 4 | 6
+        readonly type: number
+        readonly code: number
+        readonly identifier: number | undefined
+        readonly sequence: number | undefined
+      }
+    | undefined
+  readonly payload: Buffer
+  readonly error: { readonly layer: string; readonly message: string } | undefined
 }
 
 export interface CaptureStats {

@@ -100,6 +100,12 @@ export function packets(): void {
   packet.data = Buffer.alloc(1)
   // @ts-expect-error: its length is the kernel's
   batch.length = 3
+  // @ts-expect-error: a packet may have no such layer
+  accepts<string>(packet.parse().ip.source)
+  // @ts-expect-error: an index may be outside
+  accepts<number>(batch.parse().sourcePort[0])
+  // @ts-expect-error: what was parsed is read-only
+  packet.parse().payload = Buffer.alloc(0)
   // @ts-expect-error: not one of the five
   accepts(packet.direction === 'incoming')
 }

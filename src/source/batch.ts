@@ -1,4 +1,5 @@
 /** A batch: a run of packets in one buffer, with columns, and a way to give it back. */
+import type { ParsedColumns } from '../parse/columns.js'
 import type { PacketColumns } from './columns.js'
 import type { BatchHead } from './head.js'
 import { Loan, type Lender } from './loan.js'
@@ -39,6 +40,12 @@ export interface Batch extends Iterable<Packet, undefined>, Disposable {
    * @throws NetringError ERR_NETRING_RELEASED
    */
   copy(): OwnedPacket[]
+  /**
+   * The headers of every packet, in one native call the first time: some 30 ns a packet. What is wrong with a packet is an
+   * entry of the `error` column, never a throw.
+   * @throws NetringError ERR_NETRING_RELEASED
+   */
+  parse(): ParsedColumns
   /** Gives the packets back to the kernel. Idempotent. */
   release(): void
 }
@@ -96,6 +103,10 @@ export class LoanedBatch implements Batch {
     this.loan.check()
     const store = this.loan.copyAll()
     return Array.from({ length: this.count }, (_, index) => new StoredPacket(store, index))
+  }
+
+  parse(): ParsedColumns {
+    return this.loan.parse()
   }
 
   release(): void {

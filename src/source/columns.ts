@@ -1,6 +1,7 @@
 /** Packets as columns: one typed array a field, over one piece of memory. */
 import { endianness } from 'node:os'
 import { nativeColumnStarts } from '../binding.js'
+import { moved } from './buffer.js'
 
 /** Which way a packet went; `direction` columns hold the index into this (PACKET_HOST … PACKET_OUTGOING). */
 export const directions = ['host', 'broadcast', 'multicast', 'otherHost', 'outgoing'] as const
@@ -31,7 +32,10 @@ export const PacketStatus = {
   timestampRawHardware: 0x8000_0000,
 } as const
 
-/** Each array has `batch.length` entries and is empty after release(). */
+/**
+ * Each array has `batch.length` entries and is empty after release().
+ * @throws NetringError ERR_NETRING_RELEASED where JavaScript has moved their memory away (`transfer()`)
+ */
 export interface PacketColumns {
   /** `batch.buffer[offset[i]]` is the first byte of packet i's link-layer header. */
   readonly offset: Uint32Array
@@ -175,6 +179,7 @@ export class Columns implements PacketColumns {
 }
 
 function start(memory: ArrayBuffer, column: Column): number {
+  if (memory.byteLength === 0) moved()
   return (starts[column] ?? 0) * (memory.byteLength / BYTES_PER_PACKET)
 }
 

@@ -1,8 +1,9 @@
 /** Packets on loan from the kernel: their views, their columns and their end. */
 import { fromNative, NetringError } from '../errors.js'
+import { parsedColumns, type ParsedColumns } from '../parse/columns.js'
 import { warnOnce } from '../warnings.js'
 import { bufferOver, keeping, moved, overwritten } from './buffer.js'
-import { BYTES_PER_PACKET, CAPACITY_STEP, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
+import { BYTES_PER_PACKET, CAPACITY_STEP, Column, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
 import type { PacketStore } from './packet.js'
 
@@ -59,6 +60,7 @@ export class Loan implements PacketStore, ColumnSource {
   private viewMemory: ArrayBuffer | undefined = undefined
   private view: Buffer | undefined = undefined
   private fields: Columns | undefined = undefined
+  private parsed: ParsedColumns | undefined = undefined
 
   /** `filled`: the columns that the batch came with. */
   constructor(lender: Lender, id: number, length: number, filled: number) {
@@ -110,6 +112,20 @@ export class Loan implements PacketStore, ColumnSource {
     if (this.viewMemory !== undefined) return this.viewMemory
     try {
       return (this.viewMemory = keeping(this.lender.native.bytes(this.id), this))
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  parse(): ParsedColumns {
+    this.check()
+    return (this.parsed ??= this.parseAll())
+  }
+
+  private parseAll(): ParsedColumns {
+    this.demand(Column.originalLength)
+    try {
+      return parsedColumns(keeping(this.lender.native.parse(this.id), this), this.count)
     } catch (error) {
       throw fromNative(error)
     }

@@ -18,6 +18,8 @@ export interface NativeSource {
   /** Memory of all columns. What is not filled yet is for fill() to do. */
   columns(id: number): ArrayBuffer
   fill(id: number, set: number): void
+  /** Memory of the parsed columns, once a batch; columns offset, capturedLength and originalLength have been filled. */
+  parse(id: number): ArrayBuffer
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
   stats(cumulative: boolean): NativeStats

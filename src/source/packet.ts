@@ -1,5 +1,6 @@
 /** Packets as objects: an index into columns, and nothing that is not asked for. */
 import { inspect } from 'node:util'
+import { parsePacket, type ParsedPacket } from '../parse/packet.js'
 import { bufferOver, moved } from './buffer.js'
 import { directions, PacketStatus, type Columns, type Direction } from './columns.js'
 
@@ -49,11 +50,19 @@ export interface Packet extends PacketFields {
   readonly data: Buffer
   /** Its own bytes and fields, to keep. */
   copy(): OwnedPacket
+  /**
+   * Its headers as an object, one to two microseconds; `batch.parse()` gives those of all packets for a fraction of that. What
+   * is wrong with them is the object's `error`, never a throw.
+   * @throws NetringError ERR_NETRING_RELEASED
+   */
+  parse(): ParsedPacket
 }
 
 /** A packet that owns its bytes: nothing to release. */
 export interface OwnedPacket extends PacketFields {
   readonly data: Buffer
+  /** Its headers as an object, one to two microseconds. What is wrong with them is the object's `error`, never a throw. */
+  parse(): ParsedPacket
 }
 
 /** Where packets are: a batch on loan, or a copy. */
@@ -164,6 +173,10 @@ export class StoredPacket implements Packet {
     this.store.check()
     const store = this.store.copyOne(this.index)
     return store === this.store ? this : new StoredPacket(store, 0)
+  }
+
+  parse(): ParsedPacket {
+    return parsePacket(this.data, this.originalLength)
   }
 
   /** Every field as a plain object, for JSON and console.log. */

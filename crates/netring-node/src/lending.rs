@@ -13,6 +13,7 @@ use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
 use crate::lent::LentArray;
+use crate::parse::{ParsedPool, ParsedView};
 use crate::shared::Shared;
 use crate::view::{Ended, Unreachable, View};
 
@@ -47,6 +48,7 @@ struct Loan<B> {
     bytes: Option<View>,
     columns: Option<Columns>,
     columns_view: Option<View>,
+    parsed: Option<ParsedView>,
 }
 
 /// Every batch that JavaScript holds, by id.
@@ -76,7 +78,8 @@ impl<B> Drop for Loans<B> {
     /// escaped keeps its mapping through its finalizer (V2).
     fn drop(&mut self) {
         for loan in self.0.drain(..).flatten() {
-            for view in [loan.columns_view, loan.bytes].into_iter().flatten() {
+            let parsed = loan.parsed.map(ParsedView::into_view);
+            for view in [loan.columns_view, parsed, loan.bytes].into_iter().flatten() {
                 // Nobody is left to be told; the mapping's owner is in the finalizer anyway.
                 let _ = view.end();
             }
@@ -91,6 +94,7 @@ struct Inner<S: Source> {
     /// Batches that were released while bytes of theirs could still be reached.
     withheld: Vec<(S::Batch, Unreachable)>,
     arenas: Vec<Columns>,
+    parsed: ParsedPool,
     head: Head,
 }
 
@@ -109,7 +113,7 @@ impl<S: Source> Inner<S> {
         let mut target = |packets| (set != 0).then(|| (arena(arenas, packets), ColumnSet(set)));
         let Some((batch, columns)) = source.borrow_mut().next(&mut target).map_err(to_js)? else { return Ok(-1) };
         self.head.set(S::head(&batch));
-        Ok(self.loans.add(Loan { batch, bytes: None, columns, columns_view: None }) as i32)
+        Ok(self.loans.add(Loan { batch, bytes: None, columns, columns_view: None, parsed: None }) as i32)
     }
 
     /// Makes everything that shows the batch's bytes empty.
@@ -123,6 +127,9 @@ impl<S: Source> Inner<S> {
             && self.arenas.len() < POOLED_ARENAS
         {
             self.arenas.push(columns);
+        }
+        if let Some(parsed) = loan.parsed.take() {
+            self.parsed.end(parsed)?;
         }
         loan.bytes.take().map_or(Ok(Ended::Now), View::end)
     }
@@ -176,7 +183,14 @@ impl<S: Source + 'static> Lending<S> {
     /// `name` is what errors call the source.
     pub(crate) fn new(name: &'static str, source: Shared<S>) -> Self {
         let head = Head(Memory::zeroed(Head::BYTES));
-        let inner = Inner { loans: Loans(Vec::new()), source, withheld: Vec::new(), arenas: Vec::new(), head };
+        let inner = Inner {
+            loans: Loans(Vec::new()),
+            source,
+            withheld: Vec::new(),
+            arenas: Vec::new(),
+            parsed: ParsedPool::default(),
+            head,
+        };
         Self { name, inner: Some(Rc::new(RefCell::new(inner))) }
     }
 
@@ -260,6 +274,21 @@ impl<S: Source + 'static> Lending<S> {
         let loan = loans.get(id)?;
         let Some(columns) = &loan.columns else { return Err(released("batch")) };
         source.borrow().fill(&loan.batch, columns, ColumnSet(set)).map_err(malformed)
+    }
+
+    /// Parsed columns of a batch of which columns() are those of its packets' places.
+    pub(crate) fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
+        let mut inner = self.inner()?;
+        let Inner { loans, source, parsed, .. } = &mut *inner;
+        let loan = loans.get(id)?;
+        if loan.parsed.is_some() {
+            return Err(twice());
+        }
+        let Some(places) = &loan.columns else { return Err(released("batch")) };
+        let bytes = source.borrow().bytes(&loan.batch).ok_or_else(|| released("batch"))?;
+        let (view, value) = parsed.parse(env, S::head(&loan.batch).length, &bytes, places)?;
+        loan.parsed = Some(view);
+        Ok(value)
     }
 
     /// Copies all packets end to end into `data` and their columns into `columns`.

@@ -74,9 +74,9 @@ impl LentArray<u8> {
         unsafe { Lent::new(self.base, self.len) }
     }
 
-    /// Lets the core write into the bytes for the length of one call.
+    /// Lets the core read and write the bytes for the length of one call.
     pub(crate) fn with_memory<T>(&self, call: impl FnOnce(&Memory) -> T) -> T {
-        // SAFETY: R5. As bytes(); what `call` gets does not outlive it, because the core keeps no target of a copy.
+        // SAFETY: R5. As bytes(); what `call` gets does not outlive it, because the core keeps no memory that it parses or copies into.
         let memory = unsafe { Memory::new(self.base, self.len, Arc::new(())) };
         call(&memory)
     }

@@ -12,6 +12,7 @@ pub mod interfaces;
 mod lending;
 pub mod lent;
 pub mod options;
+pub mod parse;
 mod shared;
 pub mod signal;
 pub mod slots;

@@ -244,6 +244,12 @@ impl NativeXdpSocket {
         self.lending.fill(id, set)
     }
 
+    /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
+    #[napi(ts_return_type = "ArrayBuffer")]
+    pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
+        self.lending.parse(env, id)
+    }
+
     /// Copies all packets end to end into `data` and their columns into `columns`.
     #[napi]
     pub fn copy(

@@ -4,6 +4,7 @@
 //!
 //! - [`ring`]: pure ring logic over bytes and positions, without a system call. A fake kernel
 //!   ([`ring::fake`]) writes the other side in tests, property tests and fuzzing.
+//! - [`parse`]: pure, too: the headers of a packet, of many packets as columns.
 //! - [`sys`]: the only callers of the operating system.
 //! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`interface`], [`link`], and the
 //!   pieces they share: [`source`], [`sink`], [`filter`], [`fanout`], [`stats`], [`error`].
@@ -17,6 +18,7 @@ pub mod filter;
 pub mod injector;
 pub mod interface;
 pub mod link;
+pub mod parse;
 pub mod readiness;
 pub mod ring;
 pub mod sink;

@@ -83,6 +83,8 @@ const SMALLEST_PACKET: u32 = packet::SIZE.next_multiple_of(packet::ALIGNMENT) as
 /// the end of a page. Measured at 64 bytes, 2.8 Mpps: the whole receiver went from 51 ns a packet to 41;
 /// 12 to 64 made no difference.
 const PREFETCH_AHEAD: u32 = 32;
+/// What is asked for of a packet: two cache lines, its header and the start of its data.
+const PREFETCH_LENGTH: usize = 64;
 
 impl<'lease> Block<'lease> {
     pub(super) fn new(memory: Memory, skip: u32) -> Self {
@@ -221,7 +223,8 @@ impl<'lease> Block<'lease> {
             return Err("a packet's header leaves the block");
         };
         let distance = fields.u32::<{ packet::NEXT }>();
-        self.memory.prefetch_packet(header.wrapping_add(distance.wrapping_mul(PREFETCH_AHEAD)) as usize);
+        let ahead = header.wrapping_add(distance.wrapping_mul(PREFETCH_AHEAD));
+        self.memory.prefetch(ahead as usize, PREFETCH_LENGTH);
         let next = match last {
             true => Some(end),
             false => (distance >= SMALLEST_PACKET && distance <= end - header).then(|| header + distance),

@@ -234,6 +234,11 @@ impl Columns {
         self.memory.set_u32(at, self.memory.u32(at).unwrap_or(0) | status::LOSING);
     }
 
+    /// Where packets lie and how long they were: the columns `Offset`, `CapturedLength` and `OriginalLength`, in that order.
+    pub fn places(&self) -> [Lane<'_, u32>; 3] {
+        [self.lane(Column::Offset), self.lane(Column::CapturedLength), self.lane(Column::OriginalLength)]
+    }
+
     fn lanes(&self) -> Lanes<'_> {
         Lanes {
             offset: self.lane(Column::Offset),

@@ -151,14 +151,15 @@ impl Memory {
         base.is_aligned().then_some(Lane { base, count, memory: PhantomData })
     }
 
-    /// Asks for the cache lines in which a packet at `offset` has its header and the start of its data.
-    /// A hint: nothing is read, and an offset outside the range does no harm.
+    /// Asks for the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a place
+    /// outside the range does no harm.
     #[inline(always)]
-    pub fn prefetch_packet(&self, offset: usize) {
-        let line = self.base.as_ptr().wrapping_add(offset);
-        for distance in [0, 64] {
-            prefetch(line.wrapping_add(distance));
+    pub fn prefetch(&self, offset: usize, length: usize) {
+        let first = self.base.as_ptr().wrapping_add(offset);
+        for line in (0..length).step_by(CACHE_LINE) {
+            prefetch(first.wrapping_add(line));
         }
+        prefetch(first.wrapping_add(length));
     }
 
     fn atomic(&self, offset: usize) -> Option<&AtomicU32> {
@@ -219,6 +220,17 @@ impl Memory {
         true
     }
 
+    /// Copies bytes out into `target`; false, and nothing copied, outside the range.
+    #[inline(always)]
+    pub fn read_into(&self, offset: usize, target: &mut [u8]) -> bool {
+        if self.check(offset, target.len()).is_none() {
+            return false;
+        }
+        // SAFETY: R2. In bounds; `target` is private memory and cannot overlap (R1).
+        unsafe { std::ptr::copy_nonoverlapping(self.base.as_ptr().add(offset), target.as_mut_ptr(), target.len()) };
+        true
+    }
+
     /// Copies bytes out; `None` outside the range.
     pub fn read(&self, offset: usize, len: usize) -> Option<Vec<u8>> {
         self.check(offset, len)?;
@@ -228,6 +240,8 @@ impl Memory {
         Some(bytes)
     }
 }
+
+const CACHE_LINE: usize = 64;
 
 #[inline(always)]
 fn prefetch(address: *const u8) {
@@ -328,7 +342,7 @@ impl<const N: usize> Window<'_, N> {
     }
 }
 
-/// Part of a [`Memory`] that is written as an array.
+/// Part of a [`Memory`] that is read and written as an array.
 #[derive(Clone, Copy)]
 pub struct Lane<'a, T> {
     base: NonNull<T>,
@@ -347,6 +361,15 @@ impl<T: Copy> Lane<'_, T> {
     }
 }
 
+impl Lane<'_, u32> {
+    /// Copies value `index` out; `None` outside the lane.
+    #[inline(always)]
+    pub fn get(self, index: u32) -> Option<u32> {
+        // SAFETY: R2. In bounds, here and in lane(), and aligned; volatile, so that the compiler reads exactly once.
+        ((index as usize) < self.count).then(|| unsafe { self.base.add(index as usize).read_volatile() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,6 +384,8 @@ mod tests {
         assert!(!memory.set_u64(12, 1));
         assert!(!memory.write(10, &[1; 7]));
         assert!(!memory.copy_within(0, 9, 8));
+        assert!(!memory.read_into(9, &mut [1; 8]));
+        assert!(!memory.read_into(usize::MAX, &mut [1; 8]));
         assert_eq!(memory.read(0, 17), None);
         assert!(memory.slice(17, 0).is_none());
         assert_eq!(memory.read(0, 16), Some(vec![0; 16]));
@@ -380,6 +405,9 @@ mod tests {
         lane.set(3, 7);
         lane.set(4, 8);
         assert_eq!(memory.u32(28), Some(7));
+        assert_eq!(lane.get(3), Some(7));
+        assert_eq!(lane.get(4), None);
+        assert_eq!(lane.get(u32::MAX), None);
         assert_eq!(memory.window::<32>(0).unwrap().u32::<28>(), 7);
     }
 

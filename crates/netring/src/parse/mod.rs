@@ -1,0 +1,58 @@
+//! The headers of packets, parsed by the crate `etherparse`.
+//!
+//! [`Layers`] holds what one packet's bytes say. [`ParsedColumns`] are many packets as columns, a [`Record`] is one
+//! packet with all of its fields; both are filled from `Layers`, so that there is one parser.
+//!
+//! Packets lie in memory that others can write, so their bytes are not parsed where they are (R1): the first
+//! [`HEAD_BYTES`] of a packet are copied and the copy is parsed. That is all of the headers of nearly every packet;
+//! where they go on behind that, the whole packet is copied and parsed again.
+//!
+//! `docs/parsing.md` says what the fields mean.
+
+mod columns;
+mod error;
+mod layers;
+mod options;
+mod record;
+
+pub use columns::{Parsed, ParsedColumns};
+pub use error::ParseError;
+pub use layers::{ABSENT, Layers, MAX_VLANS, Network, Transport};
+pub use record::{MAX_OPTIONS, Record, Word};
+
+use crate::ring::Memory;
+
+/// Bytes of a packet that are copied before they are parsed: room for Ethernet, two VLAN tags, IPv6 and the longest TCP
+/// header (14 + 8 + 40 + 60), in two cache lines.
+pub const HEAD_BYTES: usize = 128;
+
+/// Where a packet lies and how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Of its first byte in the memory that holds it.
+    pub offset: u32,
+    /// Bytes present there.
+    pub captured: u32,
+    /// Bytes on the wire.
+    pub original: u32,
+}
+
+/// Copies the head of the packet at `place`; `None` where the place is not inside the memory.
+#[inline(always)]
+fn copy_head<'a>(memory: &Memory, place: Place, head: &'a mut [u8; HEAD_BYTES]) -> Option<&'a [u8]> {
+    let (offset, captured) = (place.offset as usize, place.captured as usize);
+    if captured > memory.len() || offset > memory.len() - captured {
+        return None;
+    }
+    let length = captured.min(HEAD_BYTES);
+    // A copy of a fixed length is the faster one; what lies behind a short packet is not looked at.
+    let copied = memory.read_into(offset, head) || memory.read_into(offset, &mut head[..length]);
+    copied.then_some(&head[..length])
+}
+
+/// Copies the whole packet, for headers that go on behind its head.
+#[cold]
+#[inline(never)]
+fn copy_whole(memory: &Memory, offset: u32, captured: u32) -> Vec<u8> {
+    memory.read(offset as usize, captured as usize).expect("the head has been copied from there")
+}
