@@ -25,14 +25,14 @@ interface Second {
 
 /** Adds packets up by the seconds of their timestamps. */
 function bySecond(): TransformStream<Batch, Second> {
-  let current: Second | undefined
+  let current: Second = { time: 0, packets: 0, bytes: 0 }
   return new TransformStream({
     transform(chunk, controller) {
       using batch = chunk
       const { seconds, originalLength } = batch.columns
       for (let i = 0; i < batch.length; i++) {
-        if (current?.time !== seconds[i]) {
-          if (current) controller.enqueue(current)
+        if (current.time !== seconds[i]) {
+          if (current.packets > 0) controller.enqueue(current)
           current = { time: seconds[i]!, packets: 0, bytes: 0 }
         }
         current.packets++

@@ -3,8 +3,8 @@
  *
  *     npm run example batch -- INTERFACE [--count N] [--seconds N]
  *
- * Prints a line a batch, and at the end what the packets were. A batch is a block of the ring, or a part of one; `using`
- * gives it back to the kernel.
+ * Prints a line a batch, and at the end what the packets were. A batch is a block of the ring, or a part of one, with an
+ * array for each field of its packets; `using` gives it back to the kernel.
  */
 import { Capture } from 'netring'
 import { cli } from './lib/cli.ts'
@@ -16,7 +16,7 @@ const {
 } = cli(['INTERFACE'], { count: Infinity })
 
 using capture = Capture.open(name, { promiscuous: true })
-const etherTypes = new Map<number, number>()
+const protocols = new Map<string, number>()
 let packets = 0
 let bytes = 0
 
@@ -25,11 +25,13 @@ try {
     await capture.readable({ signal })
     using batch = capture.nextBatch()
     if (batch === undefined) continue
-    const { buffer, length } = batch
-    const { offset, originalLength } = batch.columns
+    const { length } = batch
+    const { originalLength } = batch.columns
+    const { etherType, ipVersion, ipProtocol } = batch.parse()
     for (let i = 0; i < length; i++) {
-      const etherType = buffer.readUInt16BE(offset[i]! + 12)
-      etherTypes.set(etherType, (etherTypes.get(etherType) ?? 0) + 1)
+      const ip = ipVersion[i] !== 0
+      const protocol = ip ? `IPv${ipVersion[i]} protocol ${ipProtocol[i]}` : `ethertype 0x${etherType[i]!.toString(16)}`
+      protocols.set(protocol, (protocols.get(protocol) ?? 0) + 1)
       bytes += originalLength[i]!
     }
     packets += length
@@ -41,5 +43,5 @@ try {
   if (!signal.aborted) throw error
 }
 
-for (const [etherType, many] of etherTypes) console.log(`0x${etherType.toString(16).padStart(4, '0')}: ${many} packets`)
+for (const [protocol, many] of protocols) console.log(`${protocol}: ${many} packets`)
 console.log(`${packets} packets, ${bytes} bytes, ${capture.cumulativeStats().drops} dropped`)

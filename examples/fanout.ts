@@ -1,7 +1,7 @@
 /**
  * Fanout: worker threads that share the packets of an interface.
  *
- *     npm run example fanout -- INTERFACE [--workers N] [--mode MODE] [--seconds N]
+ *     npm run example fanout -- INTERFACE [--workers N] [--mode MODE] [--count N] [--seconds N]
  *
  * Each worker has a ring and an event loop of its own; the kernel gives every packet to one of them. With mode 'hash', the
  * default, both directions of a flow go to the same worker. Prints what each of them got.
@@ -11,11 +11,11 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { Capture, suggestFanoutThreads, type FanoutOptions } from 'netring'
 import { cli } from './lib/cli.ts'
 
-/** What a worker says at its end. */
+/** What a worker has got so far. */
 interface Share {
   readonly packets: number
-  readonly drops: number
   readonly flows: number
+  readonly drops: number
 }
 
 if (isMainThread) await main()
@@ -24,38 +24,42 @@ else await work(workerData as { readonly name: string; readonly fanout: FanoutOp
 async function main(): Promise<void> {
   const {
     names: [name],
-    options: { workers, mode },
+    options: { workers, mode, count },
     signal,
-  } = cli(['INTERFACE'], { workers: NaN, mode: 'hash' })
+  } = cli(['INTERFACE'], { workers: NaN, mode: 'hash', count: Infinity })
 
-  const team: Worker[] = []
+  const shares: Share[] = []
+  const enough = new AbortController()
   let group: number | 'unique' = 'unique'
   for (let index = 0; index < (workers || suggestFanoutThreads(name)); index++) {
     const worker = new Worker(new URL(import.meta.url), { workerData: { name, fanout: { mode, group } } })
-    team.push(worker)
     // The first one makes the group, the others join it.
     ;[group] = (await once(worker, 'message')) as [number]
+    shares.push({ packets: 0, flows: 0, drops: 0 })
+    worker.on('message', (share: Share) => {
+      shares[index] = share
+      if (shares.reduce((sum, { packets }) => sum + packets, 0) >= count) enough.abort()
+    })
   }
-  console.log(`${team.length} workers share ${name} in fanout group ${group}`)
-  if (!signal.aborted) await once(signal, 'abort')
-  for (const [index, worker] of team.entries()) {
-    worker.postMessage('stop')
-    const [{ packets, flows, drops }] = (await once(worker, 'message')) as [Share]
+  console.log(`${shares.length} workers share ${name} in fanout group ${group}`)
+  const stop = AbortSignal.any([signal, enough.signal])
+  if (!stop.aborted) await once(stop, 'abort')
+  for (const [index, { packets, flows, drops }] of shares.entries()) {
     console.log(`worker ${index}: ${packets} packets of ${flows} flows, ${drops} dropped`)
   }
+  process.exit() // with the workers: sockets and rings go with them
 }
 
 async function work({ name, fanout }: { readonly name: string; readonly fanout: FanoutOptions }): Promise<void> {
   using capture = Capture.open(name, { fanout })
   const flows = new Set<number>()
-  parentPort!.once('message', () => {
-    const { packets, drops } = capture.cumulativeStats()
-    parentPort!.postMessage({ packets, drops, flows: flows.size })
-    capture.close()
-  })
+  let packets = 0
   parentPort!.postMessage(capture.fanoutId)
   for await (const { columns, length } of capture) {
-    const { rxhash } = columns
+    const { rxhash } = columns // the kernel's hash of a flow, the same for both directions
     for (let i = 0; i < length; i++) flows.add(rxhash[i]!)
+    packets += length
+    const { drops } = capture.cumulativeStats()
+    parentPort!.postMessage({ packets, flows: flows.size, drops } satisfies Share)
   }
 }
