@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { End } from './network.js'
 import { until } from './traffic.js'
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
+export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The names of all examples. */
 export const exampleNames: readonly string[] = readdirSync(`${root}examples`)
