@@ -67,6 +67,9 @@ function dns(payload: Buffer): string | undefined {
 const ssh = (payload: Buffer): string | undefined =>
   /^SSH-\d\.\d+-[^\r\n]+/.exec(payload.toString('latin1', 0, 255))?.[0]
 
+/** What strangers send may not talk to the terminal. */
+const printable = (text: string): string => text.replaceAll(/[^ -~]/g, '.')
+
 function inspect(packet: Packet): [protocol: string, what: string, way: string] | undefined {
   const { ip, tcp, udp, payload } = packet.parse()
   const ports = tcp ?? udp
@@ -93,7 +96,7 @@ try {
     if (!found) continue
     const [protocol, what, way] = found
     seen[protocol]!++
-    console.log(`${protocol} ${way} ${what}`)
+    console.log(`${protocol} ${way} ${printable(what)}`)
     if (++lines >= count) break
   }
 } catch (error) {
