@@ -6,7 +6,7 @@
  * sendBatchAsync() resolves once the last frame has found a slot: a slow link slows the loop down, and no frame is lost on
  * the way. `--to` is a MAC address.
  */
-import { setInterval } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Injector, interfaceInfo } from 'netring'
 import { cli } from './lib/cli.ts'
 import { numberedFrame } from './lib/frame.ts'
@@ -26,13 +26,13 @@ const start = performance.now()
 let queued = 0
 
 try {
-  for await (const _ of setInterval(10, undefined, { signal })) {
+  while (queued < count) {
+    await sleep(10, undefined, { signal })
     const due = Math.min(count, ((performance.now() - start) / 1000) * rate)
     const frames: Buffer[] = []
     while (queued < due) frames.push(numberedFrame(macAddress, to, queued++))
     await injector.sendBatchAsync(frames, { signal })
     injector.flush()
-    if (queued >= count) break
   }
   await injector.drained({ signal })
 } catch (error) {

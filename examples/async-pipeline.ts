@@ -1,5 +1,5 @@
 /**
- * node:stream pipelines: from an interface into a capture file that Wireshark and tcpdump read.
+ * Pipelines of node:stream: from an interface into a capture file that Wireshark and tcpdump read.
  *
  *     npm run example async-pipeline -- INTERFACE FILE [--count N] [--seconds N]
  *

@@ -5,7 +5,7 @@
  *
  * recv() resolves to packets that own their bytes: nothing to release, and they may be kept for as long as one likes.
  */
-import { setInterval } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Capture } from 'netring'
 import { cli } from './lib/cli.ts'
 
@@ -28,7 +28,7 @@ async function watch(name: string): Promise<string> {
 async function otherWork(): Promise<string> {
   let turns = 0
   try {
-    for await (const _ of setInterval(100, undefined, { signal })) turns++
+    for (; ; turns++) await sleep(100, undefined, { signal })
   } catch (error) {
     if (!signal.aborted) throw error
   }

@@ -20,10 +20,11 @@ function describe({ link, vlans, arp, ip, tcp, udp, icmp, payload, error }: Pars
   if (arp)
     return `${tags}ARP ${arp.operation === 1 ? 'who has' : 'reply to'} ${arp.targetAddress}, from ${arp.senderAddress}`
   if (!ip) return `${tags}ethertype 0x${(link?.etherType ?? 0).toString(16).padStart(4, '0')} from ${link?.source}`
-  const way = (from: string | number = '', to: string | number = ''): string =>
-    `${tags}${ip.source}${from && `:${from}`} > ${ip.destination}${to && `:${to}`}`
-  if (tcp) return `${way(tcp.sourcePort, tcp.destinationPort)} TCP ${flags(tcp.flags)}, ${payload.length} bytes`
-  if (udp) return `${way(udp.sourcePort, udp.destinationPort)} UDP, ${payload.length} bytes`
+  const host = (address: string): string => (ip.version === 6 ? `[${address}]` : address)
+  const way = (from = '', to = ''): string => `${tags}${host(ip.source)}${from} > ${host(ip.destination)}${to}`
+  if (tcp)
+    return `${way(`:${tcp.sourcePort}`, `:${tcp.destinationPort}`)} TCP ${flags(tcp.flags)}, ${payload.length} bytes`
+  if (udp) return `${way(`:${udp.sourcePort}`, `:${udp.destinationPort}`)} UDP, ${payload.length} bytes`
   if (icmp) return `${way()} ICMP type ${icmp.type} code ${icmp.code}, ${payload.length} bytes`
   return `${way()} IP protocol ${ip.protocol}, ${payload.length} bytes`
 }

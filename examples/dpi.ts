@@ -7,7 +7,7 @@
  * port, DNS, which has no mark of its own, on 53. Looks at packets, not at streams: of a message in several segments it sees
  * what the first one holds.
  */
-import { Capture, type Packet } from 'netring'
+import { Capture, type ParsedPacket } from 'netring'
 import { cli } from './lib/cli.ts'
 
 const {
@@ -34,55 +34,46 @@ function tls(payload: Buffer): string | undefined {
   at += 2 + u16(payload, at)
   at += 1 + (payload[at] ?? 0)
   for (at += 2; at < payload.length; at += 4 + u16(payload, at + 2)) {
+    if (u16(payload, at) !== 0) continue
     // server_name, RFC 6066: a list of one name.
-    if (u16(payload, at) === 0)
-      return `ClientHello for ${payload.toString('latin1', at + 9, at + 9 + u16(payload, at + 7))}`
+    return `ClientHello for ${payload.toString('latin1', at + 9, at + 9 + u16(payload, at + 7))}`
   }
   return 'ClientHello without a name'
 }
 
-const recordTypes: Readonly<Record<number, string>> = {
-  1: 'A',
-  2: 'NS',
-  5: 'CNAME',
-  15: 'MX',
-  16: 'TXT',
-  28: 'AAAA',
-  65: 'HTTPS',
-}
+const recordTypes = new Map(
+  Object.entries({ 1: 'A', 2: 'NS', 5: 'CNAME', 15: 'MX', 16: 'TXT', 28: 'AAAA', 65: 'HTTPS' }),
+)
 
-/** The first question, RFC 1035. */
+/** The first question, RFC 1035: labels, each behind its length, and a type. */
 function dns(payload: Buffer): string | undefined {
   if (u16(payload, 4) === 0) return undefined
   const labels: string[] = []
   let at = 12
-  for (let length = 0; (length = payload[at] ?? 0) > 0 && length < 64; at += 1 + length) {
-    labels.push(payload.toString('latin1', at + 1, at + 1 + length))
-  }
-  const type = u16(payload, at + 1)
+  for (; payload[at]; at += 1 + payload[at]!) labels.push(payload.toString('latin1', at + 1, at + 1 + payload[at]!))
+  const type = String(u16(payload, at + 1))
   const answers = (u16(payload, 2) & 0x8000) === 0 ? '?' : `: ${u16(payload, 6)} answers`
-  return `${labels.join('.')} ${recordTypes[type] ?? `type ${type}`}${answers}`
+  return `${labels.join('.')} ${recordTypes.get(type) ?? type}${answers}`
 }
 
 const ssh = (payload: Buffer): string | undefined =>
   /^SSH-\d\.\d+-[^\r\n]+/.exec(payload.toString('latin1', 0, 255))?.[0]
 
-/** What strangers send may not talk to the terminal. */
-const printable = (text: string): string => text.replaceAll(/[^ -~]/g, '.')
+const overTcp = Object.entries({ HTTP: http, TLS: tls, SSH: ssh })
+const overDnsPort = Object.entries({ DNS: dns })
 
-function inspect(packet: Packet): [protocol: string, what: string, way: string] | undefined {
-  const { ip, tcp, udp, payload } = packet.parse()
+/** What a packet says, if it is one of the protocols above. */
+function inspect({ ip, tcp, udp, payload }: ParsedPacket): readonly [protocol: string, line: string] | undefined {
   const ports = tcp ?? udp
   if (!ip || !ports || payload.length === 0) return undefined
-  const way = `${ip.source}:${ports.sourcePort} > ${ip.destination}:${ports.destinationPort}`
-  const parsers = tcp
-    ? { HTTP: http, TLS: tls, SSH: ssh }
-    : ports.sourcePort === 53 || ports.destinationPort === 53
-      ? { DNS: dns }
-      : {}
-  for (const [protocol, parser] of Object.entries(parsers)) {
+  const { sourcePort, destinationPort } = ports
+  const isDns = udp !== undefined && (sourcePort === 53 || destinationPort === 53)
+  for (const [protocol, parser] of tcp ? overTcp : isDns ? overDnsPort : []) {
     const what = parser(payload)
-    if (what !== undefined) return [protocol, what, way]
+    if (what === undefined) continue
+    const host = (address: string): string => (ip.version === 6 ? `[${address}]` : address)
+    const way = `${host(ip.source)}:${sourcePort} > ${host(ip.destination)}:${destinationPort}`
+    return [protocol, `${protocol} ${way} ${what.replaceAll(/[^ -~]/g, '.')}`] // strangers may not talk to the terminal
   }
   return undefined
 }
@@ -92,19 +83,16 @@ const seen: Record<string, number> = { HTTP: 0, TLS: 0, DNS: 0, SSH: 0 }
 let lines = 0
 try {
   for await (const packet of capture.packetsAsync({ signal })) {
-    const found = inspect(packet)
+    const found = inspect(packet.parse())
     if (!found) continue
-    const [protocol, what, way] = found
+    const [protocol, line] = found
     seen[protocol]!++
-    console.log(`${protocol} ${way} ${printable(what)}`)
+    console.log(line)
     if (++lines >= count) break
   }
 } catch (error) {
   if (!signal.aborted) throw error
 }
 const { packets, drops } = capture.cumulativeStats()
-console.log(
-  `${Object.entries(seen)
-    .map((entry) => entry.join(' '))
-    .join(', ')} in ${packets} packets, ${drops} dropped`,
-)
+const totals = Object.entries(seen).map(([protocol, messages]) => `${protocol} ${messages}`)
+console.log(`${totals.join(', ')} in ${packets} packets, ${drops} dropped`)

@@ -10,7 +10,7 @@
  *     cc -o bpf-exec __test__/helpers/bpf-exec.c
  *     ./bpf-exec sh -c 'node --import=@oxc-node/core/register examples/ebpf.ts eth0 --fd $BPF_TYPE'
  */
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { Capture, type BpfInstruction, type CaptureOptions } from 'netring'
 import { cli } from './lib/cli.ts'
 
@@ -22,8 +22,11 @@ const {
 
 /** What tcpdump prints: how many instructions, then one a line. */
 function compile(text: string): BpfInstruction[] {
-  const printed = execFileSync('tcpdump', ['-ddd', '-y', 'EN10MB', text], { encoding: 'utf8' })
-  const [, ...lines] = printed.trim().split('\n')
+  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] } as const
+  const { status, stdout, error } = spawnSync('tcpdump', ['-ddd', '-y', 'EN10MB', text], options)
+  if (error) throw error
+  if (status !== 0) process.exit(1) // tcpdump has said why
+  const [, ...lines] = stdout.trim().split('\n')
   return lines.map((line) => {
     const [code = 0, jt = 0, jf = 0, k = 0] = line.split(' ').map(Number)
     return { code, jt, jf, k }

@@ -21,14 +21,14 @@ test('README.md lists every example', (t) => {
 })
 
 for (const { name, usage } of usages) {
-  test(`${name}: without arguments it prints the usage that its head comment has`, async (t) => {
+  test.serial(`${name}: without arguments it prints the usage that its head comment has`, async (t) => {
     const { status, errors, lines } = await example(t, undefined, name).ended()
     t.is(status, 2)
     t.is(errors.trim().split('\n').at(-1), `Usage: ${usage}`)
     t.deepEqual(lines, [])
   })
 
-  test(`${name}: an interface that does not exist is named, without a stack`, async (t) => {
+  test.serial(`${name}: an interface that does not exist is named, without a stack`, async (t) => {
     const names = usage
       .replace(/^.* -- /, '')
       .replace(/ \[.*$/, '')
@@ -39,7 +39,7 @@ for (const { name, usage } of usages) {
   })
 }
 
-test('what is no option, and what is no number, is said with the usage', async (t) => {
+test.serial('what is no option, and what is no number, is said with the usage', async (t) => {
   for (const [args, message] of [
     [['lo', '--cuont', '1'], /'--cuont'/],
     [['lo', '--count', 'many'], /--count takes a number, not 'many'/],
@@ -52,7 +52,7 @@ test('what is no option, and what is no number, is said with the usage', async (
   }
 })
 
-test('npm run example lists the examples with what they are', async (t) => {
+test.serial('npm run example lists the examples with what they are', async (t) => {
   for (const args of [[], ['no-such-example']]) {
     const { status, errors } = await start(t, undefined, [process.execPath, 'scripts/example.mjs', ...args]).ended()
     t.is(status, 2)

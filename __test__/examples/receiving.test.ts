@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bpfExec } from '../helpers/bpf.js'
-import { exampleCommand, receiving } from '../helpers/example.js'
+import { example, exampleCommand, receiving } from '../helpers/example.js'
 import { frame, hex, numbered, tagged, udp, upTo } from '../helpers/frames.js'
 import { ebpf, tcpdump, testThatNeeds } from '../helpers/needs.js'
 import { network } from '../helpers/network.js'
@@ -106,7 +106,10 @@ test.serial('async watches two interfaces and goes on with other work', async (t
   await sendAll(injectorOn(t, a), [frame(60), frame(100)])
   await sendAll(injectorOn(t, { ...b, name: 'lo' }), [frame(80)])
   await running.line(
-    new RegExp(`^${b.name}: otherHost packet of 60 bytes from ${source}\n${b.name}: otherHost packet of 100 bytes`, 'm'),
+    new RegExp(
+      `^${b.name}: otherHost packet of 60 bytes from ${source}\n${b.name}: otherHost packet of 100 bytes`,
+      'm',
+    ),
   )
   await running.line(/^lo: outgoing packet of 80 bytes/m)
   running.kill('SIGINT')
@@ -203,6 +206,14 @@ test.serial('ebpf lets in what a tcpdump expression says', async (t) => {
     `ethertype 0x0800 from ${source}, 47 bytes`,
     '2 packets passed the filter, 0 of them were dropped',
   ])
+})
+
+test.serial('ebpf leaves it to tcpdump to say what is wrong with an expression', async (t) => {
+  const { b } = network(t)
+  const { status, errors } = await example(t, b, 'ebpf', b.name, '--expression', 'udp prot 53').ended()
+  t.is(status, 1)
+  t.regex(errors, /^tcpdump: .*syntax error/)
+  t.notRegex(errors, /^ +at /m)
 })
 
 testThatNeeds(ebpf, 'ebpf attaches the eBPF program whose descriptor it inherits', async (t) => {

@@ -65,7 +65,7 @@ testThatNeeds(tcpdump, 'tcpdump sees what inject, async-inject and xdp-send send
 
 for (const name of ['inject', 'async-inject', 'xdp-send']) {
   const run = name === 'xdp-send' ? xdpTest : test.serial
-  run(`${name} ends on Ctrl-C and says how far it came`, async (t) => {
+  run(`${name} ends on Ctrl-C and says how far it came`, async (t: ExecutionContext) => {
     const { a, b } = network(t)
     const capture = captureOn(t, b)
     const running = example(t, a, name, a.name, '--count', '1000000000')
