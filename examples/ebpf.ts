@@ -22,10 +22,12 @@ const {
 
 /** What tcpdump prints: how many instructions, then one a line. */
 function compile(text: string): BpfInstruction[] {
-  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] } as const
-  const { status, stdout, error } = spawnSync('tcpdump', ['-ddd', '-y', 'EN10MB', text], options)
+  const { status, stdout, stderr, error } = spawnSync('tcpdump', ['-ddd', '-y', 'EN10MB', text], { encoding: 'utf8' })
   if (error) throw error
-  if (status !== 0) process.exit(1) // tcpdump has said why
+  if (status !== 0) {
+    console.error(stderr.trim())
+    process.exit(1)
+  }
   const [, ...lines] = stdout.trim().split('\n')
   return lines.map((line) => {
     const [code = 0, jt = 0, jf = 0, k = 0] = line.split(' ').map(Number)
