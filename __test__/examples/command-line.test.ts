@@ -43,7 +43,7 @@ test.serial('what is no option, and what is no number, is said with the usage', 
   for (const [args, message] of [
     [['lo', '--cuont', '1'], /'--cuont'/],
     [['lo', '--count', 'many'], /--count takes a number, not 'many'/],
-    [['lo', 'lo'], /1 arguments, not 2/],
+    [['lo', 'lo'], /expected INTERFACE, got lo lo\n/],
   ] as const) {
     const { status, errors } = await example(t, undefined, 'capture', ...args).ended()
     t.is(status, 2)

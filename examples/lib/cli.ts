@@ -31,8 +31,9 @@ export function cli<const Names extends readonly string[], Options extends Defau
       allowPositionals: true,
       options: Object.fromEntries(Object.keys(known).map((name) => [name, { type: 'string' as const }])),
     })
-    if (positionals.length !== names.length)
-      throw new RangeError(`${names.length} arguments, not ${positionals.length}`)
+    if (positionals.length !== names.length) {
+      throw new RangeError(`expected ${names.join(' ')}, got ${positionals.join(' ') || 'nothing'}`)
+    }
     const given = Object.entries(values).map(([name, text = '']) => [name, valueOf(name, text, known[name])])
     const { seconds, ...options } = { ...known, ...(Object.fromEntries(given) as Defaults) }
     return {
@@ -64,7 +65,9 @@ function stopSignal(seconds: number): AbortSignal {
       stop.abort()
     })
   }
-  return seconds === Infinity ? stop.signal : AbortSignal.any([stop.signal, AbortSignal.timeout(seconds * 1000)])
+  if (seconds === Infinity) return stop.signal
+  const milliseconds = Math.min(Math.ceil(seconds * 1000), 2 ** 31 - 1) // what a timer can hold
+  return AbortSignal.any([stop.signal, AbortSignal.timeout(milliseconds)])
 }
 
 /** What has a code says in its message what is wrong, and how to mend it: a stack would only hide that. */
