@@ -7,6 +7,7 @@ export default defineConfig(
     'index.js',
     'index.d.ts',
     'dist',
+    'docs/reference',
     'target',
     'coverage',
     'npm',

@@ -1,4 +1,4 @@
-/** Every TypeScript example in README.md, docs and doc comments compiles against what the package publishes. */
+/** Every TypeScript example in README.md, docs, other documents and comments compiles against what the package publishes. */
 import test from 'ava'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -68,10 +68,22 @@ function filesIn(folder: string, end: string): string[] {
     .map((name) => join(folder, name))
 }
 
+/** Whatever is added to these folders is covered. */
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith('.md')),
+  'benchmark/README.md',
+  ...filesIn('docs', '.md'),
+]
+
 test('every example compiles', (t) => {
   t.timeout(120_000)
-  const examples = ['README.md', ...filesIn('docs', '.md'), ...filesIn('src', '.ts')].flatMap(examplesIn)
-  t.true(examples.some(({ place }) => place.startsWith('README.md')))
+  const examples = [...documents, ...filesIn('src', '.ts')].flatMap(examplesIn)
+  for (const file of ['README.md', 'docs/tuning.md', 'docs/xdp.md']) {
+    t.true(
+      examples.some(({ place }) => place.startsWith(file)),
+      file,
+    )
+  }
   t.true(examples.some(({ place }) => place.startsWith('src')))
   const errors = errorsOf(examples.map(({ code }) => code))
   t.deepEqual(
@@ -97,5 +109,16 @@ test('every @example is a fenced block, so that it is checked', (t) => {
   for (const file of filesIn('src', '.ts')) {
     const text = readFileSync(join(root, file), 'utf8')
     t.is(text.match(/@example\b/g)?.length ?? 0, text.match(/@example\n[ *]*```ts\n/g)?.length ?? 0, file)
+  }
+})
+
+test('no block of a document is TypeScript under another name, and JSON is JSON', (t) => {
+  for (const file of documents) {
+    const text = readFileSync(join(root, file), 'utf8')
+    for (const [, language = '', code = ''] of text.matchAll(/^ *```([^\n`]*)\n([\s\S]*?)^ *```$/gm)) {
+      t.true(['ts', 'sh', 'json', 'yaml', 'toml', ''].includes(language), `${file}: ${language}`)
+      if (language === 'json') t.notThrows(() => JSON.parse(code) as unknown, file)
+      if (language === '') t.notRegex(code, /\bimport\b[^;]* from '|\bconst \w+ = /, file)
+    }
   }
 })

@@ -1,13 +1,15 @@
 /** What is closed is gone: descriptors, mappings, promiscuity, memory. */
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { Capture, Injector } from '../src/index.js'
+import { Capture, Injector, type PacketSource, XdpSocket } from '../src/index.js'
 import { frame, numberOf } from './helpers/frames.js'
-import { network, type End } from './helpers/network.js'
+import { network, shape, type End } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
+import { collect } from './helpers/views.js'
+import { xdpTest } from './helpers/xdp.js'
 
 const smallest = { blockSize: 65536, blockCount: 1 } as const
 /** The kernel takes some 10 ms to close a packet socket, waiting; others can be closed meanwhile. */
@@ -202,4 +204,58 @@ test.serial('opening that fails leaves nothing behind', async (t) => {
     t.true(grown.mappings < MAPPINGS, what)
   }
   t.is(promiscuity(b), 0)
+})
+
+/** Nothing is left of what `forget` opened and lost. */
+async function isCollected(t: ExecutionContext, name: string, forget: () => Promise<unknown>): Promise<void> {
+  const grown = await growth(
+    async () => {
+      await forget()
+    },
+    async () => {
+      for (let times = 0; times < 5; times++) {
+        await forget()
+        await collect()
+      }
+    },
+  )
+  t.is(grown.descriptors, 0, name)
+  t.true(grown.mappings <= 2, `${name}: ${grown.mappings} mappings`)
+}
+
+function waitAWhile(source: PacketSource): Promise<unknown> {
+  return source.readable({ signal: AbortSignal.timeout(1) }).catch(String)
+}
+
+test.serial('what is forgotten after it has waited is collected, with its socket and its ring', async (t) => {
+  const { a, b } = network(t)
+  const open = (): Capture => Capture.open(b.name, { ...smallest, netns: b.netns })
+  await isCollected(t, 'a capture', () => waitAWhile(open()))
+  await isCollected(t, 'a loop', async () => {
+    const loop = open()[Symbol.asyncIterator]()
+    const next = loop.next()
+    await sleep(2)
+    await loop.return?.()
+    await next
+  })
+  await isCollected(t, 'a listener', async () => {
+    const listener = (): void => undefined
+    open().on('linkDown', listener).off('linkDown', listener)
+    await sleep(1)
+  })
+  shape(a, '2kbit')
+  await isCollected(t, 'an injector', async () => {
+    const injector = Injector.open(a.name, { frameCount: 2, netns: a.netns })
+    const full = AbortSignal.timeout(50)
+    try {
+      for (;;) await injector.sendAsync(frame(1000), { signal: full })
+    } catch (error) {
+      if (error !== full.reason) throw error
+    }
+  })
+})
+
+xdpTest('an XDP socket that is forgotten after it has waited is collected, with its program', async (t) => {
+  const { b } = network(t)
+  await isCollected(t, 'an XDP socket', () => waitAWhile(XdpSocket.open(b.name, { netns: b.netns, frameCount: 64 })))
 })

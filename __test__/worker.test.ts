@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { frame, numberOf } from './helpers/frames.js'
-import { network, type End, type Network } from './helpers/network.js'
+import { network, shape, type End, type Network } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
 
 /** Room for what comes while a worker is not scheduled. */
@@ -121,6 +121,20 @@ test.serial('a worker terminated while it blocks or floods leaves nothing', asyn
   const before = await settled(0).then(descriptors)
   await runAll()
   t.is(await settled(before), before)
+})
+
+test.serial('a worker that blocks until all has left can be terminated', async (t) => {
+  const net = network(t)
+  shape(net.a, '2kbit')
+  const worker = work(
+    t,
+    net,
+    `for (let n = 0; n < 60; n++) injector.send(frame(1000, n)); parentPort.postMessage('ready'); injector.waitDrained(60_000)`,
+  )
+  t.is(await message(worker), 'ready')
+  await sleep(30)
+  const late = sleep(30_000, 'late', { ref: false })
+  t.not(await Promise.race([worker.terminate(), late]), 'late')
 })
 
 test.serial('two workers capture at the same time', async (t) => {

@@ -21,9 +21,13 @@ export type NetringErrorCode =
 
 /** What a {@link NetringError} carries beside its message. */
 export interface NetringErrorDetails {
+  /** The system call that failed. */
   readonly syscall?: string
+  /** Its errno, positive. */
   readonly errno?: number
+  /** The socket option. */
   readonly option?: string
+  /** The interface concerned. */
   readonly interface?: string
 }
 
@@ -34,6 +38,7 @@ export interface NetringErrorDetails {
  * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE`.
  */
 export class NetringError extends Error {
+  /** What to tell errors apart by. docs/troubleshooting.md has each with its cures. */
   readonly code: NetringErrorCode
   /** The system call that failed. */
   declare readonly syscall?: string
@@ -53,6 +58,7 @@ export class NetringError extends Error {
     if (details.interface !== undefined) this.interface = details.interface
   }
 
+  /** 'NetringError'. */
   override get name(): string {
     return 'NetringError'
   }

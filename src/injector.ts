@@ -34,11 +34,7 @@ export class Injector extends NativePacketSink<NativeInjector> {
     super(constructing('Injector', NativeInjector, nativeInjector), 'injector', frameSize, frameCount)
     this.interface = interfaceName
     this.fd = nativeInjector.fd()
-    const weak = new WeakRef(this)
-    const onMessage = (): void => {
-      const injector = weak.deref()
-      if (injector !== undefined) injector.#wake()
-    }
+    const onMessage = Injector.#waker(new WeakRef(this))
     this.room = new Waiters({
       arm: () => {
         if (this.#awake) return true
@@ -52,6 +48,14 @@ export class Injector extends NativePacketSink<NativeInjector> {
         nativeInjector.keepAlive(keep)
       },
     })
+  }
+
+  /** What the addon calls and holds for good, so it must not hold the injector: as in NativePacketSource. */
+  static #waker(weak: WeakRef<Injector>): () => void {
+    return () => {
+      const injector = weak.deref()
+      if (injector !== undefined) injector.#wake()
+    }
   }
 
   /** The native wait came back: whoever waits tries again. */

@@ -7,7 +7,9 @@ import type { Profile } from './options/capture.js'
 
 /** What is known of an interface. */
 export interface InterfaceInfo {
+  /** Its name. */
   readonly name: string
+  /** Its number in its network namespace. */
   readonly index: number
   /** Bytes of the largest layer-3 packet. */
   readonly mtu: number
@@ -15,7 +17,9 @@ export interface InterfaceInfo {
   readonly speedMbps: number | undefined
   /** Undefined where the driver does not tell. */
   readonly driver: string | undefined
+  /** Receive queues that it was made with. */
   readonly rxQueues: number
+  /** Transmit queues that it was made with. */
   readonly txQueues: number
   /** The lower layer is up: a cable, a peer. */
   readonly carrier: boolean

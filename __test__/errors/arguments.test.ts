@@ -135,3 +135,15 @@ test('constructors are not public and say what is', (t) => {
     }
   }
 })
+
+test('lengths that are moved away are none, and a Proxy of an array is refused by name', (t) => {
+  const { a } = network(t)
+  const injector = injectorOn(t, a)
+  const lengths = new Uint32Array([60])
+  structuredClone(lengths.buffer, { transfer: [lengths.buffer] })
+  t.is(injector.sendBatch(frame(60), lengths, 60), 0)
+  t.throws(() => injector.sendBatch(frame(60), new Proxy(new Uint32Array([60]), {}), 60), {
+    code: type,
+    message: /^lengths /,
+  })
+})

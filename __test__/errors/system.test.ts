@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { constants, release, tmpdir } from 'node:os'
+import { constants, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import {
   Capture,
@@ -114,6 +114,14 @@ test.serial('without CAP_NET_RAW open() says how to get it', (t) => {
   }
 })
 
+test.serial('a namespace of a process with more rights needs CAP_SYS_PTRACE, and the error says so', (t) => {
+  const without = ['setpriv', '--bounding-set=-all,+net_raw,+sys_admin', '--inh-caps=-all,+net_raw,+sys_admin']
+  const call = `netring.Capture.open('lo', { netns: '/proc/' + process.ppid + '/ns/net' })`
+  const error = runModule(report(call), without) as { message: string }
+  t.like(error, { code: 'ERR_NETRING_PERMISSION', syscall: 'open', errno: constants.errno.EACCES, at: 'lo' })
+  t.regex(error.message, /ns\/net.*CAP_SYS_PTRACE/)
+})
+
 test.serial('without any capability interfaces can still be listed', (t) => {
   const without = ['setpriv', '--bounding-set=-all', '--inh-caps=-all']
   const names = runModule(`console.log(JSON.stringify(netring.listInterfaces().map(({ name }) => name)))`, without)
@@ -218,4 +226,15 @@ test('a netns that is no network namespace is refused, and a FIFO does not block
       t.throws(open, { code: 'ERR_NETRING_CONFIG', message: /no network namespace/ })
     }
   }
+})
+
+test('a ring larger than the memory that is free is refused, and nobody is killed for it', (t) => {
+  const { b } = network(t)
+  const blockSize = 64 * 1024 * 1024
+  // A quarter of it, the least that would be tried, is twice of what there is.
+  const blockCount = Math.ceil((8 * totalmem()) / blockSize)
+  t.throws(() => Capture.open(b.name, { netns: b.netns, blockSize, blockCount }), {
+    code: 'ERR_NETRING_MMAP',
+    message: /smaller blockSize or blockCount/,
+  })
 })

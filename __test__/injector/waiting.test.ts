@@ -1,12 +1,13 @@
 /** A sender that is faster than the link waits, without blocking, until it may go on or is told to stop. */
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type Injector, NetringError } from '../../src/index.js'
+import { type Injector, NetringError, type PacketSink } from '../../src/index.js'
 import { frame, numbers, upTo } from '../helpers/frames.js'
-import { network, received, shape } from '../helpers/network.js'
+import { type End, network, received, shape } from '../helpers/network.js'
 import { captureOn, injectorOn, receive } from '../helpers/traffic.js'
+import { xdpOn, xdpTest } from '../helpers/xdp.js'
 
 test.serial('sendAsync() goes no faster than frames leave', async (t) => {
   const { a, b } = network(t)
@@ -116,4 +117,43 @@ test.serial('an array that is changed while frames of it wait is sent as it was 
     message: /^frames\[50\] /,
   })
   t.is(injector.availableSlots, 16, 'none was queued')
+})
+
+async function sendSideBySide(t: ExecutionContext, sink: PacketSink, at: End): Promise<void> {
+  const packets = receive(captureOn(t, at), 1000, 20_000)
+  const calls: Promise<void>[] = []
+  for (let number = 0; number < 1000; number += 5) {
+    calls.push(sink.sendAsync(frame(60, number)), sink.sendAsync(frame(60, number + 1)))
+    calls.push(sink.sendBatchAsync([2, 3, 4].map((more) => frame(60, number + more))))
+  }
+  await Promise.all(calls)
+  await sink.drained({ signal: AbortSignal.timeout(10_000) })
+  t.deepEqual(numbers(await packets), upTo(1000))
+}
+
+test.serial('frames of calls that wait side by side leave in the order of the calls', async (t) => {
+  const { a, b } = network(t)
+  await sendSideBySide(t, injectorOn(t, a, { frameCount: 8 }), b)
+})
+
+xdpTest('frames of calls that wait side by side leave an XDP socket in the order of the calls', async (t) => {
+  const { a, b } = network(t)
+  await sendSideBySide(t, xdpOn(t, a, { mode: 'tx', frameCount: 64, txSize: 64 }), b)
+})
+
+test.serial('who waits behind another sender is told of an abort and of close() at once', async (t) => {
+  const { a } = network(t)
+  shape(a, '2kbit')
+  const injector = injectorOn(t, a, { frameCount: 2 })
+  await fillUp(injector)
+  const first = injector.sendAsync(frame(1000))
+  const reason = new Error('enough')
+  const abort = new AbortController()
+  const aborted = injector.sendAsync(frame(1000), { signal: abort.signal })
+  const last = injector.sendBatchAsync([frame(1000)])
+  abort.abort(reason)
+  t.is(await t.throwsAsync(aborted), reason)
+  injector.close()
+  await t.throwsAsync(first, { code: 'ERR_NETRING_CLOSED' })
+  await t.throwsAsync(last, { code: 'ERR_NETRING_CLOSED' })
 })

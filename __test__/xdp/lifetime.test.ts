@@ -8,7 +8,7 @@ import { openDescriptors } from '../helpers/arguments.js'
 import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
 import { DOWN, eventsOf, REMOVED, remove, soon, until } from '../helpers/link.js'
 import { network, setDown, setUp, type End } from '../helpers/network.js'
-import { injectorOn, receive, sendAll } from '../helpers/traffic.js'
+import { injectorOn, receive, receiveFor, sendAll } from '../helpers/traffic.js'
 import { modes, programOn, small, xdpOn, xdpTest } from '../helpers/xdp.js'
 
 /** Opens a socket as `socket` and goes on. */
@@ -80,17 +80,29 @@ xdpTest('a worker that is terminated with open batches and slots leaves nothing'
 })
 
 xdpTest('another program is named and not touched, unless replace is asked for', async (t) => {
-  const { a, b } = network(t)
+  const { a, b } = network(t, { queues: 2 })
   const first = xdpOn(t, b, small)
   const error = { code: 'ERR_NETRING_XDP_PROGRAM', message: /"netring"/ }
   t.throws(() => xdpOn(t, b, small), error)
   t.true(programOn(b))
-  // Its program goes; its queue is its own until it is closed.
-  t.throws(() => xdpOn(t, b, { ...small, replace: true }), { code: 'ERR_NETRING_BIND', message: /queue 0/ })
+  // What cannot be had costs the program nothing.
+  const replace = { ...small, replace: true }
+  t.throws(() => xdpOn(t, b, replace), { code: 'ERR_NETRING_BIND', message: /queue 0/ }, 'its queue is taken')
+  t.throws(() => xdpOn(t, b, { ...replace, queues: 77 }), { code: 'ERR_NETRING_BIND', message: /queue 77/ })
+  t.throws(() => xdpOn(t, b, { ...replace, queues: 1, zeroCopy: 'require' }), { code: 'ERR_NETRING_BIND' })
+  const injector = injectorOn(t, a)
+  await sendAll(injector, [frame(60, 2)])
+  t.deepEqual(numbers(await receive(first, 1)), [2])
+  // Of another queue: the first socket gets nothing any more.
+  const second = xdpOn(t, b, { ...replace, queues: 1 })
+  await sendAll(injector, [frame(60, 3)])
+  t.deepEqual(numbers(await receiveFor(first, 100)), [])
   first.close()
-  const second = xdpOn(t, b, { ...small, replace: true })
-  await sendAll(injectorOn(t, a), [frame(60, 3)])
-  t.deepEqual(numbers(await receive(second, 1)), [3])
+  t.true(programOn(b))
+  second.close()
+  const third = xdpOn(t, b, replace)
+  await sendAll(injector, [frame(60, 4)])
+  t.deepEqual(numbers(await receive(third, 1)), [4])
 })
 
 xdpTest('a hundred times opened and closed, nothing is left', async (t) => {

@@ -11,6 +11,8 @@ if (args.length === 0) {
   const rust = ['cargo', 'test', '--workspace', '--locked', '--no-fail-fast']
   await suite(total, new CargoTally(), 'Rust tests', rust, options)
   await suite(total, new StepTally(), 'type tests', ['node_modules/.bin/tsc', '-p', 'tsconfig.json'], options)
+  // A warning is an error: every public name has a comment, and every link in one leads somewhere.
+  await suite(total, new StepTally(), 'API reference', ['node_modules/.bin/typedoc', '--emit', 'none'], options)
 }
 await suite(total, new TapTally(), 'TypeScript tests', ['node_modules/.bin/ava', '--tap', ...args], options)
 

@@ -4,7 +4,8 @@ import { checkBoolean, checkInteger, checkMilliseconds, checkObject, checkOneOf,
 import { checkFanout, type FanoutOptions } from './fanout.js'
 import { checkProgram, type Filter } from './program.js'
 
-const profiles = {
+/** What each profile changes of the defaults; docs/tuning.md has the same as a table. */
+export const profiles: Readonly<Record<Profile, CaptureOptions>> = {
   /** 256 MiB; blocks of 4 MiB, handed over when full or after 60 ms. */
   default: {},
   /** 1 GiB: takes bursts and pauses of the event loop. */
@@ -15,7 +16,7 @@ const profiles = {
   lowMemory: { blockSize: 1024 * 1024, blockCount: 16, blockTimeoutMs: 100 },
   /** The default with frames of 64 KiB; V3 packs frames of any length into its blocks either way. */
   jumboFrames: { frameSize: 65536 },
-} as const satisfies Record<string, CaptureOptions>
+}
 
 /** A named set of ring options. Options given beside it win. */
 export type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'

@@ -4,16 +4,25 @@ import { NetringError } from '../errors.js'
 import { checkBoolean, checkInteger, checkObject, checkOneOf, wrongType } from './check.js'
 import { checkProgram, type Program } from './program.js'
 
-const modes = ['hash', 'loadBalance', 'cpu', 'rollover', 'random', 'queueMapping', 'cbpf', 'ebpf'] as const
-
 /**
  * How a group picks the member that gets a packet: by flow hash (both directions of a flow alike), in turn, by the CPU
  * that received it, the next when one is full, at random, by the receive queue, or by a program of yours.
  */
-export type FanoutMode = (typeof modes)[number]
+export type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
+const modes: readonly FanoutMode[] = [
+  'hash',
+  'loadBalance',
+  'cpu',
+  'rollover',
+  'random',
+  'queueMapping',
+  'cbpf',
+  'ebpf',
+]
 
 /** A fanout group to join: every packet of the interface goes to one of its members. */
 export interface FanoutOptions {
+  /** How the group picks; the same for all its members. */
   readonly mode: FanoutMode
   /** 0 to 65535, or one that nobody uses: `fanoutId` tells which. */
   readonly group: number | 'unique'

@@ -5,14 +5,23 @@ import { checkFd, checkInteger, checkObject, wrongType, wrongValue } from './che
 
 /** One instruction of classic BPF, `struct sock_filter` (include/uapi/linux/filter.h). */
 export interface BpfInstruction {
+  /** The operation, BPF_* of linux/bpf_common.h. */
   readonly code: number
+  /** Instructions to skip where a comparison holds. */
   readonly jt: number
+  /** Instructions to skip where it does not. */
   readonly jf: number
+  /** The operand. */
   readonly k: number
 }
 
 /** Raw classic BPF, or the descriptor of a loaded eBPF program of type BPF_PROG_TYPE_SOCKET_FILTER. */
-export type Program = readonly BpfInstruction[] | { readonly fd: number }
+export type Program =
+  | readonly BpfInstruction[]
+  | {
+      /** It stays yours. */
+      readonly fd: number
+    }
 
 /**
  * What decides which packets enter the ring. A string (a tcpdump expression) is not supported yet and throws

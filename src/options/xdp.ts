@@ -20,7 +20,14 @@ export interface XdpOptions {
    * What the frames are for: all to receive, all to send (no program is attached), half and half, or so many (`prefill`)
    * to receive and the others to send. Default 'rxtx'.
    */
-  readonly mode?: 'rx' | 'tx' | 'rxtx' | { readonly prefill: number }
+  readonly mode?:
+    | 'rx'
+    | 'tx'
+    | 'rxtx'
+    | {
+        /** Frames that receive, at least one a queue and fewer than frameCount. */
+        readonly prefill: number
+      }
   /** Bytes a frame, 256 of which the kernel keeps: packets of 1792 or 3840 bytes fit. Default 2048. */
   readonly frameSize?: 2048 | 4096
   /** Frames, for all queues together. They are locked in memory. Default 4096. */
@@ -40,16 +47,31 @@ export interface XdpOptions {
   /** Have the driver use the frames itself: where it can, or fail, or never. Default 'auto'; `zeroCopy` tells what was got. */
   readonly zeroCopy?: 'auto' | 'require' | 'never'
   /** Poll the device for `us` microseconds, at most `budget` packets each time; `prefer`: instead of its interrupts. Default: not. */
-  readonly busyPoll?: { readonly us: number; readonly budget?: number; readonly prefer?: boolean }
+  readonly busyPoll?: {
+    /** Microseconds, from 1. */
+    readonly us: number
+    /** Packets, up to 65535. Default: the kernel's, 8. */
+    readonly budget?: number
+    /** Leave interrupts off while it is polled. Default false. */
+    readonly prefer?: boolean
+  }
   /** Frames in huge pages, which have to be set aside. Default false. */
   readonly hugePages?: boolean
-  /** Detach an XDP program that is already on the interface, for good. Default false. */
+  /**
+   * Take the place of an XDP program that is already on the interface, for good: whoever attached it is not told. It goes once
+   * everything else has been had; where open() throws before, it stays. Default false.
+   */
   readonly replace?: boolean
   /**
    * A program of your own: the descriptor of its XSKMAP and its own, or only the first where it is attached already. Both
    * stay yours.
    */
-  readonly program?: { readonly xskMapFd: number; readonly fd?: number }
+  readonly program?: {
+    /** Of the map that the program redirects through. */
+    readonly xskMapFd: number
+    /** Of the program, to be attached. */
+    readonly fd?: number
+  }
   /** How long nextBatchBlocking() and packets() wait by default. Default 100. */
   readonly pollTimeoutMs?: number
   /** A name under /run/netns or a path such as /proc/PID/ns/net. Default: this process's namespace. Needs CAP_SYS_ADMIN. */

@@ -44,6 +44,7 @@ export type ParseError = (typeof ParseError)[keyof typeof ParseError]
 export interface PacketError {
   /** 'link', 'vlan', 'arp', 'ip', 'tcp', 'udp' or 'icmp'. */
   readonly layer: string
+  /** What is wrong, for people. */
   readonly message: string
 }
 

@@ -10,6 +10,7 @@ import { Part, record, recordBytes, Word } from './record.js'
 export interface ParsedLink {
   /** 'aa:bb:cc:dd:ee:ff' */
   readonly destination: string
+  /** Of the sender, likewise. */
   readonly source: string
   /** Behind the VLAN tags. Below 0x600 it is an 802.3 length, and what follows is LLC. */
   readonly etherType: number
@@ -17,6 +18,7 @@ export interface ParsedLink {
 
 /** A VLAN tag. */
 export interface ParsedVlan {
+  /** 0 to 4095; 0 is no VLAN, only a priority. */
   readonly id: number
   /** Priority code point, 0 to 7. */
   readonly priority: number
@@ -34,7 +36,9 @@ export interface ParsedArp {
   readonly senderHardware: string
   /** '192.0.2.1'; of another protocol than IPv4, its bytes as a hardware address has them. */
   readonly senderAddress: string
+  /** Zeros in a request. */
   readonly targetHardware: string
+  /** Whom it is about. */
   readonly targetAddress: string
 }
 
@@ -44,14 +48,17 @@ export interface ParsedFragment {
   readonly offset: number
   /** It is not the last. */
   readonly more: boolean
+  /** The same in all fragments of a packet. */
   readonly identification: number
 }
 
 /** IPv4 or IPv6. */
 export interface ParsedIp {
+  /** Of the header. */
   readonly version: 4 | 6
   /** '192.0.2.1', or an IPv6 address as RFC 5952 has it. */
   readonly source: string
+  /** The same of the receiver, as the header has it. */
   readonly destination: string
   /** Of what follows the header and its extensions, such as 6 for TCP. */
   readonly protocol: number
@@ -75,9 +82,13 @@ export interface TcpOption {
 
 /** TCP. */
 export interface ParsedTcp {
+  /** The sender's. */
   readonly sourcePort: number
+  /** The receiver's. */
   readonly destinationPort: number
+  /** Of the first byte of payload, or of SYN. */
   readonly sequence: number
+  /** Of the byte that is expected next; means something with ACK only. */
   readonly acknowledgment: number
   /** FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, NS 256. */
   readonly flags: number
@@ -89,7 +100,9 @@ export interface ParsedTcp {
 
 /** UDP. */
 export interface ParsedUdp {
+  /** The sender's. */
   readonly sourcePort: number
+  /** The receiver's. */
   readonly destinationPort: number
   /** As in the header, which is counted. */
   readonly length: number
@@ -97,8 +110,11 @@ export interface ParsedUdp {
 
 /** ICMP or ICMPv6. */
 export interface ParsedIcmp {
+  /** Of the IP that carries it; types differ. */
   readonly version: 4 | 6
+  /** Such as 8, echo request, in ICMP and 128 in ICMPv6. */
   readonly type: number
+  /** Of the type. */
   readonly code: number
   /** Of echo, and in ICMP of timestamp, information and address mask, requests and replies. */
   readonly identifier: number | undefined
@@ -111,19 +127,26 @@ export interface ParsedIcmp {
  * texts stay; `payload` and the data of TCP options are views onto the packet's bytes and empty once its batch is released.
  */
 export interface ParsedPacket {
+  /** Ethernet. */
   readonly link: ParsedLink | undefined
   /** From the outermost in, eight at most. A tag that `vlan: 'metadata'` left out of the frame is not among them. */
   readonly vlans: readonly ParsedVlan[]
+  /** ARP. */
   readonly arp: ParsedArp | undefined
+  /** IPv4 or IPv6; of a tunnel the outer one. */
   readonly ip: ParsedIp | undefined
+  /** TCP. */
   readonly tcp: ParsedTcp | undefined
+  /** UDP. */
   readonly udp: ParsedUdp | undefined
+  /** ICMP or ICMPv6. */
   readonly icmp: ParsedIcmp | undefined
   /**
    * What follows the last header that was parsed, without the padding of short Ethernet frames. Of a fragment its part of
    * the payload. Empty where there is none, in ARP, and where an error ended the parsing.
    */
   readonly payload: Buffer
+  /** Where and why parsing ended early; undefined where it did not. */
   readonly error: PacketError | undefined
 }
 

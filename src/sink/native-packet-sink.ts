@@ -7,7 +7,7 @@ import { fromNative, native, parseNative } from '../errors.js'
 import { checkBytes, checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import type { WaitOptions } from '../source/packet-source.js'
-import { nextTurn, pause } from '../source/turns.js'
+import { BLOCKING_SLICE_MS, nextTurn, pause, Sequence } from '../source/turns.js'
 import type { Waiters } from '../source/waiters.js'
 import type { NativeSink } from './native-sink.js'
 import type { PacketSink, Slot, TxStats } from './packet-sink.js'
@@ -17,8 +17,13 @@ import { LoanedSlot, SlotLender } from './slot.js'
 export type SinkEvent = 'rejected' | 'close'
 const sinkEvents: readonly SinkEvent[] = ['rejected', 'close']
 
-/** Nothing tells when a queue below the socket has room or its last frame has left: look again after this. */
-const LOOK_AGAIN_MS = 1
+/**
+ * Nothing tells when a queue below the socket has room or its last frame has left: look again after so many milliseconds, more
+ * the longer nothing has changed, so that a queue that stands still costs little.
+ */
+function lookAgainAfter(looks: number): number {
+  return Math.min(Math.max(1, looks / 8), 50)
+}
 
 /** The shared half of every sink; what differs is native. */
 export abstract class NativePacketSink<N extends NativeSink> extends Endpoint implements PacketSink {
@@ -31,6 +36,8 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   /** Who waits for room in the send buffer, where a flush can end for want of it. */
   protected readonly room: Waiters | undefined
   readonly #lender: SlotLender
+  /** Who waits for slots: in the order of their calls. */
+  readonly #senders = new Sequence()
 
   /** `name` is what errors call the sink. */
   protected constructor(nativeSink: N, name: string, frameCapacity: number, frameCount: number) {
@@ -116,14 +123,36 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   /**
-   * Queues a frame, waiting for a free slot by flushing. Rejects with `signal.reason` or as send() and flush() throw; the
-   * frame is then not queued.
+   * Queues a frame, waiting for a free slot by flushing. Frames of several calls are queued in the order of the calls.
+   * Rejects with `signal.reason` or as send() and flush() throw; the frame is then not queued.
    * @throws NetringError as send() and flush()
    */
   async sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
     signal?.throwIfAborted()
-    while (!this.send(frame)) await this.#makeRoom(signal)
+    checkBytes('frame', frame)
+    if (this.#senders.idle && this.send(frame)) return
+    await this.#inTurn(signal, async () => {
+      for (let looks = 1; !this.send(frame); looks++) await this.#makeRoom(signal, looks)
+    })
+  }
+
+  /** Does something once all before it in the queue of senders is done. An abort does not wait for that. */
+  async #inTurn(signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> {
+    const done = this.#senders.add(() => {
+      signal?.throwIfAborted()
+      return work()
+    })
+    if (signal === undefined) return done
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => {
+        reject(signal.reason as Error)
+      }
+      signal.addEventListener('abort', abort, { once: true })
+      done.then(resolve, reject).finally(() => {
+        signal.removeEventListener('abort', abort)
+      })
+    })
   }
 
   /**
@@ -137,18 +166,22 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
     signal?.throwIfAborted()
     if (!Array.isArray(frames)) throw wrongType('frames', 'an array of Buffers', frames)
     const all = checkFrames(frames, frames.length)
-    let queued = 0
-    for (;;) {
-      const some = all.slice(queued, queued + this.availableSlots)
-      queued += native(() => this.native.sendMany(some, queued))
-      if (queued >= all.length) return
-      await this.#makeRoom(signal)
-    }
+    await this.#inTurn(signal, async () => {
+      let queued = 0
+      for (let looks = 1; ; looks++) {
+        const some = all.slice(queued, queued + this.availableSlots)
+        const more = native(() => this.native.sendMany(some, queued))
+        if (more > 0) looks = 1
+        queued += more
+        if (queued >= all.length) return
+        await this.#makeRoom(signal, looks)
+      }
+    })
   }
 
-  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+  async #makeRoom(signal: AbortSignal | undefined, looks: number): Promise<void> {
     const { taken, end } = this.#flush()
-    if (taken === 0 || this.availableSlots === 0) await this.#wait(end, signal)
+    if (taken === 0 || this.availableSlots === 0) await this.#wait(end, signal, looks)
     else await nextTurn()
   }
 
@@ -166,10 +199,14 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   /** Waits until another flush may get further. */
-  async #wait(end: 'everything' | 'bufferFull' | 'queueFull', signal: AbortSignal | undefined): Promise<void> {
+  async #wait(
+    end: 'everything' | 'bufferFull' | 'queueFull',
+    signal: AbortSignal | undefined,
+    looks: number,
+  ): Promise<void> {
     signal?.throwIfAborted()
     if (end === 'bufferFull' && this.room !== undefined) await this.room.wait(signal)
-    else await pause(LOOK_AGAIN_MS, signal, true)
+    else await pause(lookAgainAfter(looks), signal, true)
   }
 
   /**
@@ -179,16 +216,19 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
    */
   async drained(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
-    for (;;) {
+    let before = Infinity
+    for (let looks = 1; ; looks++) {
       signal?.throwIfAborted()
       const { taken, end } = this.#flush()
-      if (this.pendingCount > 0) {
-        await this.#wait(end, signal)
-        continue
+      const pending = this.pendingCount
+      if (pending === 0) {
+        // A caller in a loop over a fast interface must not starve timers, its own time-out among them.
+        if (taken > 0) await nextTurn()
+        return
       }
-      // A caller in a loop over a fast interface must not starve timers, its own time-out among them.
-      if (taken > 0) await nextTurn()
-      return
+      if (pending < before) looks = 1
+      before = pending
+      await this.#wait(end, signal, looks)
     }
   }
 
@@ -200,9 +240,14 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   waitDrained(timeoutMs: number): boolean {
     if (timeoutMs === undefined) throw wrongType('timeoutMs', 'a number', timeoutMs)
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, 0)
-    const drained = native(() => this.native.waitDrained(Math.min(timeout, 1e12)))
-    this.#tellRejections()
-    return drained
+    const deadline = performance.now() + timeout
+    // In slices, between which worker.terminate() can end this thread.
+    for (;;) {
+      const left = Math.max(0, deadline - performance.now())
+      const drained = native(() => this.native.waitDrained(Math.min(left, BLOCKING_SLICE_MS)))
+      this.#tellRejections()
+      if (drained || left <= BLOCKING_SLICE_MS) return drained
+    }
   }
 
   /**
@@ -299,7 +344,8 @@ function checkFrames(frames: readonly unknown[], most: number): Uint8Array[] {
 
 /** The first `most` lengths. */
 function checkLengths(lengths: Uint32Array | readonly number[] | undefined, most: number): Uint32Array {
-  if (lengths instanceof Uint32Array) return lengths.subarray(0, most)
+  // Of a detached array the length is 0, and subarray() would throw.
+  if (types.isUint32Array(lengths)) return lengths.length === 0 ? new Uint32Array(0) : lengths.subarray(0, most)
   if (!Array.isArray(lengths)) throw wrongType('lengths', 'a Uint32Array or an array of numbers', lengths)
   const checked = new Uint32Array(Math.min(lengths.length, most))
   for (let index = 0; index < checked.length; index++) {

@@ -37,22 +37,40 @@ export interface Slot extends Disposable {
 
 /** A sink of frames: {@link Injector} and {@link XdpSocket} are. */
 export interface PacketSink extends Disposable {
+  /** The next free slot, or undefined when there is none. */
   allocate(length: number): Slot | undefined
+  /** Queues a copy of a frame; false when no slot is free. */
   send(frame: Uint8Array): boolean
+  /** Queues copies of many frames in one native call; returns how many. */
   sendBatch(frames: readonly Uint8Array[]): number
+  /** Queues copies of many frames in one native call; returns how many. */
   sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
+  /** Hands what is queued to the kernel; never blocks; returns how many frames it took. */
   flush(): number
+  /** Queues a frame, waiting for a free slot. */
   sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void>
+  /** Queues many frames in order, waiting for free slots. */
   sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void>
+  /** Flushes and resolves when every queued frame has left or was refused. */
   drained(options?: WaitOptions): Promise<void>
+  /** As drained(), blocking this thread; false when `timeoutMs` passed first. */
   waitDrained(timeoutMs: number): boolean
+  /** Bytes of the largest frame. */
   readonly frameCapacity: number
+  /** Slots. */
   readonly frameCount: number
+  /** Slots that can be allocated now. */
   readonly availableSlots: number
+  /** Frames queued here or in the kernel. */
   readonly pendingCount: number
+  /** Frames that the kernel refused. */
   readonly rejectedSlots: number
+  /** The counters now. */
   txStats(): TxStats
+  /** A node:stream that takes frames, with backpressure. */
   writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable
+  /** Whether close() was called. */
   readonly closed: boolean
+  /** Idempotent; what is queued and not flushed is not sent. */
   close(): void
 }

@@ -15,6 +15,7 @@ import { StoredPacket, type OwnedPacket, type Packet } from './packet.js'
  * the memory later, whatever became of the view. `copy()` first.
  */
 export interface Batch extends Iterable<Packet, undefined>, Disposable {
+  /** Packet after packet. @throws NetringError ERR_NETRING_RELEASED */
   [Symbol.iterator](): IterableIterator<Packet, undefined>
   /** Packets; 0 after release. */
   readonly length: number
@@ -32,8 +33,12 @@ export interface Batch extends Iterable<Packet, undefined>, Disposable {
   readonly buffer: Buffer
   /** The packets' fields as typed arrays, filled when first asked for: the fastest way through a batch. */
   readonly columns: PacketColumns
+  /** Whether it was given back, by release() or by closing its source. */
   readonly released: boolean
-  /** @throws NetringError ERR_NETRING_RELEASED */
+  /**
+   * Packet `index`, from the end where negative; undefined where there is none.
+   * @throws NetringError ERR_NETRING_RELEASED
+   */
   at(index: number): Packet | undefined
   /**
    * Owned copies of all packets, in one buffer together.

@@ -13,7 +13,7 @@ import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
 import { linkEvents, Message } from './signals.js'
 import { ownedPacketStream, batchStream } from './streams.js'
-import { nextTurn } from './turns.js'
+import { BLOCKING_SLICE_MS, nextTurn } from './turns.js'
 import { Waiters } from './waiters.js'
 
 /** What can end a wait. */
@@ -46,30 +46,43 @@ export interface CaptureStats {
 
 /** A source of batches: {@link Capture} and {@link XdpSocket} are. */
 export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
+  /** Never blocks: the next batch, or undefined. */
   nextBatch(): Batch | undefined
+  /** Blocks this thread, at most `timeoutMs`; default: the source's pollTimeoutMs. */
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
+  /** Resolves when nextBatch() would give a batch. */
   readable(options?: WaitOptions): Promise<void>
+  /** Owned copies of the next batch: nothing to release. */
   recv(options?: WaitOptions): Promise<OwnedPacket[]>
+  /** Packet after packet, blocking this thread while there is none. */
   packets(options?: PacketLoopOptions): Iterable<Packet>
+  /** Packet after packet, waiting without blocking. */
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet>
+  /** Since the last call of stats(). */
   stats(): CaptureStats
+  /** Since open. Neither disturbs the other. */
   cumulativeStats(): CaptureStats
+  /** A web stream, a batch a chunk. */
   readableStream(): ReadableStream<Batch>
+  /** A node:stream in object mode, owned packets. */
   stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable
+  /** Events inform; failures reach whoever waits or calls. */
   on(event: SourceEvent, listener: () => void): this
+  /** Takes a listener off again. */
   off(event: string, listener: (...args: never[]) => void): this
+  /** Keeps the process alive while something waits: the default. */
   ref(): this
+  /** Lets the process end although something waits. */
   unref(): this
+  /** Whether close() was called. */
   readonly closed: boolean
+  /** Idempotent; every live view becomes empty, and all that is native is free when it returns. */
   close(): void
 }
 
 /** Events of a source. `linkDown` and `linkUp` follow the interface's flag and its carrier. */
 export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close']
-
-/** The longest time that this thread is out of JavaScript's reach. */
-const BLOCKING_SLICE_MS = 100
 
 /** The shared half of every source; what differs is native. */
 export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
@@ -90,16 +103,10 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     this.#lender = lender
     this.#head = new BatchHead(nativeSource.head())
     this.#pollTimeoutMs = pollTimeoutMs
-    // The addon holds this function for good; it must not hold the source.
-    const weak = new WeakRef(this)
-    const onMessage = (message: number): void => {
-      const source = weak.deref()
-      if (source !== undefined) source.#receive(message)
-    }
-    this.#onMessage = onMessage
+    this.#onMessage = NativePacketSource.#teller(new WeakRef(this))
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
-      arm: () => this.native.pollOrWait(onMessage),
+      arm: () => this.native.pollOrWait(this.#onMessage),
       disarm: () => {
         this.native.stopWaiting()
       },
@@ -107,6 +114,17 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
         this.native.keepAlive(keep)
       },
     })
+  }
+
+  /**
+   * What the addon calls and holds for good, so it must not hold the source. In a function of its own: closures of one scope
+   * share all that any of them uses, and those of the constructor use `this`.
+   */
+  static #teller(weak: WeakRef<NativePacketSource<NativeSource>>): (message: number) => void {
+    return (message) => {
+      const source = weak.deref()
+      if (source !== undefined) source.#receive(message)
+    }
   }
 
   #receive(message: number): void {

@@ -60,6 +60,7 @@ export interface Packet extends PacketFields {
 
 /** A packet that owns its bytes: nothing to release. */
 export interface OwnedPacket extends PacketFields {
+  /** Its own bytes. */
   readonly data: Buffer
   /** Its headers as an object, one to two microseconds. What is wrong with them is the object's `error`, never a throw. */
   parse(): ParsedPacket

@@ -45,6 +45,9 @@ export class Sequence {
   }
 }
 
+/** The longest time that a blocking call keeps this thread out of JavaScript's reach. */
+export const BLOCKING_SLICE_MS = 100
+
 /** setTimeout takes no more than 2^31 - 1 milliseconds. */
 export const LONGEST_TIMER = 0x7fff_ffff
 

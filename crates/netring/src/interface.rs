@@ -69,14 +69,14 @@ pub fn not_found(name: &str, namespace: Option<&str>) -> Error {
 pub(crate) fn entering(namespace: Option<&str>, failure: Failure, what: &str, syscall: &'static str) -> Error {
     let name = namespace.unwrap_or("");
     match failure {
-        Failure::Open(error) => Error::os(
-            ErrorKind::Config,
-            "open",
-            &error,
-            format_args!(
-                "netns {name:?}: no such network namespace; give a name under /run/netns (`ip netns`) or a path such as /proc/PID/ns/net"
-            ),
-        ),
+        Failure::Open(error) => {
+            let why = if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) {
+                "that of a process with other rights than this one's also needs CAP_SYS_PTRACE"
+            } else {
+                "no such network namespace; give a name under /run/netns (`ip netns`) or a path such as /proc/PID/ns/net"
+            };
+            Error::os(ErrorKind::Config, "open", &error, format_args!("netns {name:?}: {why}"))
+        }
         Failure::Enter(error) => {
             let why = if error.raw_os_error() == Some(libc::EINVAL) {
                 "it is no network namespace; give a name under /run/netns (`ip netns`) or a path such as /proc/PID/ns/net"

@@ -14,7 +14,7 @@ use crate::sys::epoll::{Edges, Interest};
 use crate::sys::map::Mapping;
 use crate::sys::netns::path_of;
 use crate::sys::packet::PacketSocket;
-use crate::sys::page_size;
+use crate::sys::{memory, page_size};
 use crate::{fanout, sys};
 
 /// A socket with its ring, receiving.
@@ -190,7 +190,12 @@ pub(super) fn refilter(
 
 /// The ring and its mapping. Where memory is short, with fewer blocks.
 fn ring(socket: &PacketSocket, wanted: Geometry, options: &CaptureOptions) -> Result<(Geometry, Mapping)> {
+    let available = memory::available().unwrap_or(u64::MAX);
     let geometry = with_fewer_blocks(wanted, |geometry| {
+        // The kernel would try, and its out-of-memory killer end a process, most likely this one.
+        if geometry.ring_bytes() as u64 > available {
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        }
         socket.receive_ring(geometry, options.block_timeout_ms, options.fill_rxhash)
     })
     .map_err(|error| {

@@ -6,6 +6,7 @@ pub mod epoll;
 pub mod ethtool;
 pub mod map;
 pub mod membarrier;
+pub(crate) mod memory;
 pub mod netlink;
 pub mod netns;
 pub mod packet;

@@ -1,18 +1,20 @@
-//! Setting a socket up, in the order that loses no packet silently: program, frames, sockets, fill
-//! rings, and the map last. Until a queue's socket is in the map its packets pass to the network
-//! stack; from then on every one that finds no frame is counted.
+//! Setting a socket up, in the order that loses no packet silently: frames, sockets, fill rings, program,
+//! and the map last. Until a queue's socket is in the map its packets pass to the network stack; from then
+//! on every one that finds no frame is counted. A program that is to be replaced stays until everything
+//! that can be refused has been had.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::frames::RxFrames;
-use super::options::{self, BusyPoll, Mode, Queues, Shape, XdpOptions, ZeroCopy};
+use super::options::{self, Attach, BusyPoll, Mode, Queues, Shape, XdpOptions, ZeroCopy};
 use super::program::{self, Attached, Attachment};
 use super::receive::RxQueue;
 use super::xsk::{Binding, Frames, XskQueue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of, info};
+use crate::sys::bpf::XdpMode;
 use crate::sys::epoll::{Edges, Interest};
 use crate::sys::netns::{path_of, within};
 use crate::sys::packet::PacketSocket;
@@ -63,14 +65,14 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
     let index = index_of(&control, interface, options.namespace.as_deref())? as u32;
     let numbers = queue_numbers(interface, &control, &options.queues)?;
     let shape = Shape::of(options, numbers.len() as u32)?;
-    let attachment = match options.mode {
+    let program = match options.mode {
         Mode::Tx => None,
         _ => {
             let most = numbers.iter().max().expect("there is a queue") + 1;
-            Some(program::attach(interface, index, most, options)?)
+            Some(program::prepare(interface, index, most, options)?)
         }
     };
-    let binding = Binding { zero_copy: zero_copy(options, attachment.as_ref())?, need_wakeup: options.need_wakeup };
+    let binding = Binding { zero_copy: zero_copy(options), need_wakeup: options.need_wakeup };
     let frames = Frames::new(shape, options.huge_pages).map_err(|error| no_frames(shape, options, &error))?;
     let mut queues = Vec::with_capacity(numbers.len());
     for (position, queue) in numbers.iter().enumerate() {
@@ -98,7 +100,16 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
             edges.add(queue.rings().as_fd(), Interest::Read).map_err(waiting)?;
         }
     }
+    let attachment = program.map(program::Ready::attach).transpose()?;
     if let Some(attachment) = &attachment {
+        if attachment.attached == Attached::Skb && zero_copy {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the driver of interface {interface:?} shares frames but takes no native program, which zero-copy needs: use zeroCopy 'never'"
+                ),
+            ));
+        }
         for (queue, number) in queues.iter().zip(&numbers) {
             attachment.map.set(*number, queue.rings().as_fd()).map_err(|error| {
                 let what = format!("cannot put the socket of queue {number} into the XSKMAP");
@@ -126,16 +137,9 @@ fn queue_numbers(interface: &str, control: &PacketSocket, queues: &Queues) -> Re
 }
 
 /// A program behind the driver can hand nothing over without a copy.
-fn zero_copy(options: &XdpOptions, attachment: Option<&Attachment>) -> Result<ZeroCopy> {
-    let skb = attachment.is_some_and(|attachment| attachment.attached == Attached::Skb);
-    match options.zero_copy {
-        ZeroCopy::Require if skb => Err(Error::new(
-            ErrorKind::Unsupported,
-            "zeroCopy 'require': the interface's driver has no native XDP, which zero-copy needs",
-        )),
-        ZeroCopy::Auto if skb => Ok(ZeroCopy::Never),
-        wanted => Ok(wanted),
-    }
+fn zero_copy(options: &XdpOptions) -> ZeroCopy {
+    let skb = options.mode != Mode::Tx && options.attach == Attach::Only(XdpMode::Skb);
+    if skb { ZeroCopy::Never } else { options.zero_copy }
 }
 
 fn no_frames(shape: Shape, options: &XdpOptions, error: &io::Error) -> Error {

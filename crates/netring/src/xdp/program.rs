@@ -53,14 +53,26 @@ pub(super) fn failed(syscall: &'static str, error: &io::Error, what: impl std::f
     Error::os(ErrorKind::XdpProgram, syscall, error, format_args!("{what}{needs}"))
 }
 
-/// Makes the map and the program and attaches it to an interface of this thread's network
-/// namespace; packets go on to the network stack until the map has sockets.
-pub(super) fn attach(interface: &str, index: u32, queues: u32, options: &XdpOptions) -> Result<Attachment> {
+/// A map and a program that can be attached, and nothing in their way.
+pub(super) struct Ready<'a> {
+    interface: &'a str,
+    index: u32,
+    options: &'a XdpOptions,
+    map: XskMap,
+    /// `None`: the caller attached the program.
+    program: Option<XdpProgram>,
+}
+
+/// Makes the map and the program for an interface of this thread's network namespace. The interface stays as it is.
+pub(super) fn prepare<'a>(interface: &'a str, index: u32, queues: u32, options: &'a XdpOptions) -> Result<Ready<'a>> {
+    let ready = |map, program| Ready { interface, index, options, map, program };
+    let present = Present::on(interface, index)?;
     let Some(own) = options.program else {
+        not_in_the_way(present.as_ref(), interface, options)?;
         let map = XskMap::new(queues).map_err(|error| failed("bpf", &error, "cannot make an XSKMAP"))?;
         let program =
             XdpProgram::redirect(&map).map_err(|error| failed("bpf", &error, "cannot load the XDP program"))?;
-        return attach_program(interface, index, map, &program, options);
+        return Ok(ready(map, Some(program)));
     };
     let bad = |name: &str, fd: i32, error: &io::Error| {
         Error::os(ErrorKind::Config, "fcntl", error, format_args!("program: {name} {fd} is no descriptor"))
@@ -68,30 +80,49 @@ pub(super) fn attach(interface: &str, index: u32, queues: u32, options: &XdpOpti
     let map = XskMap::of(own.xsk_map).map_err(|error| bad("xskMapFd", own.xsk_map, &error))?;
     if let Some(fd) = own.program {
         let program = XdpProgram::of(fd).map_err(|error| bad("fd", fd, &error))?;
-        return attach_program(interface, index, map, &program, options);
+        not_in_the_way(present.as_ref(), interface, options)?;
+        return Ok(ready(map, Some(program)));
     }
-    match Present::on(interface, index)? {
-        Some(present) => Ok(Attachment { link: None, map, attached: present.attached() }),
-        None => Err(Error::new(
-            ErrorKind::XdpProgram,
-            format!("program: none is attached to interface {interface:?}; attach yours first, or give its fd too"),
-        )),
+    match present {
+        Some(_) => Ok(ready(map, None)),
+        None => Err(none_attached(interface)),
     }
 }
 
-fn attach_program(
-    interface: &str,
-    index: u32,
-    map: XskMap,
-    program: &XdpProgram,
-    options: &XdpOptions,
-) -> Result<Attachment> {
-    if let Some(present) = Present::on(interface, index)? {
-        if !options.replace {
-            return Err(present.in_the_way(interface));
-        }
-        present.remove(interface, index)?;
+fn not_in_the_way(present: Option<&Present>, interface: &str, options: &XdpOptions) -> Result<()> {
+    match present {
+        Some(present) if !options.replace => Err(present.in_the_way(interface)),
+        _ => Ok(()),
     }
+}
+
+fn none_attached(interface: &str) -> Error {
+    Error::new(
+        ErrorKind::XdpProgram,
+        format!("program: none is attached to interface {interface:?}; attach yours first, or give its fd too"),
+    )
+}
+
+impl Ready<'_> {
+    /// Attaches the program, in the place of one that is to be replaced; packets go on to the network stack
+    /// until the map has sockets.
+    pub(super) fn attach(self) -> Result<Attachment> {
+        let Self { interface, index, options, map, program } = self;
+        let present = Present::on(interface, index)?;
+        let Some(program) = program else {
+            let present = present.ok_or_else(|| none_attached(interface))?;
+            return Ok(Attachment { link: None, map, attached: present.attached() });
+        };
+        not_in_the_way(present.as_ref(), interface, options)?;
+        if let Some(present) = present {
+            present.remove(interface, index)?;
+        }
+        let (link, attached) = attach(interface, index, &program, options)?;
+        Ok(Attachment { link: Some(link), map, attached })
+    }
+}
+
+fn attach(interface: &str, index: u32, program: &XdpProgram, options: &XdpOptions) -> Result<(XdpLink, Attached)> {
     let modes: &[XdpMode] = match options.attach {
         Attach::Auto => &[XdpMode::Native, XdpMode::Skb],
         Attach::Only(XdpMode::Native) => &[XdpMode::Native],
@@ -100,7 +131,7 @@ fn attach_program(
     let mut refusal = None;
     for mode in modes {
         match program.attach(index, *mode) {
-            Ok(link) => return Ok(Attachment { link: Some(link), map, attached: (*mode).into() }),
+            Ok(link) => return Ok((link, (*mode).into())),
             Err(error) => {
                 // Somebody was faster.
                 if let Some(present) = Present::on(interface, index)? {

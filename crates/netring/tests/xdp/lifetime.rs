@@ -102,7 +102,7 @@ pub(crate) fn a_foreign_program_is_named_and_replaced_only_when_asked() {
     assert_eq!(error.kind, ErrorKind::XdpProgram, "{error}");
     assert!(error.message.contains("\"netring\", native"), "{error}");
     let replacing = XdpOptions { replace: true, mode: Mode::Rx, ..network.options() };
-    // The program goes; the queue itself is the other socket's until that is closed.
+    // The queue is the other socket's until that is closed, and its program stays.
     let error = XdpSocket::open("vb", &replacing).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Bind, "{error}");
     first.close().unwrap();
