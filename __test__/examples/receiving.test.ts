@@ -247,3 +247,16 @@ test.serial('fanout shares packets among its workers, each flow on one of them',
   t.is(sum(1), 400)
   t.is(sum(2), 100, 'no flow is on two workers')
 })
+
+for (const name of ['capture', 'batch', 'low-latency', 'dpi', 'async-stream', 'ebpf', 'fanout']) {
+  test.serial(`${name} ends on Ctrl-C with its summary`, async (t) => {
+    const { b } = network(t)
+    const args = name === 'fanout' ? [b.name, '--workers', '2'] : [b.name]
+    const running = await receiving(t, b, name === 'fanout' ? 2 : 1, exampleCommand(name, args))
+    running.kill('SIGINT')
+    const { status, lines, errors } = await running.ended()
+    t.is(errors, '')
+    t.is(status, 0)
+    t.true(lines.some((line) => /\b0 packets|p50 -/.test(line)))
+  })
+}
