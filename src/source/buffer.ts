@@ -12,22 +12,41 @@ const FastBuffer = (Buffer as unknown as Record<symbol, unknown>)[Symbol.species
 ) => Buffer
 
 /**
- * A Buffer over part of an ArrayBuffer.
- * @throws NetringError ERR_NETRING_RELEASED where JavaScript has moved the memory away (`transfer()`, postMessage) or
- * overwritten the columns that say where in it a packet lies
+ * A Buffer over an ArrayBuffer from an offset on.
+ * @throws NetringError ERR_NETRING_RELEASED where JavaScript has moved the memory away (`transfer()`, postMessage)
  */
 export function bufferOver(memory: ArrayBufferLike, offset: number, length: number): Buffer {
-  // Small, so that V8 inlines it into loops over packets: what is rare has a function of its own.
-  try {
-    return new FastBuffer(memory, offset, length)
-  } catch {
-    refuse(memory, offset, length)
-  }
+  if (memory.byteLength === 0) moved()
+  return new FastBuffer(memory, offset, length)
 }
 
-function refuse(memory: ArrayBufferLike, offset: number, length: number): never {
-  if (memory.byteLength === 0 || offset < 0) moved()
-  overwritten(`they place a packet at ${String(offset)}, ${String(length)} of ${String(memory.byteLength)} bytes long`)
+/** Bytes of several packets. */
+export interface PacketBytes {
+  readonly memory: ArrayBufferLike
+  /** Where in it they begin. */
+  readonly start: number
+  /** All of them: empty once they are gone or the memory has been moved away. */
+  readonly bytes: Uint8Array
+  /** @throws NetringError ERR_NETRING_RELEASED once the bytes are gone */
+  check(): void
+}
+
+/**
+ * A Buffer over the bytes of one packet, which `at` counts from the first of all. Compared instead of caught: a `try` here costs
+ * 9 ns a packet.
+ * @throws NetringError ERR_NETRING_RELEASED once they are gone, or where JavaScript has moved the memory away, or overwritten or
+ * moved the columns that say where the packet lies
+ */
+export function packetOver(of: PacketBytes, at: number | undefined, length: number | undefined): Buffer {
+  if (at === undefined || length === undefined || at + length > of.bytes.length) refuse(of, at, length)
+  return new FastBuffer(of.memory, of.start + at, length)
+}
+
+function refuse(of: PacketBytes, at: number | undefined, length: number | undefined): never {
+  of.check()
+  const { bytes } = of
+  if (bytes.length === 0 || at === undefined) moved()
+  overwritten(`they place a packet at ${String(at)}, ${String(length)} of ${String(bytes.length)} bytes long`)
 }
 
 /** For memory that is not where it was. @throws NetringError ERR_NETRING_RELEASED */

@@ -2,7 +2,7 @@
 import { fromNative, NetringError } from '../errors.js'
 import { parsedColumns, type ParsedColumns } from '../parse/columns.js'
 import { warnOnce } from '../warnings.js'
-import { bufferOver, keeping, moved, overwritten } from './buffer.js'
+import { bufferOver, keeping, moved, overwritten, packetOver } from './buffer.js'
 import { BYTES_PER_PACKET, CAPACITY_STEP, Column, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
 import type { PacketStore } from './packet.js'
@@ -154,8 +154,7 @@ export class Loan implements PacketStore, ColumnSource {
   copyOne(index: number): PacketStore {
     this.check()
     const { columns } = this
-    const offset = columns.offset[index] ?? moved()
-    const data = Buffer.from(bufferOver(this.memory, offset, columns.capturedLength[index] ?? moved()))
+    const data = Buffer.from(packetOver(this, columns.offset[index], columns.capturedLength[index]))
     return new OwnedStore(data, copyRow(columns, index, data.length), 1)
   }
 
@@ -190,11 +189,13 @@ class OwnedStore implements PacketStore, ColumnSource {
   readonly gone = false
   readonly memory: ArrayBufferLike
   readonly start: number
+  readonly bytes: Uint8Array
   private readonly rows: ArrayBuffer
 
   constructor(data: Buffer, rows: ArrayBuffer, count: number) {
     this.memory = data.buffer
     this.start = data.byteOffset
+    this.bytes = data
     this.rows = rows
     this.columns = new Columns(this, count)
   }

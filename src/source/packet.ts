@@ -1,7 +1,7 @@
 /** Packets as objects: an index into columns, and nothing that is not asked for. */
 import { inspect } from 'node:util'
 import { parsePacket, type ParsedPacket } from '../parse/packet.js'
-import { bufferOver, moved } from './buffer.js'
+import { moved, packetOver, type PacketBytes } from './buffer.js'
 import { directions, PacketStatus, type Columns, type Direction } from './columns.js'
 
 /** What is known of a packet. After the batch was released every field throws `ERR_NETRING_RELEASED`. */
@@ -67,15 +67,10 @@ export interface OwnedPacket extends PacketFields {
 }
 
 /** Where packets are: a batch on loan, or a copy. */
-export interface PacketStore {
+export interface PacketStore extends PacketBytes {
   readonly columns: Columns
   /** The bytes cannot be had any more. */
   readonly gone: boolean
-  /** @throws NetringError ERR_NETRING_RELEASED once the bytes are gone */
-  check(): void
-  /** The packets' bytes, and where offsets count from. */
-  readonly memory: ArrayBufferLike
-  readonly start: number
   /** A store of this packet only that owns its bytes; itself where it does already. */
   copyOne(index: number): PacketStore
 }
@@ -164,10 +159,8 @@ export class StoredPacket implements Packet {
 
   get data(): Buffer {
     const { store, index } = this
-    if (store.gone) store.check()
     const { offset, capturedLength } = store.columns
-    // No place: the columns were moved away.
-    return bufferOver(store.memory, store.start + (offset[index] ?? -Infinity), capturedLength[index] ?? 0)
+    return packetOver(store, offset[index], capturedLength[index])
   }
 
   copy(): OwnedPacket {
