@@ -43,6 +43,36 @@ export declare class NativeCapture {
   close(): void
 }
 
+export declare class NativeChannel {
+  static open(interface: string, options: NativeChannelOptions): NativeChannel
+  ring(): NativeRing
+  /** The counter that says which packets of those fetched last were passed on. */
+  position(): ArrayBuffer
+  /** Takes packets out of the queue, for copy(). The first `passedOn` of them are passed on at once. */
+  fetch(passedOn: number): NativeFetched
+  /** Copies what was fetched last: all packets end to end into `data` and their columns into `columns`. */
+  copy(data: Uint8Array, columns: Uint8Array): void
+  /** True when fetch() would give something or fail; otherwise the waker is called once it would. */
+  pollOrWait(waker: Waker): boolean
+  stopWaiting(): void
+  /** Whether a wait keeps the process alive. */
+  keepAlive(keep: boolean): void
+  /** From now on the waker is called with every change of the link. */
+  watchLink(waker: Waker): void
+  /** After watching has failed: the next watch_link() tries again. */
+  unwatchLink(): void
+  /** Nothing more is let in, and what is in the ring is queued. The waker is called when that is done. */
+  stop(waker: Waker): void
+  stopped(): boolean
+  queued(): number
+  overflowed(): number
+  setFilter(filter?: NativeProgram | undefined | null): void
+  setFanoutProgram(program: NativeProgram): void
+  stats(cumulative: boolean): NativeStats
+  /** Ends the thread and frees everything. Closing twice is harmless. */
+  close(): void
+}
+
 export declare class NativeInjector {
   static open(interface: string, options: NativeInjectorOptions): NativeInjector
   fd(): number
@@ -155,6 +185,13 @@ export interface NativeCaptureOptions {
   filter?: NativeProgram
 }
 
+export interface NativeChannelOptions {
+  capture: NativeCaptureOptions
+  capacity: number
+  capacityBytes: number
+  whenFull: 'block' | 'dropOldest' | 'dropNewest'
+}
+
 /** Where a column starts, times the capacity, in the order of `Column::ALL`. */
 export declare function nativeColumnStarts(): Array<number>
 
@@ -166,6 +203,11 @@ export interface NativeFanout {
   defrag: boolean
   ignoreOutgoing: boolean
   program?: NativeProgram
+}
+
+export interface NativeFetched {
+  packets: number
+  bytes: number
 }
 
 export interface NativeFlush {
@@ -262,6 +304,7 @@ export interface NativeXdpOptions {
   zeroCopy: 'auto' | 'require' | 'never'
   busyPoll?: NativeBusyPoll
   hugePages: boolean
+  coalesceUs: number
   replace: boolean
   program?: NativeXdpProgram
   netns?: string

@@ -773,8 +773,9 @@ if (
   }
 }
 
-const { NativeCapture, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
+const { NativeCapture, NativeChannel, NativeInjector, NativeXdpSocket, nativeColumnStarts, nativeInterfaceInfo, nativeListInterfaces, nativeParsedStarts, nativeParsePacket, nativeRecordWords } = nativeBinding
 export { NativeCapture }
+export { NativeChannel }
 export { NativeInjector }
 export { NativeXdpSocket }
 export { nativeColumnStarts }

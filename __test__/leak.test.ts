@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { Capture, Injector, type PacketSource, XdpSocket } from '../src/index.js'
+import { Capture, ChannelCapture, Injector, type PacketSource, XdpSocket } from '../src/index.js'
 import { frame, numberOf } from './helpers/frames.js'
 import { network, shape, type End } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
@@ -242,6 +242,10 @@ test.serial('what is forgotten after it has waited is collected, with its socket
     const listener = (): void => undefined
     open().on('linkDown', listener).off('linkDown', listener)
     await sleep(1)
+  })
+  await isCollected(t, 'a channel', async () => {
+    const channel = ChannelCapture.open(b.name, { ...smallest, netns: b.netns })
+    await channel.recv({ signal: AbortSignal.timeout(1) }).catch(String)
   })
   shape(a, '2kbit')
   await isCollected(t, 'an injector', async () => {

@@ -86,6 +86,49 @@ testThatNeeds(ebpf, 'memory in use is the same after two and after ten million p
   assertSame(t, grown.before, grown.after)
 })
 
+testThatNeeds(ebpf, 'memory in use is the same after two and after ten million packets through a channel', (t) => {
+  t.timeout(300_000)
+  const { b } = network(t)
+  const source = compile('live-frames.c')
+  const sender = spawn('ip', ['netns', 'exec', b.netns, source.path, b.name], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  t.teardown(() => {
+    sender.kill()
+    source.remove()
+  })
+  const grown = runModule(
+    `
+    ${measuring}
+    const ring = { blockSize: 65536, blockCount: 256, blockTimeoutMs: 20 }
+    const queue = { capacity: 50_000, capacityBytes: 16 << 20, whenFull: 'dropOldest' }
+    const channel = netring.ChannelCapture.open('${b.name}', { netns: '${b.netns}', ...ring, ...queue })
+    let packets = 0
+    let bytes = 0
+    let calls = 0
+    const take = async (wanted) => {
+      while (packets < wanted) {
+        const some = ++calls % 100 === 0 ? [await channel.recv()] : await channel.recvMany(4096)
+        for (const { data } of some) bytes += data.length + data[data.length - 1]
+        packets += some.length
+      }
+    }
+    await take(2e6)
+    const before = await use()
+    await take(1e7)
+    const after = await use()
+    const { overflowed } = channel
+    console.log(JSON.stringify({ before, after, packets, bytes, overflowed }))
+    process.exit()`,
+    [],
+    240_000,
+  ) as { before: Use; after: Use; packets: number; bytes: number; overflowed: number }
+  t.true(grown.packets >= 1e7)
+  t.true(grown.bytes > 0)
+  t.true(grown.overflowed > 0, 'the queue was full while memory was measured')
+  assertSame(t, grown.before, grown.after)
+})
+
 test.serial('memory in use is the same after half a million and after two million frames sent', (t) => {
   t.timeout(300_000)
   const { a } = network(t)

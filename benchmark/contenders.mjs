@@ -29,6 +29,7 @@ export const RECEIVERS = [
   netring('netring-columns', 'recv-netring.mjs', ['--mode', 'columns']),
   netring('netring-packets', 'recv-netring.mjs', ['--mode', 'packets']),
   netring('netring-data', 'recv-netring.mjs', ['--mode', 'data']),
+  netring('netring-channel', 'recv-channel.mjs', []),
   { ...program('recv-xdp', 'recv-xdp', []), sources: ['redirect'] },
   { ...netring('netring-xdp', 'recv-netring.mjs', ['--backend', 'xdp']), sources: ['redirect'] },
   peer('npm-pcap', 'recv-pcap.mjs', 'pcap'),

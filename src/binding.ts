@@ -1,6 +1,7 @@
 /** The one place that loads the native addon. */
 export {
   NativeCapture,
+  NativeChannel,
   NativeInjector,
   NativeXdpSocket,
   nativeColumnStarts,
@@ -12,6 +13,7 @@ export {
 } from '../index.js'
 export type {
   NativeCaptureOptions,
+  NativeChannelOptions,
   NativeFanout,
   NativeFlush,
   NativeInjectorOptions,

@@ -1,11 +1,13 @@
 /** Packet I/O for Linux: AF_PACKET and AF_XDP rings from TypeScript. */
 export { Capture } from './capture.js'
+export { ChannelCapture } from './channel.js'
 export { NetringError } from './errors.js'
 export type { NetringErrorCode, NetringErrorDetails } from './errors.js'
 export { Injector } from './injector.js'
 export { interfaceInfo, listInterfaces, suggestFanoutThreads, suggestProfile } from './interfaces.js'
 export type { InterfaceInfo } from './interfaces.js'
 export type { CaptureOptions, Profile } from './options/capture.js'
+export type { ChannelDefaults, ChannelOptions } from './options/channel.js'
 export type { FanoutMode, FanoutOptions } from './options/fanout.js'
 export type { InjectorOptions } from './options/injector.js'
 export type { BpfInstruction, Filter, Program } from './options/program.js'

@@ -1,6 +1,6 @@
 /** What is wrong with options is said by name, before anything is opened. */
 import test from 'ava'
-import { Capture, type CaptureOptions, Injector, NetringError } from '../../src/index.js'
+import { Capture, type CaptureOptions, ChannelCapture, Injector, NetringError } from '../../src/index.js'
 import { type Code, errorOf, named, openDescriptors, range, type, value } from '../helpers/arguments.js'
 import { network } from '../helpers/network.js'
 
@@ -59,6 +59,13 @@ const captureCases: readonly Case[] = [
   [{ filter: [] }, value, 'options.filter'],
 ]
 
+const channelCases: readonly Case[] = [
+  ...captureCases,
+  ...wrongNumbers('capacity', 1, UINT_MAX),
+  ...wrongNumbers('capacityBytes', 1, Number.MAX_SAFE_INTEGER),
+  ...wrongChoices('whenFull'),
+]
+
 const injectorCases: readonly Case[] = [
   [{ framesize: 4096 }, value, 'options.framesize'],
   ...wrongNumbers('frameSize', 14, 524_288),
@@ -70,6 +77,7 @@ const injectorCases: readonly Case[] = [
 
 for (const [what, open, cases] of [
   ['Capture.open()', (options: object): unknown => Capture.open('lo', options), captureCases],
+  ['ChannelCapture.open()', (options: object): unknown => ChannelCapture.open('lo', options), channelCases],
   ['Injector.open()', (options: object): unknown => Injector.open('lo', options), injectorCases],
 ] as const) {
   test.serial(`${what} names the option that is unknown, ill-typed or out of range, and opens nothing`, (t) => {

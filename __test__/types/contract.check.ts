@@ -16,6 +16,7 @@ accepts<Contract.Injector>(a<netring.Injector>())
 accepts<Contract.PacketSource & Contract.PacketSink>(a<netring.XdpSocket>())
 accepts<netring.PacketSource & netring.PacketSink>(a<netring.XdpSocket>())
 accepts<Contract.XdpSocket>(a<netring.XdpSocket>())
+accepts<Contract.ChannelCapture>(a<netring.ChannelCapture>())
 accepts<Contract.Batch>(a<netring.Batch>())
 accepts<Contract.Packet>(a<netring.Packet>())
 accepts<Contract.OwnedPacket>(a<netring.OwnedPacket>())
@@ -38,6 +39,8 @@ accepts<netring.InjectorOptions>(a<Contract.InjectorOptions>())
 accepts<Contract.InjectorOptions>(a<netring.InjectorOptions>())
 accepts<netring.XdpOptions>(a<Contract.XdpOptions>())
 accepts<Contract.XdpOptions>(a<netring.XdpOptions>())
+accepts<netring.ChannelOptions>(a<Contract.ChannelOptions>())
+accepts<Contract.ChannelOptions>(a<netring.ChannelOptions>())
 accepts<netring.FanoutOptions>(a<Contract.FanoutOptions>())
 accepts<netring.Filter>(a<Contract.Filter>())
 accepts<netring.PacketLoopOptions>(a<Contract.PacketLoopOptions>())
@@ -58,6 +61,7 @@ accepts<(typeof Contract.Capture)['defaults']>(netring.Capture.defaults)
 accepts<(typeof Contract.Capture)['open']>(netring.Capture.open.bind(netring.Capture))
 accepts<(typeof Contract.Injector)['open']>(netring.Injector.open.bind(netring.Injector))
 accepts<(typeof Contract.XdpSocket)['open']>(netring.XdpSocket.open.bind(netring.XdpSocket))
+accepts<(typeof Contract.ChannelCapture)['open']>(netring.ChannelCapture.open.bind(netring.ChannelCapture))
 
 /** A program that knows the contract only. */
 export async function monitor(source: Contract.PacketSource, sink: Contract.PacketSink): Promise<bigint> {
@@ -120,4 +124,26 @@ export function startOverXdp(): Promise<bigint> {
   using socket = netring.XdpSocket.open('eth0', { queues: 'all' })
   socket.on('rejected', ({ code }) => code).on('linkDown', () => undefined)
   return monitor(socket, socket)
+}
+
+/** A program that knows the contract of a channel only. */
+export async function queue(channel: Contract.ChannelCapture, signal: AbortSignal): Promise<bigint> {
+  let newest = 0n
+  for await (const { timestamp, data } of channel) {
+    if (timestamp > newest) newest = timestamp
+    if (data.length > 1500) break
+  }
+  const one: Contract.OwnedPacket = channel.tryRecv() ?? (await channel.recv({ signal }))
+  const many: Contract.OwnedPacket[] = [one, ...(await channel.recvMany(100, { signal }))]
+  const { packets, drops }: Contract.CaptureStats = channel.stats()
+  const rest = await channel.stopAndDrain()
+  return newest + BigInt(packets + drops + channel.queued + channel.overflowed + many.length + rest.length)
+}
+
+/** The same program with what this package gives, which knows more. */
+export function startQueue(): Promise<bigint> {
+  using channel = netring.ChannelCapture.open('eth0', { capacity: 1000, whenFull: 'dropOldest', snapLen: 64 })
+  channel.on('linkDown', () => channel.closed).unref()
+  accepts<number>(channel.ring.blockSize + netring.ChannelCapture.defaults.capacity)
+  return queue(channel, AbortSignal.timeout(1))
 }

@@ -383,3 +383,23 @@ export declare class NetringError extends Error {
   readonly option?: string // the socket option, on ERR_NETRING_SOCKOPT
   readonly interface?: string
 }
+
+export interface ChannelOptions extends CaptureOptions {
+  readonly capacity?: number // packets
+  readonly capacityBytes?: number
+  readonly whenFull?: 'block' | 'dropOldest' | 'dropNewest'
+}
+export declare class ChannelCapture implements Disposable, AsyncIterable<OwnedPacket> {
+  static open(interfaceName: string, options?: ChannelOptions): ChannelCapture
+  recv(options?: WaitOptions): Promise<OwnedPacket>
+  tryRecv(): OwnedPacket | undefined
+  recvMany(max: number, options?: WaitOptions): Promise<OwnedPacket[]>
+  stopAndDrain(): Promise<OwnedPacket[]>
+  readonly queued: number
+  readonly overflowed: number
+  stats(): CaptureStats
+  cumulativeStats(): CaptureStats
+  close(): void
+  [Symbol.asyncIterator](): AsyncIterator<OwnedPacket>
+  [Symbol.dispose](): void
+}

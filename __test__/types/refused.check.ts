@@ -1,6 +1,7 @@
 /** What must not compile. An unused `@ts-expect-error` is an error itself. Never run. */
 import {
   Capture,
+  ChannelCapture,
   Injector,
   interfaceInfo,
   NetringError,
@@ -15,6 +16,7 @@ import {
 } from '../../src/index.js'
 
 declare const capture: Capture
+declare const channel: ChannelCapture
 declare const injector: Injector
 declare const batch: Batch
 declare const packet: Packet
@@ -83,6 +85,25 @@ export async function receiving(): Promise<void> {
   capture.on('packet', () => undefined)
   // @ts-expect-error: its end is close()'s business
   capture.closed = true
+}
+
+export async function queueing(): Promise<void> {
+  // @ts-expect-error: only open() makes one
+  accepts(new ChannelCapture('eth0'))
+  // @ts-expect-error: no such policy
+  ChannelCapture.open('eth0', { whenFull: 'drop' })
+  // @ts-expect-error: no option of a capture
+  Capture.open('eth0', { capacity: 100 })
+  // @ts-expect-error: how many at most?
+  await channel.recvMany()
+  // @ts-expect-error: one packet, not several
+  accepts<OwnedPacket[]>(await channel.recv())
+  // @ts-expect-error: there may be none
+  accepts<number>(channel.tryRecv().length)
+  // @ts-expect-error: packets own their bytes: no batches here
+  channel.nextBatch()
+  // @ts-expect-error: counted, not set
+  channel.overflowed = 0
 }
 
 export function packets(): void {

@@ -28,6 +28,8 @@ const argument: readonly (readonly [string, object, Code])[] = [
   ['options.busyPoll.budget', { busyPoll: { us: 1, budget: 65_536 } }, range],
   ['options.busyPoll.prefer', { busyPoll: { us: 1, prefer: 'yes' } }, type],
   ['options.hugePages', { hugePages: 'yes' }, type],
+  ['options.coalesceUs', { coalesceUs: -1 }, range],
+  ['options.coalesceUs', { coalesceUs: 10_001 }, range],
   ['options.replace', { replace: 0 }, type],
   ['options.program.xskMapFd', { program: {} }, type],
   ['options.program.fd', { program: { xskMapFd: 3, fd: -1 } }, range],

@@ -87,7 +87,8 @@ export const captureDefaults: Required<Omit<CaptureOptions, 'profile' | 'fanout'
   },
 )
 
-const keys = [...Object.keys(captureDefaults), 'profile', 'fanout', 'filter', 'netns']
+/** The names of all options. */
+export const captureKeys: readonly string[] = [...Object.keys(captureDefaults), 'profile', 'fanout', 'filter', 'netns']
 
 /** setsockopt takes an int. */
 const INT_MAX = 0x7fff_ffff
@@ -100,7 +101,7 @@ export function checkCaptureOptions(options: CaptureOptions | undefined): {
   readonly native: NativeCaptureOptions
   readonly pollTimeoutMs: number
 } {
-  const given = checkObject('options', options, keys)
+  const given = checkObject('options', options, captureKeys)
   const profile = checkOneOf('options.profile', given.profile, Object.keys(profiles) as Profile[], 'default')
   const base = { ...captureDefaults, ...profiles[profile] }
   const integer = (key: keyof typeof base & keyof CaptureOptions, least: number, most = 0xffff_ffff): number =>

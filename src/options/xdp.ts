@@ -58,6 +58,12 @@ export interface XdpOptions {
   /** Frames in huge pages, which have to be set aside. Default false. */
   readonly hugePages?: boolean
   /**
+   * While packets come fast, who waits for them is woken only so often: once in this time, in microseconds, or a little later. The
+   * first packet after silence wakes at once, and so does every packet as long as fewer than 32 come in that time. Small
+   * UMEMs shorten it. 0: each wakes at once. At most 10000. Default 500.
+   */
+  readonly coalesceUs?: number
+  /**
    * Take the place of an XDP program that is already on the interface, for good: whoever attached it is not told. It goes once
    * everything else has been had; where open() throws before, it stays. Default false.
    */
@@ -93,6 +99,7 @@ export const xdpDefaults: XdpDefaults = Object.freeze({
   attach: 'auto',
   zeroCopy: 'auto',
   hugePages: false,
+  coalesceUs: 500,
   replace: false,
   pollTimeoutMs: 100,
 })
@@ -102,6 +109,7 @@ const keys = [...Object.keys(xdpDefaults), ...rings, 'busyPoll', 'program', 'net
 
 /** As the kernel and crates/netring/src/xdp/options.rs have them. */
 const LARGEST_RING = 1 << 20
+const LONGEST_COALESCE_US = 10_000
 const MOST_QUEUES = 0xffff
 const MOST_BYTES = 0xffff_ffff
 const INT_MAX = 0x7fff_ffff
@@ -140,6 +148,7 @@ export function checkXdpOptions(options: XdpOptions | undefined): {
     zeroCopy: checkOneOf('options.zeroCopy', given.zeroCopy, ['auto', 'require', 'never'], xdpDefaults.zeroCopy),
     ...(busyPoll && { busyPoll }),
     hugePages: boolean('hugePages'),
+    coalesceUs: checkInteger('options.coalesceUs', given.coalesceUs, xdpDefaults.coalesceUs, 0, LONGEST_COALESCE_US),
     replace: boolean('replace'),
     ...(program && { program }),
     ...(given.netns !== undefined && { netns: checkString('options.netns', given.netns) }),

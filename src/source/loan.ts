@@ -3,8 +3,9 @@ import { fromNative, NetringError } from '../errors.js'
 import { parsedColumns, type ParsedColumns } from '../parse/columns.js'
 import { warnOnce } from '../warnings.js'
 import { bufferOver, keeping, moved, overwritten, packetOver } from './buffer.js'
-import { BYTES_PER_PACKET, CAPACITY_STEP, Column, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
+import { Column, Columns, copyRow, PLACE, type ColumnSource } from './columns.js'
 import type { NativeSource } from './native-source.js'
+import { OwnedStore } from './owned-store.js'
 import type { PacketStore } from './packet.js'
 
 /** What all loans of one source share. */
@@ -140,15 +141,13 @@ export class Loan implements PacketStore, ColumnSource {
     for (const length of capturedLength) size += length
     const present = this.memory.byteLength
     if (size > present) overwritten(`they say ${String(size)} bytes where there are ${String(present)}`)
-    const data = Buffer.allocUnsafeSlow(size)
-    const capacity = Math.ceil(this.count / CAPACITY_STEP) * CAPACITY_STEP
-    const rows = new ArrayBuffer(capacity * BYTES_PER_PACKET)
     try {
-      this.lender.native.copy(this.id, data, new Uint8Array(rows))
+      return OwnedStore.filled(this.count, size, (data, columns) => {
+        this.lender.native.copy(this.id, data, columns)
+      })
     } catch (error) {
       throw fromNative(error)
     }
-    return new OwnedStore(data, rows, this.count)
   }
 
   copyOne(index: number): PacketStore {
@@ -181,34 +180,4 @@ function releasedError(closed: boolean): NetringError {
   return closed
     ? new NetringError('ERR_NETRING_RELEASED', 'the source of this batch is closed; copy() what must live longer')
     : new NetringError('ERR_NETRING_RELEASED', 'this batch has been released; copy() what must live longer')
-}
-
-/** Packets that own their bytes. */
-class OwnedStore implements PacketStore, ColumnSource {
-  readonly columns: Columns
-  readonly gone = false
-  readonly memory: ArrayBufferLike
-  readonly start: number
-  readonly bytes: Uint8Array
-  private readonly rows: ArrayBuffer
-
-  constructor(data: Buffer, rows: ArrayBuffer, count: number) {
-    this.memory = data.buffer
-    this.start = data.byteOffset
-    this.bytes = data
-    this.rows = rows
-    this.columns = new Columns(this, count)
-  }
-
-  demand(): ArrayBuffer {
-    return this.rows
-  }
-
-  check(): void {
-    // Nothing can be taken back.
-  }
-
-  copyOne(): PacketStore {
-    return this
-  }
 }

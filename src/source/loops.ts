@@ -39,8 +39,11 @@ export interface BatchSupply {
   take(): Batch | undefined
   /** The next batch is there already, of the same block as the one that take() gave last. */
   more(): boolean
-  /** Through a link that goes down and up again. `waiting` is given a function that ends the wait. */
-  wait(timeoutMs: number, waiting: (end: () => void) => void): Promise<void>
+  /**
+   * Through a link that goes down and up again; undefined where there is nothing to wait for. `waiting` is given a
+   * function that ends the wait.
+   */
+  wait(timeoutMs: number, waiting: (end: () => void) => void): Promise<void> | undefined
 }
 
 /**
@@ -107,18 +110,24 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
 
   async #step(): Promise<IteratorResult<Batch, undefined>> {
     try {
-      if (this.#batch !== undefined && !this.#over) {
-        this.#batch.release()
-        this.#batch = undefined
-        await nextTurn()
-      }
+      let turn = this.#batch === undefined
+      this.#batch?.release()
+      this.#batch = undefined
+      let ready = false
       while (!this.#over && !this.#supply.closed()) {
         this.#signal?.throwIfAborted()
         const left = this.#deadline - performance.now()
         if (left <= 0) break
-        const next = this.#take()
-        if (next !== undefined) return next
-        await this.#supply.wait(left, (end) => (this.#endWait = end))
+        if (ready) {
+          const next = this.#take()
+          if (next !== undefined) return next
+          turn = false
+        }
+        // A wait is a turn of the event loop, unless there is nothing to wait for.
+        const waiting = this.#supply.wait(left, (end) => (this.#endWait = end))
+        if (waiting !== undefined) await waiting
+        else if (!turn) await nextTurn()
+        ready = true
       }
     } catch (error) {
       this.#end()

@@ -197,25 +197,27 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    * ERR_NETRING_INTERFACE_REMOVED.
    */
   readable(options?: WaitOptions): Promise<void> {
-    return this.#wait(waitSignal(options))
+    return this.#wait(waitSignal(options)) ?? Promise.resolve()
   }
 
-  #wait(signal: AbortSignal | undefined, timeoutMs?: number, waiting?: (end: () => void) => void): Promise<void> {
+  #wait(
+    signal: AbortSignal | undefined,
+    timeoutMs?: number,
+    waiting?: (end: () => void) => void,
+  ): Promise<void> | undefined {
     if (this.#lender.closed) return Promise.reject(closedError())
     return this.#waiters.wait(signal, timeoutMs, waiting)
   }
 
   /** As #wait, through a link that goes down and up again. */
-  async #waitThrough(
+  #waitThrough(
     signal: AbortSignal | undefined,
     timeoutMs: number,
     waiting: (end: () => void) => void,
-  ): Promise<void> {
-    try {
-      await this.#wait(signal, timeoutMs, waiting)
-    } catch (error) {
+  ): Promise<void> | undefined {
+    return this.#wait(signal, timeoutMs, waiting)?.catch((error: unknown) => {
       if (!hasCode(error, 'ERR_NETRING_LINK_DOWN')) throw error
-    }
+    })
   }
 
   /** Waits for a batch and copies its packets into one buffer of their own: nothing to release. Rejects as readable(). */

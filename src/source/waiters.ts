@@ -30,18 +30,18 @@ export class Waiters {
 
   /**
    * Resolves once there is nothing to wait for any more, or after `timeoutMs`, or when the function is called that
-   * `waiting` is given.
+   * `waiting` is given; undefined where there is nothing to wait for now.
    */
   wait(
     signal: AbortSignal | undefined,
     timeoutMs: number = Infinity,
     waiting?: (end: () => void) => void,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     if (signal?.aborted) return rejected(signal.reason)
     try {
       if (this.#waitable.arm()) {
         this.#settleAll(undefined)
-        return Promise.resolve()
+        return undefined
       }
     } catch (error) {
       // What this one is told ends the wait of the others, too: the source tells it once.

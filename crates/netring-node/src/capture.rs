@@ -37,6 +37,20 @@ pub struct NativeRing {
     pub locked: bool,
 }
 
+impl NativeRing {
+    pub(crate) fn of(capture: &Capture) -> Self {
+        let shape = capture.geometry();
+        Self {
+            fd: capture.fd(),
+            fanout_id: capture.fanout_id().map(u32::from),
+            block_size: shape.block_size(),
+            block_count: shape.block_count(),
+            frame_size: shape.frame_size(),
+            locked: capture.locked(),
+        }
+    }
+}
+
 /// Where a column starts, times the capacity, in the order of `Column::ALL`.
 #[napi]
 pub fn native_column_starts() -> Vec<u32> {
@@ -61,17 +75,7 @@ impl NativeCapture {
 
     #[napi]
     pub fn ring(&self) -> Result<NativeRing> {
-        self.lending.with(|capture| {
-            let shape = capture.geometry();
-            Ok(NativeRing {
-                fd: capture.fd(),
-                fanout_id: capture.fanout_id().map(u32::from),
-                block_size: shape.block_size(),
-                block_count: shape.block_count(),
-                frame_size: shape.frame_size(),
-                locked: capture.locked(),
-            })
-        })
+        self.lending.with(|capture| Ok(NativeRing::of(capture)))
     }
 
     /// Where the head of the batch is that next() has handed out last.

@@ -8,7 +8,7 @@ use napi::Env;
 use napi::bindgen_prelude::*;
 use netring::ring::columns::{BYTES_PER_PACKET, CopyFailure};
 use netring::ring::{ColumnSet, Columns, Malformed, Memory};
-use netring::source::{BatchHead, Source};
+use netring::source::{BatchHead, Look, Source};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::{closed, released, to_js};
@@ -223,11 +223,11 @@ impl<S: Source + 'static> Lending<S> {
         if ready { inner.next(set) } else { Ok(-1) }
     }
 
-    /// Whether next() would give a batch.
-    pub(crate) fn poll(&self) -> Result<bool> {
+    /// What to tell who waits for a batch.
+    pub(crate) fn look(&self) -> Result<Look> {
         let mut inner = self.inner()?;
         inner.sweep();
-        inner.source.borrow_mut().poll().map_err(to_js)
+        inner.source.borrow_mut().look().map_err(to_js)
     }
 
     /// The batch's bytes; `offset` columns count from the first.

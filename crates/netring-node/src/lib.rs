@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "napi-derive expands to undocumented items")]
 
 pub mod capture;
+pub mod channel;
 pub mod error;
 pub mod injector;
 pub mod interfaces;

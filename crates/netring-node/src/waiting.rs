@@ -5,7 +5,7 @@ use std::sync::Arc;
 use napi::Env;
 use napi::bindgen_prelude::*;
 use netring::readiness::{Wait, Watch};
-use netring::source::Source;
+use netring::source::{Look, Source};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::error::to_js;
@@ -42,10 +42,19 @@ impl Waiting {
             })?);
         }
         self.edges.as_ref().inspect(|edges| edges.arm());
-        let ready = source.poll();
-        if !matches!(ready, Ok(false)) {
-            self.edges.as_ref().inspect(|edges| edges.disarm());
-            return ready;
+        let look = source.look();
+        match look {
+            Ok(Look::Empty) => {}
+            Ok(Look::Later(at)) => {
+                let set = self.edges.as_mut().map_or(Ok(()), |edges| edges.wake_at(at));
+                return set.map(|()| false).map_err(|error| {
+                    to_js(CoreError::os(ErrorKind::Io, "timerfd_settime", &error, "cannot wait for a time"))
+                });
+            }
+            Ok(Look::Ready) | Err(_) => {
+                self.edges.as_ref().inspect(|edges| edges.disarm());
+                return look.map(|_| true);
+            }
         }
         if self.removal.is_none() {
             let wake = self.sender(waker)?;

@@ -6,12 +6,13 @@
 //!   ([`ring::fake`]) writes the other side in tests, property tests and fuzzing.
 //! - [`parse`]: pure, too: the headers of a packet, of many packets as columns.
 //! - [`sys`]: the only callers of the operating system.
-//! - the roles that join them: [`capture`], [`injector`], [`xdp`], [`interface`], [`link`], and the
-//!   pieces they share: [`source`], [`sink`], [`filter`], [`fanout`], [`stats`], [`error`].
+//! - the roles that join them: [`capture`], [`channel`], [`injector`], [`xdp`], [`interface`], [`link`],
+//!   and the pieces they share: [`source`], [`sink`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md`.
 
 pub mod capture;
+pub mod channel;
 pub mod error;
 pub mod fanout;
 pub mod filter;

@@ -4,6 +4,7 @@
 //! frees it at once, whoever still waits.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
 use crate::sys::epoll::{self, Edge, Edges};
+use crate::sys::timer::Timer;
 
 /// The runtime: one thread, however many captures wait.
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
@@ -29,6 +31,13 @@ pub struct Readiness {
     edges: Arc<Edges>,
     /// Who is told of edges.
     watch: Mutex<Weak<Waker>>,
+}
+
+impl AsFd for Readiness {
+    /// The epoll's descriptor: readable while there are edges that nobody has taken.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.edges.as_fd()
+    }
 }
 
 /// What is called when something changed, once each time it was armed.
@@ -56,6 +65,33 @@ impl Waker {
 pub struct Watch {
     waker: Arc<Waker>,
     _task: Wait,
+    /// Made when it is first wanted.
+    alarm: Option<Alarm>,
+}
+
+/// A timer, and the task that waits for it.
+#[derive(Debug)]
+struct Alarm {
+    timer: Arc<Timer>,
+    _task: Wait,
+}
+
+impl Alarm {
+    fn new(waker: &Arc<Waker>) -> io::Result<Self> {
+        let runtime = runtime()?;
+        let _guard = runtime.enter();
+        let timer = Arc::new(Timer::new()?);
+        let registered = epoll::register(Arc::clone(&timer))?;
+        let told = Arc::clone(waker);
+        let task = runtime.spawn(async move {
+            // Setting the timer anew makes it unreadable, so nothing has to be read from it.
+            while let Ok(mut guard) = registered.readable().await {
+                guard.clear_ready();
+                told.fire(Ok(()));
+            }
+        });
+        Ok(Self { timer, _task: Wait::of(&task) })
+    }
 }
 
 impl Watch {
@@ -68,6 +104,16 @@ impl Watch {
     /// Nothing is called until it is armed again.
     pub fn disarm(&self) {
         self.waker.armed.store(false, Ordering::SeqCst);
+    }
+
+    /// If it is armed then, `woken` is called at a time, or before it at an edge.
+    pub fn wake_at(&mut self, at: Instant) -> io::Result<()> {
+        let alarm = match self.alarm.take() {
+            Some(alarm) => alarm,
+            None => Alarm::new(&self.waker)?,
+        };
+        let alarm = self.alarm.insert(alarm);
+        alarm.timer.set(at.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -102,6 +148,11 @@ impl Readiness {
     /// As [`Edges::wait_until`], with the same regard for who else waits.
     pub fn wait_until(&self, deadline: Instant) -> io::Result<Edge> {
         self.edges.wait_until(deadline).inspect(|edge| self.pass_on(*edge))
+    }
+
+    /// As [`Edges::mute`].
+    pub fn mute(&self, target: BorrowedFd<'_>, muted: bool) -> io::Result<()> {
+        self.edges.mute(target, muted)
     }
 
     fn pass_on(&self, edge: Edge) {
@@ -141,7 +192,7 @@ impl Readiness {
                 }
             }
         });
-        Ok(Watch { waker, _task: Wait::of(&task) })
+        Ok(Watch { waker, _task: Wait::of(&task), alarm: None })
     }
 }
 
@@ -157,7 +208,7 @@ mod tests {
 
     struct Waiting {
         sender: UnixDatagram,
-        _receiver: UnixDatagram,
+        receiver: UnixDatagram,
         readiness: Arc<Readiness>,
         woken: Receiver<bool>,
         watch: Watch,
@@ -169,7 +220,7 @@ mod tests {
         let (wake, woken) = channel();
         let watch = readiness.watch(move |outcome| wake.send(outcome.is_ok()).unwrap()).unwrap();
         watch.arm();
-        Waiting { sender, _receiver: receiver, readiness, woken, watch }
+        Waiting { sender, receiver, readiness, woken, watch }
     }
 
     /// Runs `meanwhile` while the runtime's thread can look at nothing.
@@ -237,8 +288,26 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_that_is_muted_wakes_nobody_and_a_time_does() {
+        let Waiting { sender, receiver, readiness, woken, mut watch } = waiting();
+        readiness.mute(receiver.as_fd(), true).unwrap();
+        sender.send(b"packet").unwrap();
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "muted");
+        for _ in 0..3 {
+            watch.arm();
+            watch.wake_at(Instant::now() + Duration::from_micros(100)).unwrap();
+            assert_eq!(woken.recv_timeout(SOON), Ok(true));
+        }
+        watch.wake_at(Instant::now()).unwrap();
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "not armed");
+        watch.arm();
+        readiness.mute(receiver.as_fd(), false).unwrap();
+        assert_eq!(woken.recv_timeout(SOON), Ok(true), "what came meanwhile is an edge");
+    }
+
+    #[test]
     fn looking_without_an_edge_wakes_nobody_and_a_wait_that_is_dropped_is_over() {
-        let Waiting { sender, _receiver, readiness, woken, watch } = waiting();
+        let Waiting { sender, receiver: _receiver, readiness, woken, watch } = waiting();
         assert!(!readiness.clear().unwrap().any);
         with_busy_runtime(|| drop(watch));
         sender.send(b"packet").unwrap();

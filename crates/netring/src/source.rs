@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::link::LinkEvent;
@@ -29,6 +29,17 @@ pub struct BatchHead {
     pub more: bool,
 }
 
+/// What somebody who waits is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// There is a batch.
+    Ready,
+    /// There is none: an edge will come before there is one.
+    Empty,
+    /// To look again then; no edge may come before.
+    Later(Instant),
+}
+
 /// A source of batches. A batch is a linear token: it is had from [`next`](Self::next), and given back once.
 pub trait Source: Sized {
     /// Proof that somebody may look at some packets.
@@ -43,6 +54,11 @@ pub trait Source: Sized {
     /// Whether [`next`](Self::next) would give a batch. Clears the edges first, so that a wait that was armed
     /// before misses nothing. Fails when the link went down since the last time.
     fn poll(&mut self) -> Result<bool>;
+    /// As [`poll`](Self::poll), for who would rather be woken less often: a source whose packets come in small
+    /// portions may tell him to wait for more.
+    fn look(&mut self) -> Result<Look> {
+        Ok(if self.poll()? { Look::Ready } else { Look::Empty })
+    }
     /// Gives a batch back to the kernel.
     fn release(&mut self, batch: Self::Batch);
     /// Frees everything at once.

@@ -226,6 +226,16 @@ impl Capture {
         Ok(())
     }
 
+    /// Lets no packet in any more. Those that came before can still be read.
+    pub fn stop_receiving(&mut self) -> Result<()> {
+        open::shut(&self.socket).map_err(|error| error.on_interface(&self.interface))
+    }
+
+    /// Whether there are packets in the block that the kernel is filling, which it hands over when its timer fires.
+    pub fn packets_coming(&self) -> bool {
+        self.runs.ring().packets_coming()
+    }
+
     /// Gives the fanout group its program.
     pub fn set_fanout_program(&self, program: &FanoutProgram) -> Result<()> {
         fanout::set_program(&self.socket, program).map_err(|error| error.on_interface(&self.interface))

@@ -156,6 +156,13 @@ fn replace(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
     }
 }
 
+/// Lets nothing pass any more. When it returns, whatever passed is in the ring.
+pub(super) fn shut(socket: &PacketSocket) -> Result<()> {
+    attach(socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
+    sys::membarrier::receive_paths();
+    Ok(())
+}
+
 /// Replaces the filter so that no packet the new one refuses is ever shown. Nothing passes between
 /// the old one's end and the new one's beginning; what came before stays behind the ring's fence.
 pub(super) fn refilter(
@@ -168,8 +175,7 @@ pub(super) fn refilter(
     let trial =
         PacketSocket::open(None).map_err(|failure| entering(None, failure, "cannot open a packet socket", "socket"))?;
     attach(&trial, program)?;
-    attach(socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
-    sys::membarrier::receive_paths();
+    shut(socket)?;
     let fence = ring.mark_stale();
     if let Err(error) = replace(socket, program) {
         // The new one is refused: as if nothing had been asked.

@@ -206,16 +206,20 @@ impl Columns {
     /// in the others. Rows beyond the capacity go nowhere.
     pub fn fill_rows(&self, set: ColumnSet, rows: impl Iterator<Item = Row>) {
         let lanes = self.lanes();
-        let place_only = set == ColumnSet::PLACE;
+        // A question a group, as in Filler.
+        let (time, others) =
+            (set.meets(ColumnSet::TIME), set.meets(ColumnSet::ALL.without(ColumnSet::PLACE).without(ColumnSet::TIME)));
         for (index, row) in rows.enumerate() {
             let index = index as u32;
             lanes.set_place(index, row.offset, row.captured);
-            if place_only {
+            if time {
+                lanes.seconds.set(index, row.seconds);
+                lanes.nanoseconds.set(index, row.nanoseconds);
+            }
+            if !others {
                 continue;
             }
             lanes.original.set(index, row.original);
-            lanes.seconds.set(index, row.seconds);
-            lanes.nanoseconds.set(index, row.nanoseconds);
             lanes.rxhash.set(index, 0);
             lanes.status.set(index, 0);
             lanes.tci.set(index, 0);

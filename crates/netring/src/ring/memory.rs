@@ -179,6 +179,16 @@ impl Memory {
         self.atomic(offset).map(|word| word.store(value, Ordering::Release)).is_some()
     }
 
+    /// Adds to a counter that both sides add to, and says what it was; `None` outside the range.
+    pub fn fetch_add(&self, offset: usize, value: u32) -> Option<u32> {
+        Some(self.atomic(offset)?.fetch_add(value, Ordering::AcqRel))
+    }
+
+    /// Whether nobody else has this memory or a part of it, nor will get one but from here.
+    pub fn is_sole(&mut self) -> bool {
+        Arc::get_mut(&mut self.owner).is_some()
+    }
+
     /// Moves bytes inside the range, which may overlap; false, and nothing moved, outside it.
     pub fn copy_within(&self, from: usize, to: usize, len: usize) -> bool {
         if self.check(from, len).is_none() || self.check(to, len).is_none() {
@@ -431,6 +441,17 @@ mod tests {
         assert!(tail.set_u64(0, 7));
         assert_eq!(tail.u64(0), Some(7));
         assert_eq!(tail.u64(8), None);
+    }
+
+    #[test]
+    fn who_has_a_part_is_seen() {
+        let mut memory = Memory::zeroed(32);
+        let part = memory.slice(8, 8).unwrap();
+        assert!(!memory.is_sole());
+        assert_eq!((part.fetch_add(4, 3), part.fetch_add(4, 2), part.fetch_add(8, 1)), (Some(0), Some(3), None));
+        drop(part);
+        assert!(memory.is_sole());
+        assert_eq!(memory.u32(12), Some(5));
     }
 
     #[test]

@@ -87,9 +87,22 @@ impl Edges {
             Interest::Read => libc::EPOLLIN,
             Interest::Write => libc::EPOLLOUT,
         };
+        self.control(libc::EPOLL_CTL_ADD, target, wanted)
+    }
+
+    /// Tells of nothing but errors of a descriptor that was added for reading; or of data, too, again. If there is
+    /// data by then, that is an edge (`ep_modify`, fs/eventpoll.c).
+    ///
+    /// An edge wakes whoever waits for this epoll, also where nobody is interested any more: a socket whose edges come
+    /// by the ten thousand a second keeps a thread busy with nothing.
+    pub fn mute(&self, target: BorrowedFd<'_>, muted: bool) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, target, if muted { 0 } else { libc::EPOLLIN })
+    }
+
+    fn control(&self, operation: libc::c_int, target: BorrowedFd<'_>, wanted: libc::c_int) -> io::Result<()> {
         let mut event = libc::epoll_event { events: (wanted | libc::EPOLLERR | libc::EPOLLET) as u32, u64: 0 };
         // SAFETY: the event is live for the call, and copied by the kernel.
-        check(unsafe { libc::epoll_ctl(self.as_raw_fd(), libc::EPOLL_CTL_ADD, target.as_raw_fd(), &raw mut event) })?;
+        check(unsafe { libc::epoll_ctl(self.as_raw_fd(), operation, target.as_raw_fd(), &raw mut event) })?;
         Ok(())
     }
 

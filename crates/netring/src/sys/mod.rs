@@ -10,7 +10,9 @@ pub(crate) mod memory;
 pub mod netlink;
 pub mod netns;
 pub mod packet;
+pub mod poll;
 pub mod send;
+pub(crate) mod timer;
 pub mod xdp;
 
 use std::io;

@@ -8,7 +8,7 @@ use crate::ring::{Column, ColumnSet, Columns, Memory};
 use crate::source::BatchHead;
 
 /// Bytes of an Ethernet header, and where its parts are.
-const ETHERNET: u32 = 14;
+const ETHERNET: usize = 14;
 const SOURCE: usize = 6;
 const ADDRESS: usize = 6;
 const ETHERTYPE: usize = 12;
@@ -126,9 +126,10 @@ impl Batch {
             ..Row::default()
         };
         let link = set.has(Column::Protocol) || set.has(Column::SourceAddress) || set.has(Column::AddressLength);
-        if link && length >= ETHERNET {
-            let head = self.memory.read((packet.offset() - self.start) as usize, ETHERNET as usize);
-            let head = head.expect("accepted packets lie inside their frames");
+        if link && length >= ETHERNET as u32 {
+            let mut head = [0; ETHERNET];
+            let inside = self.memory.read_into((packet.offset() - self.start) as usize, &mut head);
+            assert!(inside, "accepted packets lie inside their frames");
             row.protocol = u16::from_be_bytes([head[ETHERTYPE], head[ETHERTYPE + 1]]);
             row.address_length = ADDRESS as u8;
             row.source_address[..ADDRESS].copy_from_slice(&head[SOURCE..SOURCE + ADDRESS]);

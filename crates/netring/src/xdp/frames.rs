@@ -119,6 +119,24 @@ impl RxFrames {
         })
     }
 
+    /// Frames of packets that go straight back to the fill ring, which has room for all of them.
+    pub fn lend_again(&mut self, packets: impl Iterator<Item = Received>) -> impl Iterator<Item = u32> {
+        packets.map(|packet| {
+            *self.owner_of(&packet) = Owner::Kernel;
+            packet.frame.0
+        })
+    }
+
+    /// The entry of a frame that is the user's.
+    #[inline]
+    fn owner_of(&mut self, packet: &Received) -> &mut Owner {
+        let index = packet.frame.0.wrapping_sub(self.first) as usize;
+        match self.owners.get_mut(index) {
+            Some(owner) if *owner == Owner::User => owner,
+            _ => panic!("a frame belongs to the queue that gave it"),
+        }
+    }
+
     /// A packet that the kernel hands over, if it can be true.
     #[inline]
     pub fn accept(&mut self, descriptor: Descriptor) -> Result<Received, Lie> {
@@ -144,9 +162,7 @@ impl RxFrames {
     /// A frame that nobody uses any more.
     #[inline]
     pub fn release(&mut self, packet: Received) {
-        let index = packet.frame.0.wrapping_sub(self.first) as usize;
-        assert_eq!(self.owners.get(index), Some(&Owner::User), "a frame belongs to the queue that gave it");
-        self.owners[index] = Owner::Free;
+        *self.owner_of(&packet) = Owner::Free;
         self.free.push_back(packet.frame);
     }
 }

@@ -10,6 +10,7 @@ mod counters;
 mod link;
 mod open;
 mod options;
+pub mod pace;
 mod program;
 mod sink;
 mod source;
@@ -21,11 +22,13 @@ pub mod fake;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 pub use self::batch::Batch;
 use self::frames::Received;
 use self::link::Link;
 pub use self::options::{Attach, BusyPoll, Mode, OwnProgram, Queues, Shape, XdpOptions, ZeroCopy};
+use self::pace::Pace;
 pub use self::program::Attached;
 use self::program::Attachment;
 use self::receive::RxQueue;
@@ -39,12 +42,17 @@ pub use crate::sys::bpf::XdpMode;
 use crate::sys::bpf::XskMap;
 pub use crate::sys::xdp::XdpStats;
 
-/// Packets of a batch at most: enough to make what a batch costs small beside its packets.
-const LARGEST_BATCH: u32 = 4096;
+/// Packets of a batch at most, as in a capture: what a batch costs is little beside them, and what was asked for when
+/// they were taken is still in the cache when they are read.
+const LARGEST_BATCH: u32 = 2048;
+/// Packets of batches that are handed out one after the other, at most.
+const LARGEST_PORTION: u32 = 4096;
+/// So many packets are not waited for any longer: what a wake-up costs is little beside them.
+const WORTH_A_WAKE_UP: u32 = 4096;
 
 /// A quarter of a queue's frames at most, so that one batch that is held leaves the kernel room.
-fn batch_limit(rx_frames: u32) -> u32 {
-    (rx_frames / 4).clamp(rx_frames.min(64), LARGEST_BATCH)
+fn quarter_of(rx_frames: u32, most: u32) -> u32 {
+    (rx_frames / 4).clamp(rx_frames.min(64), most)
 }
 
 /// Whether this process may make XDP programs here; the error says what it lacks.
@@ -70,6 +78,9 @@ pub struct XdpSocket {
     numbers: Vec<u32>,
     shape: Shape,
     zero_copy: bool,
+    pace: Pace,
+    /// The queues' edges are not told.
+    muted: bool,
     /// The queue to look at first, so that a busy one does not starve the others.
     turn: usize,
     sequence: u64,
@@ -112,6 +123,13 @@ impl XdpSocket {
             numbers: opened.numbers,
             shape,
             zero_copy: opened.zero_copy,
+            pace: Pace::new(
+                Duration::from_micros(options.coalesce_us.into()),
+                shape.rx_frames,
+                quarter_of(shape.rx_frames, WORTH_A_WAKE_UP),
+                Instant::now(),
+            ),
+            muted: false,
             turn: 0,
             sequence: 0,
             spare: Vec::new(),

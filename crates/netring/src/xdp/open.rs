@@ -81,7 +81,8 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
             busy_poll(&socket, poll)?;
         }
         let own = RxFrames::new(position as u32 * shape.rx_frames, shape.rx_frames, shape.frame_size);
-        queues.push(RxQueue::new(socket, own, super::batch_limit(shape.rx_frames)));
+        let limit = |most| super::quarter_of(shape.rx_frames, most);
+        queues.push(RxQueue::new(socket, own, limit(super::LARGEST_BATCH), limit(super::LARGEST_PORTION)));
     }
     let first = queues[0].rings().as_fd();
     let zero_copy = xdp::is_zero_copy(first)

@@ -17,6 +17,10 @@ pub struct RxQueue<R> {
     incoming: Vec<Received>,
     /// Packets of a batch at most.
     most: u32,
+    /// Packets that one batch after the other may be made of without a pause.
+    portion: u32,
+    /// How many of a portion are still in the receive ring.
+    rest: u32,
     /// Packets taken out of the receive ring.
     packets: u64,
     /// Descriptors that could not be true; their packets are lost.
@@ -27,9 +31,19 @@ pub struct RxQueue<R> {
 
 impl<R: RxRings> RxQueue<R> {
     /// A queue whose frames are all lent to the kernel, as far as the fill ring has room.
-    pub fn new(rings: R, frames: RxFrames, most: u32) -> Self {
-        let mut queue =
-            Self { rings, frames, incoming: Vec::new(), most: most.max(1), squeezed: false, packets: 0, lies: 0 };
+    pub fn new(rings: R, frames: RxFrames, most: u32, portion: u32) -> Self {
+        let (incoming, most) = (Vec::new(), most.max(1));
+        let mut queue = Self {
+            rings,
+            frames,
+            incoming,
+            most,
+            portion: portion.max(most),
+            rest: 0,
+            squeezed: false,
+            packets: 0,
+            lies: 0,
+        };
         queue.refill();
         queue.squeezed = false;
         queue
@@ -50,6 +64,11 @@ impl<R: RxRings> RxQueue<R> {
         &self.frames
     }
 
+    /// Packets that wait to be taken.
+    pub fn waiting(&mut self) -> u32 {
+        self.incoming.len() as u32 + self.rings.waiting()
+    }
+
     /// Packets that reached the receive ring, and descriptors that lied.
     pub fn counts(&mut self) -> (u64, u64) {
         (self.packets + u64::from(self.rings.waiting()), self.lies)
@@ -64,11 +83,17 @@ impl<R: RxRings> RxQueue<R> {
         loop {
             let waiting = self.rings.waiting();
             if waiting == 0 {
+                self.rest = 0;
                 return false;
             }
+            if self.rest == 0 {
+                self.rest = waiting.min(self.portion);
+            }
+            let most = self.most.min(self.rest);
+            self.rest -= most;
             self.squeezed |= waiting >= self.rings.receive_size() || self.has_no_frames();
             let Self { rings, frames, incoming, lies, .. } = self;
-            rings.receive(self.most, |descriptor| match frames.accept(descriptor) {
+            rings.receive(most, |descriptor| match frames.accept(descriptor) {
                 Ok(packet) => incoming.push(packet),
                 Err(_) => *lies += 1,
             });
@@ -113,14 +138,18 @@ impl<R: RxRings> RxQueue<R> {
         (CUT_AFTER..self.incoming.len()).find(|at| !neighbours(*at))
     }
 
-    /// Whether packets that were taken out of the receive ring together with those handed out last
-    /// are still here.
+    /// Whether packets are here that were so already when those handed out last were taken out of the receive ring.
     pub fn has_rest(&self) -> bool {
-        !self.incoming.is_empty()
+        !self.incoming.is_empty() || self.rest > 0
     }
 
     /// Gives the frames of packets back to the kernel; their vector is empty afterwards.
     pub fn release(&mut self, packets: &mut Vec<Received>) {
+        if self.frames.free() == 0 && self.rings.fill_room() as usize >= packets.len() {
+            self.squeezed |= self.has_no_frames();
+            self.rings.fill(self.frames.lend_again(packets.drain(..)));
+            return;
+        }
         for packet in packets.drain(..) {
             self.frames.release(packet);
         }

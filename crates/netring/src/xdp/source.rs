@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::receive::RxQueue;
@@ -12,7 +13,7 @@ use crate::link::LinkEvent;
 use crate::readiness::{Readiness, Wait};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{ColumnSet, Columns, Malformed, Memory};
-use crate::source::{BatchHead, Source, Target};
+use crate::source::{BatchHead, Look, Source, Target};
 use crate::stats::CaptureStats;
 use crate::sys::xdp;
 
@@ -40,6 +41,7 @@ impl XdpSocket {
             }
             let spare = self.spare.pop().unwrap_or_default();
             let packets = self.queues[position].take(spare).expect("it is ready");
+            self.pace.taken();
             // A queue's rest comes before the others' packets: there is an end of it, and so of "more".
             let more = self.queues[position].has_rest();
             self.turn = if more { position } else { (position + 1) % count };
@@ -60,6 +62,29 @@ impl XdpSocket {
             return Ok(Some(batch.told(sequence, losing, more)));
         }
         Ok(None)
+    }
+
+    /// What the pace says of what is there.
+    fn look_at_rings(&mut self) -> Look {
+        let (mut arrived, mut waiting) = (0, 0);
+        for queue in &mut self.queues {
+            arrived += queue.counts().0;
+            waiting += queue.waiting();
+        }
+        self.pace.look(Instant::now(), arrived, waiting)
+    }
+
+    /// Edges are of no use to who looks at a time of his own: he is told of none until he wants them again.
+    fn mute(&mut self, muted: bool) -> Result<()> {
+        if self.muted == muted {
+            return Ok(());
+        }
+        for queue in &self.queues {
+            let changed = self.readiness.mute(queue.rings().as_fd(), muted);
+            changed.map_err(|error| self.failed("epoll_ctl", &error))?;
+        }
+        self.muted = muted;
+        Ok(())
     }
 
     fn clear_edges(&mut self) -> Result<()> {
@@ -106,8 +131,18 @@ impl Source for XdpSocket {
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
         loop {
-            if self.poll()? {
-                return Ok(true);
+            match self.look()? {
+                Look::Ready => return Ok(true),
+                Look::Later(at) if at < deadline => {
+                    thread::sleep(at.saturating_duration_since(Instant::now()));
+                    continue;
+                }
+                // Sooner than it would be told: the caller has no more time.
+                Look::Later(_) => {
+                    thread::sleep(deadline.saturating_duration_since(Instant::now()));
+                    return self.poll();
+                }
+                Look::Empty => {}
             }
             let until = deadline.min(Instant::now() + LOOK_AT_LINK_EVERY);
             let edge = self.readiness.wait_until(until).map_err(|error| self.failed("epoll_wait", &error))?;
@@ -126,6 +161,7 @@ impl Source for XdpSocket {
         if self.queues.iter_mut().any(RxQueue::ready) {
             return Ok(true);
         }
+        self.mute(false)?;
         self.clear_edges()?;
         if self.queues.iter_mut().any(RxQueue::ready) {
             return Ok(true);
@@ -133,6 +169,16 @@ impl Source for XdpSocket {
         self.link.fail_if_removed(&self.interface)?;
         self.link.fail_if_down(&self.interface)?;
         Ok(false)
+    }
+
+    fn look(&mut self) -> Result<Look> {
+        self.must_receive()?;
+        match self.look_at_rings() {
+            Look::Ready => Ok(Look::Ready),
+            Look::Later(at) => self.mute(true).map(|()| Look::Later(at)),
+            // What comes from here on is an edge.
+            Look::Empty => Ok(if self.poll()? { Look::Ready } else { Look::Empty }),
+        }
     }
 
     /// The frames go back to the fill ring at once, in whatever order batches come back.

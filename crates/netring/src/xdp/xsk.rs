@@ -116,6 +116,7 @@ impl Frames {
             umem: self.umem.clone(),
             descriptors: Arc::clone(&self.descriptors),
             scratch: vec![FrameDesc::default(); SCRATCH],
+            memory: self.memory(),
             shape: self.shape,
             need_wakeup: binding.need_wakeup,
         };
@@ -153,6 +154,7 @@ pub(super) struct XskQueue {
     umem: Umem,
     descriptors: Arc<[FrameDesc]>,
     scratch: Vec<FrameDesc>,
+    memory: Memory,
     shape: Shape,
     need_wakeup: bool,
 }
@@ -172,6 +174,9 @@ impl RxRings for XskQueue {
             // SAFETY: X1. What comes out is checked against the table of frames before it is used.
             let count = unsafe { self.rx.consume(&mut self.scratch[..wanted]) };
             for frame in &self.scratch[..count] {
+                // Each packet comes from another processor's cache. Asked for here they come side by side; the loop that
+                // reads them would wait for one after the other. Measured: a fifth of the whole receiver's time.
+                self.memory.prefetch(frame.addr(), 0);
                 let length = u32::try_from(frame.lengths().data()).unwrap_or(u32::MAX);
                 each(Descriptor { address: frame.addr() as u64, length });
             }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const FRAME: u32 = 2048;
 
 fn queue(frames: u32, ring: usize, most: u32) -> RxQueue<FakeQueue> {
-    RxQueue::new(FakeQueue::new(FRAME, ring), RxFrames::new(0, frames, FRAME), most)
+    RxQueue::new(FakeQueue::new(FRAME, ring), RxFrames::new(0, frames, FRAME), most, most)
 }
 
 fn lengths(packets: &[Received]) -> Vec<u32> {
@@ -30,6 +30,26 @@ fn every_frame_can_be_filled_before_anybody_looks() {
     assert_eq!(queue.rings().filled(), 0);
     queue.release(&mut batch);
     assert_eq!(queue.rings().filled(), 8, "the frames are the kernel's again at once");
+}
+
+#[test]
+fn a_portion_comes_in_batches_and_has_an_end() {
+    let mut queue = RxQueue::new(FakeQueue::new(FRAME, 64), RxFrames::new(0, 64, FRAME), 8, 20);
+    let deliver = |queue: &mut RxQueue<FakeQueue>, count| {
+        (0..count).for_each(|_| assert!(queue.rings_mut().deliver(60).is_some()));
+    };
+    deliver(&mut queue, 30);
+    let mut told = Vec::new();
+    while let Some(mut batch) = queue.take(Vec::new()) {
+        told.push((batch.len(), queue.has_rest()));
+        queue.release(&mut batch);
+        if told.len() == 1 {
+            // What comes meanwhile is no part of it: there is an end, however fast packets come.
+            deliver(&mut queue, 10);
+        }
+    }
+    assert_eq!(told, [(8, true), (8, true), (4, false), (8, true), (8, true), (4, false)]);
+    assert_eq!((queue.rings().filled(), queue.waiting(), queue.counts()), (64, 0, (40, 0)));
 }
 
 #[test]

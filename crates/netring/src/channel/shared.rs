@@ -1,0 +1,261 @@
+//! What the thread and its owner share.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::chunk::Chunk;
+use super::drain::Drain;
+use super::options::ChannelOptions;
+use super::queue::{Fetched, Queue};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ring::Memory;
+use crate::source::Source;
+use crate::sys::poll::Bell;
+
+/// Something to do on the thread.
+pub(super) type Call<S> = Box<dyn FnOnce(&mut Drain<S>) + Send>;
+/// Called on the thread when there is something to look at.
+pub(super) type Waker = Arc<dyn Fn() + Send + Sync>;
+
+pub(super) struct Shared<S: Source> {
+    state: Mutex<State<S>>,
+    /// Wakes the thread.
+    pub(super) bell: Arc<Bell>,
+}
+
+struct State<S: Source> {
+    queue: Queue,
+    calls: Vec<Call<S>>,
+    stop: bool,
+    close: bool,
+    /// The thread waits for room.
+    blocked: bool,
+    /// The reader waits and has not been woken.
+    waiting: bool,
+    waker: Option<Waker>,
+    /// Errors that the reader is told once, when nothing is left to read.
+    news: VecDeque<Error>,
+    end: Option<End>,
+    /// There is no thread any more.
+    gone: bool,
+}
+
+/// Why nothing more comes.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    /// It was told to stop, and everything is queued.
+    Stopped,
+    /// As the error says.
+    Failed(Error),
+}
+
+/// What the thread is to do.
+pub(super) struct Orders<S: Source> {
+    pub(super) calls: Vec<Call<S>>,
+    pub(super) stop: bool,
+    pub(super) close: bool,
+}
+
+/// Errors that wait to be told, at most.
+const MOST_NEWS: usize = 16;
+
+impl<S: Source> Shared<S> {
+    pub(super) fn new(options: ChannelOptions, position: Memory) -> Result<Self> {
+        let bell = Bell::new().map_err(|error| {
+            Error::os(ErrorKind::Io, "eventfd", &error, "cannot make what wakes the channel's thread")
+        })?;
+        let state = State {
+            queue: Queue::new(options, position),
+            calls: Vec::new(),
+            stop: false,
+            close: false,
+            blocked: false,
+            waiting: false,
+            waker: None,
+            news: VecDeque::new(),
+            end: None,
+            gone: false,
+        };
+        Ok(Self { state: Mutex::new(state), bell: Arc::new(bell) })
+    }
+
+    /// A thread that panicked leaves a state in which every count is as it was before or after what it did.
+    fn state(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ---- for the thread
+
+    pub(super) fn orders(&self) -> Orders<S> {
+        let mut state = self.state();
+        Orders { calls: std::mem::take(&mut state.calls), stop: state.stop, close: state.close }
+    }
+
+    /// As [`Queue::admit`]; where something has to wait, fetching wakes the thread.
+    pub(super) fn admit(&self, lengths: &[u32], kept: &mut Vec<Range<u32>>) -> usize {
+        let mut state = self.state();
+        let done = state.queue.admit(lengths, kept);
+        state.blocked = done < lengths.len();
+        done
+    }
+
+    pub(super) fn push(&self, chunk: Chunk) {
+        self.change(|state| state.queue.push(chunk));
+    }
+
+    /// As [`Queue::settle`].
+    pub(super) fn settle(&self) {
+        self.state().queue.settle();
+    }
+
+    pub(super) fn somebody_waits(&self) -> bool {
+        self.state().waiting
+    }
+
+    pub(super) fn tell(&self, error: Error) {
+        self.change(|state| {
+            if state.news.len() < MOST_NEWS && !state.stop {
+                state.news.push_back(error);
+            }
+        });
+    }
+
+    pub(super) fn end(&self, end: End) {
+        self.change(|state| {
+            // Who stops it wants what is queued, not to know why nothing more would have come.
+            state.end = Some(if state.stop { End::Stopped } else { end });
+        });
+    }
+
+    /// Changes what the reader waits for, and wakes it, once however much changes before it looks.
+    fn change(&self, change: impl FnOnce(&mut State<S>)) {
+        let mut state = self.state();
+        change(&mut state);
+        // Who stops it waits for the end, not for packets.
+        let worth = !state.stop || state.end.is_some();
+        let waker = if worth && std::mem::take(&mut state.waiting) { state.waker.clone() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker();
+        }
+    }
+
+    /// The last that the thread does, however it ends.
+    pub(super) fn leave(&self) {
+        self.change(|state| {
+            state.gone = true;
+            // Whoever waits for an answer gets none.
+            state.calls.clear();
+            let message = "the channel's thread has ended, which is a bug; close this channel and open another";
+            state.end.get_or_insert_with(|| End::Failed(Error::new(ErrorKind::Io, message)));
+        });
+    }
+
+    // ---- for the owner
+
+    /// False where there is no thread any more.
+    pub(super) fn order(&self, call: Call<S>) -> bool {
+        let mut state = self.state();
+        if state.gone {
+            return false;
+        }
+        state.calls.push(call);
+        drop(state);
+        self.bell.ring();
+        true
+    }
+
+    pub(super) fn stop(&self) {
+        let mut state = self.state();
+        state.stop = true;
+        state.waiting = true;
+        state.queue.lift();
+        state.news.clear();
+        if state.end.is_some() {
+            state.end = Some(End::Stopped);
+        }
+        drop(state);
+        self.bell.ring();
+    }
+
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.close = true;
+        // From now on nobody is called.
+        state.waker = None;
+        drop(state);
+        self.bell.ring();
+    }
+
+    pub(super) fn set_waker(&self, waker: Waker) {
+        self.state().waker = Some(waker);
+    }
+
+    /// As [`Queue::fetch`].
+    pub(super) fn fetch(&self, most: u32, most_bytes: u32, passed_on: u32) -> Result<Fetched> {
+        let mut state = self.state();
+        let fetched = state.queue.fetch(most, most_bytes, passed_on);
+        let empty = fetched.packets == 0;
+        // A link that is down is told to who waits, not to who looks.
+        let failure = if empty { state.failure(|error| error.kind != ErrorKind::LinkDown) } else { Ok(()) };
+        let blocked = std::mem::take(&mut state.blocked);
+        drop(state);
+        if blocked {
+            self.bell.ring();
+        }
+        failure.map(|()| fetched)
+    }
+
+    /// Whether there is something to fetch, or it has stopped; else the waker will be called.
+    pub(super) fn wait(&self) -> Result<bool> {
+        let mut state = self.state();
+        if !state.queue.is_empty() {
+            return Ok(true);
+        }
+        state.failure(|_| true)?;
+        if state.end.is_some() {
+            return Ok(true);
+        }
+        state.waiting = true;
+        drop(state);
+        // It looks whether the link went down.
+        self.bell.ring();
+        Ok(false)
+    }
+
+    pub(super) fn stop_waiting(&self) {
+        let mut state = self.state();
+        state.waiting = state.stop;
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        let state = self.state();
+        state.stop && state.end.is_some()
+    }
+
+    pub(super) fn queued(&self) -> u64 {
+        self.state().queue.len()
+    }
+
+    pub(super) fn overflowed(&self) -> u64 {
+        self.state().queue.overflowed()
+    }
+
+    pub(super) fn clear(&self) {
+        self.state().queue.clear();
+    }
+}
+
+impl<S: Source> State<S> {
+    /// The first of the news that `told` picks, else why nothing more comes.
+    fn failure(&mut self, told: impl Fn(&Error) -> bool) -> Result<()> {
+        if let Some(at) = self.news.iter().position(told) {
+            return self.news.remove(at).map_or(Ok(()), Err);
+        }
+        match &self.end {
+            Some(End::Failed(error)) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+}

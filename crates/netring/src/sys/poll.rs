@@ -1,0 +1,84 @@
+//! Waiting for any of some descriptors on this thread, and ending such a wait from another one.
+#![expect(unsafe_code, reason = "poll, eventfd, read, write")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use super::check;
+
+/// Waits until one of the descriptors is readable, or until a deadline. Signals end the wait early.
+pub fn readable(descriptors: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result<()> {
+    let mut set: Vec<libc::pollfd> = descriptors
+        .iter()
+        .map(|descriptor| libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 })
+        .collect();
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let timeout = left.map(|left| libc::timespec {
+        tv_sec: left.as_secs().min(u64::from(u32::MAX)) as libc::time_t,
+        tv_nsec: left.subsec_nanos() as libc::c_long,
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `set` has as many entries as are said, the timeout is live or null, no signal mask is given.
+    let ready = check(unsafe { libc::ppoll(set.as_mut_ptr(), set.len() as libc::nfds_t, timeout, std::ptr::null()) });
+    match ready {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A descriptor that is readable from [`ring`](Self::ring) until [`clear`](Self::clear).
+#[derive(Debug)]
+pub struct Bell(OwnedFd);
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Bell {
+    /// A silent one.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: eventfd has no preconditions; on success the descriptor is new and ours.
+        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        // SAFETY: as above.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Wakes who waits, now or next. Cannot fail in a way that matters: a counter that is full is readable, too.
+    pub fn ring(&self) {
+        let one = 1u64;
+        // SAFETY: eight live bytes are given.
+        let _ = unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
+    }
+
+    /// Silences it.
+    pub fn clear(&self) {
+        let mut count = 0u64;
+        // SAFETY: room for eight bytes is given.
+        let _ = unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), size_of::<u64>()) };
+    }
+}
+
+/// A deadline so long from now; none where that is beyond what a clock can say.
+pub fn after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bell_ends_a_wait_until_it_is_cleared() {
+        let bell = Bell::new().unwrap();
+        bell.ring();
+        bell.ring();
+        readable(&[bell.as_fd()], None).unwrap();
+        bell.clear();
+        let start = Instant::now();
+        readable(&[bell.as_fd()], after(Duration::from_millis(5))).unwrap();
+        assert!(start.elapsed() >= Duration::from_millis(5), "nobody rang it again");
+    }
+}

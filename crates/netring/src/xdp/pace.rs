@@ -1,0 +1,193 @@
+//! When who waits is to be woken: few times for many packets each, not many times for a few.
+//!
+//! In copy mode the kernel says "readable" at the end of every NAPI poll, which is after 64 packets at most
+//! (`xsk_flush`, net/xdp/xsk.c; `NAPI_POLL_WEIGHT`). At four million packets a second that would be 60 000 wake-ups a
+//! second, and one costs a process with an event loop as much as a thousand packets. Network cards have the same trouble
+//! with interrupts and the same answer (`ethtool -C`, rx-usecs): while packets come fast, wake-ups have a least distance. The
+//! first packet after silence wakes at once, and so does every packet of a conversation that waits for answers.
+//!
+//! Time is given from outside, so that this can be tested.
+
+use std::time::{Duration, Instant};
+
+use crate::source::Look;
+
+/// Packets that a pause has to bring to be worth it. A pause delays an answer, and who waits for one before it asks again
+/// brings few.
+const WORTH: u32 = 32;
+
+/// How fast the frames of a queue are used up at worst, a frame: in a pause nobody can be told that they run out.
+const FRAME_TIME: Duration = Duration::from_nanos(100);
+
+/// Decides for one socket.
+#[derive(Debug)]
+pub struct Pace {
+    /// A pause is not longer.
+    longest: Duration,
+    /// So many packets are not waited for any longer.
+    enough: u32,
+    /// The wake-up before this one, and how many packets had come by then.
+    woken: Instant,
+    arrived: u64,
+    /// How long the next wake-up is to come after that one.
+    pause: Duration,
+    /// Who waited was told that there are packets, and has not taken any.
+    due: bool,
+}
+
+impl Pace {
+    /// With pauses of at most `longest` (none if that is zero), for queues of `frames` frames each whose batches have at most
+    /// `largest_batch` packets.
+    pub fn new(longest: Duration, frames: u32, largest_batch: u32, now: Instant) -> Self {
+        Self {
+            longest: longest.min(FRAME_TIME * frames),
+            enough: largest_batch.max(1),
+            woken: now,
+            arrived: 0,
+            pause: Duration::ZERO,
+            due: false,
+        }
+    }
+
+    /// What to tell who waits: `arrived` packets have come since the socket was opened, `waiting` of them are there to be taken.
+    pub fn look(&mut self, now: Instant, arrived: u64, waiting: u32) -> Look {
+        let waited = now.saturating_duration_since(self.woken);
+        if waiting < self.enough && !self.due && waited < self.pause {
+            return Look::Later(self.woken + self.pause);
+        }
+        if waiting == 0 {
+            self.pause = Duration::ZERO;
+            return Look::Empty;
+        }
+        if !self.due {
+            self.pause = self.pause_at(arrived.saturating_sub(self.arrived), waited);
+            self.woken = now;
+            self.arrived = arrived;
+            self.due = true;
+        }
+        Look::Ready
+    }
+
+    /// Packets were taken: the next wake-up is another one.
+    pub fn taken(&mut self) {
+        self.due = false;
+    }
+
+    /// How long `enough` packets take to come, when so many came in this time.
+    fn pause_at(&self, came: u64, time: Duration) -> Duration {
+        let needed = |packets: u32| time.as_nanos().saturating_mul(packets.into()) / u128::from(came.max(1));
+        if needed(WORTH) > self.longest.as_nanos() {
+            return Duration::ZERO;
+        }
+        let enough = u64::try_from(needed(self.enough)).map_or(Duration::MAX, Duration::from_nanos);
+        enough.min(self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_micros(250);
+    const ENOUGH: u32 = 1024;
+
+    fn us(us: u64) -> Duration {
+        Duration::from_micros(us)
+    }
+
+    /// A socket that is always read until it is empty.
+    struct Reader {
+        pace: Pace,
+        start: Instant,
+        arrived: u64,
+        waiting: u32,
+    }
+
+    impl Reader {
+        fn new(longest: Duration, frames: u32) -> Self {
+            let start = Instant::now();
+            Self { pace: Pace::new(longest, frames, ENOUGH, start), start, arrived: 0, waiting: 0 }
+        }
+
+        /// What it is told at a time, in microseconds, after `packets` more have come. It takes what it is told of.
+        fn look(&mut self, at: u64, packets: u32) -> Look {
+            self.arrived += u64::from(packets);
+            self.waiting += packets;
+            let told = self.pace.look(self.start + us(at), self.arrived, self.waiting);
+            if told == Look::Ready {
+                self.pace.taken();
+                self.waiting = 0;
+            }
+            told
+        }
+
+        fn at(&self, at: u64) -> Look {
+            Look::Later(self.start + us(at))
+        }
+    }
+
+    #[test]
+    fn the_first_packet_after_silence_is_told_at_once() {
+        let mut reader = Reader::new(LONGEST, 65536);
+        assert_eq!(reader.look(1_000, 0), Look::Empty);
+        assert_eq!(reader.look(1_010, 1), Look::Ready);
+        assert_eq!(reader.look(1_011, 0), Look::Empty);
+    }
+
+    #[test]
+    fn fast_packets_are_told_together_and_no_later_than_promised() {
+        let mut reader = Reader::new(LONGEST, 65536);
+        assert_eq!(reader.look(1_000, 1), Look::Ready);
+        // Two million a second.
+        assert_eq!(reader.look(1_050, 100), Look::Ready);
+        assert_eq!(reader.look(1_060, 20), reader.at(1_300));
+        assert_eq!(reader.look(1_299, 478), reader.at(1_300));
+        assert_eq!(reader.look(1_300, 2), Look::Ready);
+        // Eight million a second: a batch is full before the longest pause is over.
+        assert_eq!(reader.look(1_350, 400), reader.at(1_550));
+        assert_eq!(reader.look(1_425, 624), Look::Ready, "there are enough");
+        assert_eq!(reader.look(1_430, 1), reader.at(1_550));
+        assert_eq!(reader.look(1_554, 1023), Look::Ready);
+    }
+
+    #[test]
+    fn when_they_stop_coming_the_next_one_is_told_at_once() {
+        let mut reader = Reader::new(LONGEST, 65536);
+        assert_eq!(reader.look(10, 128), Look::Ready);
+        assert_eq!(reader.look(20, 0), reader.at(90), "so long 1024 take");
+        assert_eq!(reader.look(90, 0), Look::Empty);
+        assert_eq!(reader.look(91, 1), Look::Ready);
+        assert_eq!(reader.look(92, 0), Look::Empty, "one in 81 us is not worth a pause");
+    }
+
+    #[test]
+    fn a_conversation_is_not_slowed_down() {
+        let mut reader = Reader::new(LONGEST, 65536);
+        for question in 1..1000 {
+            assert_eq!(reader.look(question * 30, 1), Look::Ready, "{question}");
+            assert_eq!(reader.look(question * 30 + 1, 0), Look::Empty, "{question}");
+        }
+    }
+
+    #[test]
+    fn who_is_told_and_takes_nothing_is_told_again() {
+        let start = Instant::now();
+        let mut pace = Pace::new(LONGEST, 65536, ENOUGH, start);
+        assert_eq!(pace.look(start + us(50), 100, 100), Look::Ready);
+        assert_eq!(pace.look(start + us(51), 102, 102), Look::Ready);
+        pace.taken();
+        assert_eq!(pace.look(start + us(52), 104, 2), Look::Later(start + us(300)));
+    }
+
+    #[test]
+    fn few_frames_allow_short_pauses_and_no_time_allows_none() {
+        let mut reader = Reader::new(LONGEST, 1000);
+        assert_eq!(reader.look(50, 100), Look::Ready);
+        assert_eq!(reader.look(60, 20), reader.at(150));
+        for mut reader in [Reader::new(LONGEST, 64), Reader::new(Duration::ZERO, 65536)] {
+            assert_eq!(reader.look(50, 100), Look::Ready);
+            assert_eq!(reader.look(60, 20), Look::Ready);
+            assert_eq!(reader.look(61, 0), Look::Empty);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! A source over the fake kernel, and a reader as JavaScript is one.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use netring::channel::{Channel, ChannelOptions, Drainable, WhenFull};
+use netring::link::LinkEvent;
+use netring::readiness::{Readiness, Wait};
+use netring::ring::block::WalkOptions;
+use netring::ring::columns::{CAPACITY_STEP, CopyFailure};
+use netring::ring::fake::{FakeKernel, FakePacket};
+use netring::ring::layout::status;
+use netring::ring::runs::RUN_PACKETS;
+use netring::ring::{Column, ColumnSet, Columns, Malformed, Memory, Run, Runs};
+use netring::source::{BatchHead, Source, Target};
+use netring::stats::CaptureStats;
+use netring::sys::epoll::{Edges, Interest};
+use netring::sys::poll::Bell;
+use netring::{Error, ErrorKind, Result};
+
+/// Long enough for a machine that is busy; a test that passes never waits for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+const WHOLE: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false };
+
+/// What is told of the interface.
+#[derive(Default)]
+pub(crate) struct Link {
+    pub(crate) down: bool,
+    pub(crate) removed: bool,
+    pub(crate) failures: u32,
+    /// Packets are in a block that has not been handed over.
+    pub(crate) open_block: bool,
+    /// Nothing is let in any more.
+    pub(crate) shut: bool,
+}
+
+/// The far side of a [`FakeSource`].
+pub(crate) struct World {
+    kernel: FakeKernel,
+    edge: Arc<Bell>,
+    pub(crate) link: Arc<Mutex<Link>>,
+}
+
+pub(crate) struct FakeSource {
+    runs: Runs,
+    readiness: Arc<Readiness>,
+    link: Arc<Mutex<Link>>,
+    _edge: Arc<Bell>,
+}
+
+impl World {
+    pub(crate) fn new() -> (Self, FakeSource) {
+        let (kernel, ring) = FakeKernel::with_ring(1 << 16, 32);
+        let edge = Arc::new(Bell::new().unwrap());
+        let readiness = Readiness::new(Edges::of(edge.as_fd(), Interest::Read).unwrap());
+        let link = Arc::new(Mutex::new(Link::default()));
+        let source = FakeSource {
+            runs: Runs::new(ring, RUN_PACKETS),
+            readiness,
+            link: Arc::clone(&link),
+            _edge: Arc::clone(&edge),
+        };
+        (Self { kernel, edge, link }, source)
+    }
+
+    /// Delivers packets and hands their block over. How many found room.
+    pub(crate) fn deliver(&mut self, packets: &[FakePacket]) -> usize {
+        let found = packets.iter().filter(|packet| self.kernel.receive(packet)).count();
+        self.hand_over();
+        found
+    }
+
+    /// Packets in a block that is not handed over yet.
+    pub(crate) fn deliver_in_open_block(&mut self, packets: &[FakePacket]) {
+        for packet in packets {
+            assert!(self.kernel.receive(packet));
+        }
+        self.link.lock().unwrap().open_block = true;
+    }
+
+    pub(crate) fn hand_over(&mut self) {
+        self.link.lock().unwrap().open_block = false;
+        self.kernel.retire(status::BLOCK_TIMEOUT);
+        self.notify();
+    }
+
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Link)) {
+        change(&mut self.link.lock().unwrap());
+        self.notify();
+    }
+
+    fn notify(&self) {
+        self.edge.ring();
+    }
+}
+
+impl FakeSource {
+    fn fail(&mut self) -> Result<()> {
+        let mut link = self.link.lock().unwrap();
+        if link.failures > 0 {
+            link.failures -= 1;
+            return Err(Error::new(ErrorKind::Io, "the socket failed"));
+        }
+        if link.removed { Err(Error::new(ErrorKind::InterfaceRemoved, "gone")) } else { Ok(()) }
+    }
+}
+
+impl Source for FakeSource {
+    type Batch = Run;
+
+    fn next(&mut self, target: Target<'_>) -> Result<Option<(Run, Option<Columns>)>> {
+        if !self.runs.has_open_block() {
+            self.readiness.clear().unwrap();
+            let Some(lease) = self.runs.acquire() else { return self.fail().map(|()| None) };
+            self.runs.open(lease).unwrap();
+        }
+        Ok(self.runs.next(WHOLE, target).unwrap())
+    }
+
+    fn wait_within(&mut self, _: Duration) -> Result<bool> {
+        unreachable!("the channel waits by itself")
+    }
+
+    fn poll(&mut self) -> Result<bool> {
+        let ready = self.runs.ready();
+        let mut link = self.link.lock().unwrap();
+        if !ready && std::mem::take(&mut link.down) {
+            return Err(Error::new(ErrorKind::LinkDown, "down"));
+        }
+        Ok(ready)
+    }
+
+    fn release(&mut self, run: Run) {
+        self.runs.release(run);
+    }
+
+    fn close(self) -> Result<()> {
+        Ok(())
+    }
+
+    fn head(run: &Run) -> BatchHead {
+        BatchHead {
+            length: run.length(),
+            sequence: run.sequence(),
+            timed_out: run.timed_out(),
+            losing: run.losing(),
+            more: !run.ends_block(),
+        }
+    }
+
+    fn bytes(&self, run: &Run) -> Option<Memory> {
+        let block = self.runs.block(run);
+        let range = block.bytes();
+        block.memory().slice(range.start as usize, range.len())
+    }
+
+    fn fill(&self, _: &Run, _: &Columns, _: ColumnSet) -> std::result::Result<(), Malformed> {
+        unreachable!("a batch comes with its columns")
+    }
+
+    fn copy(&self, _: &Run, _: &Columns, _: &Memory) -> std::result::Result<(), CopyFailure> {
+        unreachable!("the channel copies by itself")
+    }
+
+    fn readiness(&self) -> &Arc<Readiness> {
+        &self.readiness
+    }
+
+    fn watch_link(&self, _: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
+        Err(Error::new(ErrorKind::Unsupported, "a fake has no netlink"))
+    }
+
+    fn watch_removal(&self, _: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
+        Ok(None)
+    }
+
+    fn stats(&mut self) -> Result<CaptureStats> {
+        Ok(CaptureStats { packets: 7, ..CaptureStats::default() })
+    }
+
+    fn cumulative_stats(&mut self) -> Result<CaptureStats> {
+        self.stats()
+    }
+}
+
+impl Drainable for FakeSource {
+    fn stop_receiving(&mut self) -> Result<()> {
+        self.link.lock().unwrap().shut = true;
+        Ok(())
+    }
+
+    fn packets_coming(&self) -> bool {
+        self.link.lock().unwrap().open_block
+    }
+}
+
+/// A packet as it came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) seconds: u32,
+    pub(crate) nanoseconds: u32,
+    pub(crate) original: u32,
+    pub(crate) rxhash: u32,
+    pub(crate) protocol: u16,
+    pub(crate) direction: u8,
+    pub(crate) source: Vec<u8>,
+}
+
+impl From<&FakePacket> for Seen {
+    fn from(packet: &FakePacket) -> Self {
+        Self {
+            bytes: packet.data.clone(),
+            seconds: packet.seconds,
+            nanoseconds: packet.nanoseconds,
+            original: packet.original,
+            rxhash: packet.rxhash,
+            protocol: packet.protocol,
+            direction: packet.packet_type,
+            source: packet.source.to_vec(),
+        }
+    }
+}
+
+/// A packet in which every field depends on its number.
+pub(crate) fn numbered(number: u32, length: usize) -> FakePacket {
+    let mut packet =
+        FakePacket::new(&(0..length as u32).map(|at| (number ^ at.wrapping_mul(37)) as u8).collect::<Vec<_>>());
+    packet.original = length as u32 + number % 3;
+    packet.seconds = number;
+    packet.nanoseconds = 999_999_999 - number;
+    packet.rxhash = 0xdead_0000 | number;
+    packet.packet_type = (number % 5) as u8;
+    packet.protocol = 0x86dd ^ number as u16;
+    packet.source = [2, 0, 0, 0, (number >> 8) as u8, number as u8];
+    packet
+}
+
+pub(crate) fn numbers(range: std::ops::Range<u32>) -> Vec<FakePacket> {
+    range.map(|number| numbered(number, 60)).collect()
+}
+
+/// A channel and who reads it: fetches many, passes on one by one.
+pub(crate) struct Reader {
+    pub(crate) channel: Channel<FakeSource>,
+    woken: Receiver<()>,
+    columns: Columns,
+    data: Memory,
+    fetched: u32,
+}
+
+impl Reader {
+    pub(crate) fn new(source: FakeSource, capacity: u32, capacity_bytes: u64, when_full: WhenFull) -> Self {
+        let channel = Channel::spawn(source, ChannelOptions { capacity, capacity_bytes, when_full }).unwrap();
+        let (wake, woken) = self::channel();
+        channel.set_waker(move || {
+            let _ = wake.send(());
+        });
+        Self { channel, woken, columns: Columns::for_packets(1), data: Memory::zeroed(0), fetched: 0 }
+    }
+
+    /// The next packet, if there is one.
+    pub(crate) fn next(&mut self) -> Result<Option<Seen>> {
+        let mut index = self.channel.position().fetch_add(0, 1).unwrap();
+        if index >= self.fetched {
+            let size = self.channel.fetch(1)?;
+            self.fetched = size.packets;
+            self.columns = Columns::for_packets(size.packets.next_multiple_of(CAPACITY_STEP));
+            self.data = Memory::zeroed(size.bytes as usize);
+            assert!(self.channel.copy(&self.columns, &self.data));
+            if size.packets == 0 {
+                return Ok(None);
+            }
+            index = 0;
+        }
+        Ok(Some(self.row(index)))
+    }
+
+    fn row(&self, row: u32) -> Seen {
+        let memory = self.columns.memory();
+        let at = |column: Column| column.start() * self.columns.capacity() as usize + column.width() * row as usize;
+        let word = |column| memory.u32(at(column)).unwrap();
+        Seen {
+            bytes: self.data.read(word(Column::Offset) as usize, word(Column::CapturedLength) as usize).unwrap(),
+            seconds: word(Column::Seconds),
+            nanoseconds: word(Column::Nanoseconds),
+            original: word(Column::OriginalLength),
+            rxhash: word(Column::Rxhash),
+            protocol: memory.u16(at(Column::Protocol)).unwrap(),
+            direction: memory.u8(at(Column::Direction)).unwrap(),
+            source: memory.read(at(Column::SourceAddress), 6).unwrap(),
+        }
+    }
+
+    /// The next packet, waiting for it.
+    pub(crate) fn recv(&mut self) -> Result<Seen> {
+        loop {
+            if let Some(packet) = self.next()? {
+                return Ok(packet);
+            }
+            if !self.channel.wait()? {
+                self.woken();
+            }
+        }
+    }
+
+    /// Waits for a wake-up.
+    pub(crate) fn woken(&self) {
+        self.woken.recv_timeout(PATIENCE).expect("who waits is woken");
+    }
+
+    /// Whether there was one more.
+    pub(crate) fn woken_again(&self) -> bool {
+        self.woken.recv_timeout(Duration::from_millis(50)).is_ok()
+    }
+
+    /// The numbers of so many packets.
+    pub(crate) fn recv_numbers(&mut self, count: usize) -> Vec<u32> {
+        (0..count).map(|_| self.recv().unwrap().seconds).collect()
+    }
+
+    /// The numbers of what is there.
+    pub(crate) fn rest(&mut self) -> Vec<u32> {
+        std::iter::from_fn(|| self.next().unwrap()).map(|seen| seen.seconds).collect()
+    }
+
+    /// Waits until something is so.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&Channel<FakeSource>) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds(&self.channel) {
+            let (queued, overflowed) = (self.channel.queued(), self.channel.overflowed());
+            assert!(Instant::now() < deadline, "{what}: {queued} queued, {overflowed} overflowed");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+}
