@@ -213,14 +213,15 @@ async function isCollected(t: ExecutionContext, name: string, forget: () => Prom
       await forget()
     },
     async () => {
-      for (let times = 0; times < 5; times++) {
+      for (let times = 0; times < 10; times++) {
         await forget()
         await collect()
       }
     },
   )
   t.is(grown.descriptors, 0, name)
-  t.true(grown.mappings <= 2, `${name}: ${grown.mappings} mappings`)
+  // One each would be ten; the heap's own come and go.
+  t.true(grown.mappings < 8, `${name}: ${grown.mappings} mappings`)
 }
 
 function waitAWhile(source: PacketSource): Promise<unknown> {
