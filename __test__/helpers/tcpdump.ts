@@ -35,13 +35,13 @@ export async function record(t: ExecutionContext, at: End, count: number): Promi
   return {
     frames: async () => {
       await exit
-      return read(file)
+      return readFrames(file)
     },
   }
 }
 
 /** The frames of a file, as tcpdump prints them. */
-function read(file: string): string[] {
+export function readFrames(file: string): string[] {
   const printed = execFileSync('tcpdump', ['-Z', 'root', '-r', file, '-xx', '-t', '-n'], {
     encoding: 'utf8',
     maxBuffer: 1 << 24,

@@ -102,8 +102,12 @@ export async function receive(capture: PacketSource, count: number, timeoutMs = 
 }
 
 /** As receive(), and what comes in a little time more: a packet too many would be seen. */
-export async function receiveNoMoreThan(capture: PacketSource, count: number): Promise<OwnedPacket[]> {
-  return [...(await receive(capture, count)), ...(await receiveFor(capture, 50))]
+export async function receiveNoMoreThan(
+  capture: PacketSource,
+  count: number,
+  timeoutMs?: number,
+): Promise<OwnedPacket[]> {
+  return [...(await receive(capture, count, timeoutMs)), ...(await receiveFor(capture, 50))]
 }
 
 /** Everything that comes until nothing has come for so long. */

@@ -35,6 +35,18 @@ test.serial('behind a shaper flush() does not block, and what waits is pending u
   t.deepEqual(numbers(await packets), upTo(80))
 })
 
+test.serial('drained() in a loop lets timers run, however fast frames leave', async (t) => {
+  const { a } = network(t)
+  const injector = injectorOn(t, a)
+  let fired = false
+  setTimeout(() => (fired = true), 1)
+  for (let turn = 0; turn < 20_000 && !fired; turn++) {
+    injector.send(frame(60))
+    await injector.drained()
+  }
+  t.true(fired)
+})
+
 test.serial('drained() resolves when every frame has arrived and not before', async (t) => {
   const { a, b } = network(t)
   shape(a, '800kbit')
