@@ -233,15 +233,14 @@ testThatNeeds(ebpf, 'ebpf attaches the eBPF program whose descriptor it inherits
 test.serial('fanout shares packets among its workers, each flow on one of them', async (t) => {
   const { a, b } = network(t)
   const running = await receiving(t, b, 4, exampleCommand('fanout', [b.name, '--workers', '4', '--count', '400']))
-  await running.line(new RegExp(`^4 workers share ${b.name} in fanout group \\d+$`, 'm'))
+  await running.line(new RegExp(`^4 workers share ${b.name}$`, 'm'))
   const flows = upTo(100).flatMap((flow) => [udp(2000 + flow, 53, 'there'), udp(2000 + flow, 53, 'and back', true)])
   await sendAll(injectorOn(t, a), [...flows, ...flows])
   const { status, lines, errors } = await running.ended()
   t.is(errors, '')
   t.is(status, 0)
-  const shares = lines
-    .slice(1)
-    .map((line) => /^worker \d: (\d+) packets of (\d+) flows, 0 dropped$/.exec(line)!.map(Number))
+  const shares = lines.slice(1, -1).map((line) => /^worker \d: (\d+) packets of (\d+) flows$/.exec(line)!.map(Number))
+  t.is(lines.at(-1), '0 dropped')
   const sum = (column: number): number => shares.reduce((total, share) => total + share[column]!, 0)
   t.is(shares.length, 4)
   t.is(sum(1), 400)

@@ -207,10 +207,11 @@ export class Member {
     this.#timer = setTimeout(
       () => {
         if (warn) {
-          process.emitWarning(
-            `Fanout worker ${String(this.index)} did not end within ${String(timeoutMs)} ms and is terminated.`,
-            { type: 'NetringWarning', code: 'NETRING_WORKER_TERMINATED' },
-          )
+          process.emitWarning('A fanout worker did not end in time and was terminated.', {
+            type: 'NetringWarning',
+            code: 'NETRING_WORKER_TERMINATED',
+            detail: `Worker ${String(this.index)}, after ${String(timeoutMs)} ms; its module should end when context.signal aborts.`,
+          })
         }
         this.terminate()
       },
