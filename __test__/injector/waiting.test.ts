@@ -157,3 +157,26 @@ test.serial('who waits behind another sender is told of an abort and of close() 
   await t.throwsAsync(first, { code: 'ERR_NETRING_CLOSED' })
   await t.throwsAsync(last, { code: 'ERR_NETRING_CLOSED' })
 })
+
+test.serial('who waits for room goes on when it is a flush of somebody else that finds it', async (t) => {
+  const { a, b } = network(t)
+  shape(a, '8mbit')
+  const capture = captureOn(t, b, { blockCount: 64 })
+  const injector = injectorOn(t, a, { frameCount: 8 })
+  const packets = receive(capture, 300, 20_000)
+  const sent = (async () => {
+    for (let number = 0; number < 300; number++) await injector.sendAsync(frame(1000, number))
+  })()
+  let over = false
+  const flushing = (async () => {
+    while (!over) {
+      injector.flush()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })()
+  await sent
+  over = true
+  await flushing
+  await injector.drained({ signal: AbortSignal.timeout(10_000) })
+  t.deepEqual(numbers(await packets), upTo(300))
+})

@@ -41,6 +41,9 @@ pub struct Injector {
     slots: SlotRing,
     mapping: Mapping,
     readiness: Arc<Readiness>,
+    /// The socket is watched for room. Only while its buffer is full: whoever waits is called for every frame that
+    /// leaves (`sock_def_write_space`, net/core/sock.c).
+    watched: bool,
     sender: Sender,
     interface: String,
     namespace: Option<String>,
@@ -80,13 +83,14 @@ impl Injector {
             .bound_hardware_type()
             .map_err(|error| Error::os(ErrorKind::Io, "getsockname", &error, "cannot read the interface's type"))?;
         let ethernet = matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK);
-        let edges = Edges::of(socket.as_fd(), Interest::Write)
-            .map_err(|error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the packet socket"))?;
+        let edges = Edges::none()
+            .map_err(|error| Error::os(ErrorKind::Io, "epoll_create1", &error, "cannot wait on the packet socket"))?;
         Ok(Self {
             slots: SlotRing::new(mapping.memory(), options.frame_size, options.frame_count),
             socket,
             mapping,
             readiness: Readiness::new(edges),
+            watched: false,
             sender: Sender::default(),
             interface: interface.to_owned(),
             namespace: options.namespace.clone(),
@@ -253,14 +257,26 @@ impl Sink for Injector {
 
     /// A refused frame is taken out of the queue, counted and kept for `take_rejections`.
     fn flush(&mut self) -> Result<(u32, Flushed)> {
-        // Edges from before are no news: what matters is what comes after the kernel says no.
-        self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
+        if std::mem::take(&mut self.watched) {
+            let removed = self.readiness.edges().remove(self.socket.as_fd());
+            removed.map_err(|error| self.failed("epoll_ctl", &error))?;
+            // Edges from before are no news: what matters is what comes after the kernel says no.
+            self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
+            // Who waits for that room hears of it no more otherwise, should this be somebody else's flush.
+            self.readiness.wake();
+        }
         let mut taken = 0;
         while self.slots.queued() > 0 {
             match self.flush_some() {
                 Ok(count) => taken += count,
                 Err(error) => match error.raw_os_error() {
-                    Some(libc::EAGAIN) => return self.settle(taken, Flushed::BufferFull),
+                    Some(libc::EAGAIN) => {
+                        // If there is room again by then, that is an edge (`ep_insert`, fs/eventpoll.c).
+                        let added = self.readiness.edges().add(self.socket.as_fd(), Interest::Write);
+                        added.map_err(|error| self.failed("epoll_ctl", &error))?;
+                        self.watched = true;
+                        return self.settle(taken, Flushed::BufferFull);
+                    }
                     Some(libc::ENOBUFS | libc::ENOMEM) => {
                         if !self.is_hopeless()? {
                             return self.settle(taken, Flushed::QueueFull);
