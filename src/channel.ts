@@ -58,9 +58,13 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
   readonly fanoutId: number | undefined
   /** The ring as it was got: sizes in bytes, and whether it is locked in memory. */
   readonly ring: {
+    /** Bytes a block. */
     readonly blockSize: number
+    /** Blocks; fewer than asked for where memory was short. */
     readonly blockCount: number
+    /** Bytes a frame, as the kernel was told. */
     readonly frameSize: number
+    /** Whether it cannot be swapped out. */
     readonly locked: boolean
   }
   readonly #native: NativeChannel

@@ -3,6 +3,7 @@ import type { CaptureStats } from '../source/packet-source.js'
 
 /** Statistics of a pool: the sum, and each worker's own by its index, those of workers that it replaced included. */
 export interface FanoutPoolStats extends CaptureStats {
+  /** Of each worker, by its index. */
   readonly perWorker: readonly CaptureStats[]
 }
 

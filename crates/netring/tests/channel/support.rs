@@ -271,6 +271,8 @@ impl Reader {
     pub(crate) fn next(&mut self) -> Result<Option<Seen>> {
         let mut index = self.channel.position().fetch_add(0, 1).unwrap();
         if index >= self.fetched {
+            // Nothing of before is left, also where this fails: the position starts anew.
+            self.fetched = 0;
             let size = self.channel.fetch(1)?;
             self.fetched = size.packets;
             self.columns = Columns::for_packets(size.packets.next_multiple_of(CAPACITY_STEP));
