@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { Capture, ChannelCapture, Injector, type PacketSource, XdpSocket } from '../src/index.js'
+import { Bridge, Capture, ChannelCapture, Injector, type PacketSource, XdpSocket } from '../src/index.js'
 import { frame, numberOf } from './helpers/frames.js'
 import { network, shape, type End } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
@@ -248,6 +248,12 @@ test.serial('what is forgotten after it has waited is collected, with its socket
     const channel = ChannelCapture.open(b.name, { ...smallest, netns: b.netns })
     await channel.recv({ signal: AbortSignal.timeout(1) }).catch(String)
   })
+  for (const options of [{}, { onPacket: () => 'forward' as const }]) {
+    await isCollected(t, 'a bridge', async () => {
+      const bridge = Bridge.open(a.name, b.name, { ...options, a: { netns: a.netns }, b: { netns: b.netns } })
+      await bridge.run({ signal: AbortSignal.timeout(5) }).catch(String)
+    })
+  }
   shape(a, '2kbit')
   await isCollected(t, 'an injector', async () => {
     const injector = Injector.open(a.name, { frameCount: 2, netns: a.netns })

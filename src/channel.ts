@@ -229,6 +229,8 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
     stopping.add(this)
     try {
       this.#requests.fail(closedError())
+      // Of before it was stopped: what is queued comes all the same.
+      this.#inbox.forgive()
       native(() => {
         this.#native.stop(this.#onMessage)
         this.#native.keepAlive(true)

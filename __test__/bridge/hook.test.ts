@@ -166,3 +166,20 @@ test.serial('closed in its hook, a bridge ends its run and sends nothing more', 
   t.true(bridge.closed)
   t.is((await receiveFor(far, 50)).length, 0)
 })
+
+test.serial('a hook may answer from one buffer every time', async (t) => {
+  const hosts = bridged(t)
+  const far = listener(t, hosts.b)
+  const scratch = Buffer.alloc(60)
+  running(
+    t,
+    bridgeOn(t, hosts, {
+      onPacket: (packet) => {
+        scratch.set(packet.data)
+        return scratch
+      },
+    }),
+  )
+  await sendAll(injectorOn(t, hosts.a), numbered(50))
+  t.deepEqual(numbers(await receiveNoMoreThan(far, 50)), upTo(50))
+})

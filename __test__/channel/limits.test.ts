@@ -130,3 +130,14 @@ test.serial('what is passed on, queued and dropped is what the ring received, wh
     channel.close()
   }
 })
+
+test.serial('room that is made packet by packet is used, with block', async (t) => {
+  const { a, b } = network(t)
+  const channel = channelOn(t, b, { capacity: 512 })
+  const injector = injectorOn(t, a)
+  await sendAll(injector, numbered(900))
+  t.true(await until(() => channel.queued === 512))
+  // All of them are fetched with the first: nothing is told of the others.
+  for (const number of upTo(400)) t.is(numbers([channel.tryRecv()!])[0], number)
+  t.true(await until(() => channel.queued === 500), `${channel.queued} queued`)
+})

@@ -33,7 +33,12 @@ for (const { name, usage } of usages) {
       .replace(/^.* -- /, '')
       .replace(/ \[.*$/, '')
       .split(' ')
-    const { status, errors } = await example(t, undefined, name, ...names.map((_, index) => `nosuchlink${index || ''}`)).ended()
+    const { status, errors } = await example(
+      t,
+      undefined,
+      name,
+      ...names.map((_, index) => `nosuchlink${index || ''}`),
+    ).ended()
     t.is(status, 1)
     t.regex(errors, /^no interface "nosuchlink"[^\n]*\n$/)
   })

@@ -52,9 +52,7 @@ export class HookedEngine implements Engine {
     }))
     this.#hook = hook
     this.#report = report
-    const wake = (): void => {
-      this.#waiters.wake()
-    }
+    const wake = HookedEngine.#waker(new WeakRef(this))
     this.#waiters = new Waiters({
       arm: () => {
         // Both, whatever the first says: either wakes. One without room has no use for another batch.
@@ -68,6 +66,14 @@ export class HookedEngine implements Engine {
         for (const { native } of this.#lanes) native.keepAlive(keep)
       },
     })
+  }
+
+  /** What the addon calls and holds for good, so it must not hold the engine: as in NativePacketSource. */
+  static #waker(weak: WeakRef<HookedEngine>): () => void {
+    return () => {
+      const engine = weak.deref()
+      if (engine !== undefined) engine.#waiters.wake()
+    }
   }
 
   async run(signal: AbortSignal | undefined): Promise<void> {
@@ -168,7 +174,8 @@ export class HookedEngine implements Engine {
           `which is no frame: one has ${String(SMALLEST_FRAME)} to ${String(LARGEST_FRAME)}`,
       )
     }
-    replacements.push(answer)
+    // The hook may use its buffer for the next answer, and what is sent is decided a batch at a time.
+    replacements.push(Buffer.from(answer))
     return verdict.replace
   }
 

@@ -5,7 +5,7 @@ import { Message } from '../source/signals.js'
 import { rejected } from '../source/turns.js'
 import type { Engine, Reporter } from './engine.js'
 
-/** Engines that run are reachable from here: the addon itself refers to them weakly. */
+/** Engines that run are reachable from here: what the addon holds refers to them weakly. */
 const running = new Set<ThreadedEngine>()
 
 export class ThreadedEngine implements Engine {
@@ -21,9 +21,7 @@ export class ThreadedEngine implements Engine {
   run(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return rejected(signal.reason)
     try {
-      this.#native.start((message) => {
-        this.#receive(message)
-      })
+      this.#native.start(ThreadedEngine.#teller(new WeakRef(this)))
     } catch (error) {
       return rejected(fromNative(error))
     }
@@ -44,6 +42,14 @@ export class ThreadedEngine implements Engine {
         else resolve()
       }
     })
+  }
+
+  /** What the addon calls and holds for good, so it must not hold the engine: as in NativePacketSource. */
+  static #teller(weak: WeakRef<ThreadedEngine>): (message: number) => void {
+    return (message) => {
+      const engine = weak.deref()
+      if (engine !== undefined) engine.#receive(message)
+    }
   }
 
   #receive(message: number): void {

@@ -42,10 +42,11 @@ export class Inbox {
   takeMany(most: number): OwnedPacket[] {
     const parts: OwnedPacket[][] = []
     const store = this.#store
-    let wanted = most
+    // No more than is queued now: what comes meanwhile would have no end while it comes as fast as it is read.
+    let wanted = Math.min(most, Math.max(1, this.#native.queued()))
     if (store !== undefined) {
-      const from = Atomics.add(this.#position, 0, Math.min(most, store.length))
-      wanted -= this.#pass(store, from, most, parts)
+      const from = Atomics.add(this.#position, 0, Math.min(wanted, store.length))
+      wanted -= this.#pass(store, from, wanted, parts)
     }
     while (wanted > 0) {
       const fetched = this.#fetchAfter(parts, wanted)
@@ -95,6 +96,11 @@ export class Inbox {
     } catch (error) {
       throw fromNative(error)
     }
+  }
+
+  /** Forgets an error that nobody has been told of. */
+  forgive(): void {
+    this.#failure = undefined
   }
 
   /** Forgets what was fetched. */

@@ -178,11 +178,13 @@ export class Member {
       case 'done':
         this.#counts = message.counts
         this.#done = true
+        this.#answerCounts(message.counts)
         // Its timers and handles may go on for a while: it may have something to write.
         if (!this.#asked) this.#terminateAfter(LINGER_MS, false)
         return
       case 'failed':
         this.#counts = message.counts
+        this.#answerCounts(message.counts)
         this.#fail(unpackError(message.error))
         return
       case 'counts':
@@ -195,6 +197,13 @@ export class Member {
     }
     const at = this.#expected.findIndex(({ type }) => type === message.type)
     if (at >= 0) this.#expected.splice(at, 1)[0]?.resolve(message as never)
+  }
+
+  /** Whoever asked for them: a worker that is over does not read any more, and its thread may go on for a while. */
+  #answerCounts(counts: CaptureStats): void {
+    const asked = this.#expected.filter(({ type }) => type === 'counts')
+    this.#expected = this.#expected.filter(({ type }) => type !== 'counts')
+    for (const { resolve } of asked) resolve({ type: 'counts', counts } as never)
   }
 
   #fail(error: Error): void {

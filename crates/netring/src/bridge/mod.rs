@@ -118,9 +118,10 @@ impl<P: Port> Bridge<P> {
 
     /// One step of each direction; whether anything moved. Fails when a side is gone.
     pub fn turn(&mut self) -> Result<bool> {
-        let there = self.a_to_b.advance(self.a.input(), self.b.output())?;
-        let back = self.b_to_a.advance(self.b.input(), self.a.output())?;
-        Ok(there == Step::Moved || back == Step::Moved)
+        // Both, whatever becomes of the first.
+        let there = self.a_to_b.advance(self.a.input(), self.b.output());
+        let back = self.b_to_a.advance(self.b.input(), self.a.output());
+        Ok(there? == Step::Moved || back? == Step::Moved)
     }
 
     /// A turn, after waiting for something to do for `timeout` at most; whether anything moved.

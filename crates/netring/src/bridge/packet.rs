@@ -85,7 +85,6 @@ pub struct PacketOutlet {
     watched: bool,
     sender: Sender,
     interface: String,
-    namespace: Option<String>,
 }
 
 impl PacketOutlet {
@@ -117,7 +116,6 @@ impl PacketOutlet {
             watched: false,
             sender: Sender::default(),
             interface: interface.to_owned(),
-            namespace: options.namespace.clone(),
         })
     }
 
@@ -150,7 +148,8 @@ impl PacketOutlet {
     }
 
     fn is_gone(&self) -> bool {
-        index_of(&self.socket, &self.interface, self.namespace.as_deref()).is_err()
+        // Not by its name, which it may have changed.
+        self.socket.bound_index().is_ok_and(|index| index == -1)
     }
 
     fn removed(&self, error: &io::Error) -> Error {

@@ -64,13 +64,13 @@ impl Port for XdpSocket {
 
 impl XdpSocket {
     /// Neither the kernel nor a driver compares what AF_XDP sends with the MTU; a virtual device drops it in silence.
-    fn refusal(&self, frame: Lent<'_>) -> Option<Refused> {
+    fn refusal(&self, frame: Lent<'_>, mtu: Option<u32>) -> Option<Refused> {
         let refused = |kind, errno| Some(Refused { kind, error: io::Error::from_raw_os_error(errno) });
         let length = frame.len() as u32;
         if length < HEADER {
             return refused(Refusal::Rejected, libc::EINVAL);
         }
-        let fits = length <= self.frame_capacity() && self.mtu().is_none_or(|mtu| length <= mtu + HEADER + TAG);
+        let fits = length <= self.frame_capacity() && mtu.is_none_or(|mtu| length <= mtu + HEADER + TAG);
         if fits { None } else { refused(Refusal::TooLarge, libc::EMSGSIZE) }
     }
 }
@@ -79,9 +79,11 @@ impl Outlet for XdpSocket {
     const HEADER: u32 = 0;
 
     fn offer<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>> + Clone) -> Result<Offer> {
+        // One system call for all of them.
+        let mtu = self.mtu();
         let mut taken = 0;
         for frame in frames {
-            if let Some(refused) = self.refusal(frame) {
+            if let Some(refused) = self.refusal(frame, mtu) {
                 if taken > 0 {
                     break;
                 }

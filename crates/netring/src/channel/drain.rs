@@ -15,6 +15,8 @@ use crate::ring::{ColumnSet, Columns, Memory};
 use crate::source::Source;
 use crate::sys::poll;
 
+/// How often a blocked thread looks for room that the reader made without a word.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(1);
 /// Bytes of packets a chunk, or one packet.
 const CHUNK_BYTES: u64 = 256 << 10;
 /// How often to look where nothing tells: for the removal of an interface that is down and whose namespace cannot be
@@ -79,8 +81,10 @@ impl<S: Drainable> Drain<S> {
             }
             if orders.stop && !self.shut {
                 self.shut = true;
-                // Where the socket refuses, what is there is drained all the same.
-                let _ = self.source.stop_receiving();
+                // Otherwise it would have no end: there is no limit to the queue any more.
+                if let Err(error) = self.source.stop_receiving() {
+                    self.end(End::Failed(error));
+                }
             }
             if let Err(error) = self.step() {
                 self.fail(error);
@@ -94,7 +98,12 @@ impl<S: Drainable> Drain<S> {
             return self.wait_for_orders();
         }
         if self.batch.is_some() {
-            return if self.queue_packets()? { Ok(()) } else { self.wait_for_orders() };
+            // The reader claims packets without a word; only when it fetches or waits does it ring.
+            return if self.queue_packets()? {
+                Ok(())
+            } else {
+                self.wait_for(&[self.shared.bell.as_fd()], Some(LOOK_FOR_ROOM))
+            };
         }
         let Self { source, columns, .. } = self;
         let mut target = |packets| {

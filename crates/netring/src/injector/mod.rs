@@ -46,7 +46,6 @@ pub struct Injector {
     watched: bool,
     sender: Sender,
     interface: String,
-    namespace: Option<String>,
     smallest: u32,
     on_malformed: OnMalformed,
     in_flight: InFlight,
@@ -93,7 +92,6 @@ impl Injector {
             watched: false,
             sender: Sender::default(),
             interface: interface.to_owned(),
-            namespace: options.namespace.clone(),
             smallest: if ethernet { ETHERNET_HEADER } else { 1 },
             on_malformed: options.on_malformed,
             in_flight: InFlight::default(),
@@ -162,7 +160,8 @@ impl Injector {
 
     /// Frames stay queued: an interface that is down may come up again.
     fn link_error(&self, error: &io::Error) -> Error {
-        let gone = || index_of(&self.socket, &self.interface, self.namespace.as_deref()).is_err();
+        // Not by its name, which it may have changed: a socket whose interface is gone is bound to none.
+        let gone = || self.socket.bound_index().is_ok_and(|index| index == -1);
         let queued = self.slots.queued();
         match error.raw_os_error() {
             Some(libc::ENXIO | libc::ENODEV) => self.removed(error),

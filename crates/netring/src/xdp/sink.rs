@@ -163,7 +163,7 @@ impl Sink for XdpSocket {
     }
 
     fn untold_rejections(&self) -> usize {
-        self.transmitter.as_ref().map_or(0, |transmitter| transmitter.rejections().len())
+        self.transmitter.as_ref().map_or(0, Transmitter::untold_rejections)
     }
 
     fn take_rejections(&mut self) -> Vec<Error> {

@@ -35,6 +35,8 @@ pub struct Transmitter {
     places: Vec<Place>,
     left: TxStats,
     rejections: Vec<u32>,
+    /// Frames rejected since they were last told of, those included whose length has been forgotten.
+    untold: usize,
     addresses: Vec<u64>,
 }
 
@@ -50,6 +52,7 @@ impl Transmitter {
             in_ring: VecDeque::new(),
             left: TxStats::default(),
             rejections: Vec::new(),
+            untold: 0,
             addresses: Vec::new(),
         }
     }
@@ -148,6 +151,7 @@ impl Transmitter {
         let length = self.slots.take_back(index as u32).expect("what the driver has was lent");
         if given_up {
             self.left.rejected += 1;
+            self.untold += 1;
             // Nobody may ever ask for them; the newest say enough.
             if self.rejections.len() == MOST_REJECTIONS {
                 self.rejections.remove(0);
@@ -174,13 +178,14 @@ impl Transmitter {
         TxStats { pending: self.pending(), ..self.left }
     }
 
-    /// Lengths of the frames rejected since the last call of [`take_rejections`](Self::take_rejections).
-    pub fn rejections(&self) -> &[u32] {
-        &self.rejections
+    /// How many frames have been rejected since the last call of [`take_rejections`](Self::take_rejections).
+    pub fn untold_rejections(&self) -> usize {
+        self.untold
     }
 
     /// The same, which forgets them.
     pub fn take_rejections(&mut self) -> Vec<u32> {
+        self.untold = 0;
         std::mem::take(&mut self.rejections)
     }
 }
