@@ -222,3 +222,20 @@ test.serial('without a listener and without anybody waiting, a failure is thrown
   t.is(error.message, 'thrown on purpose')
   t.is(pool.closed, false)
 })
+
+test.serial(
+  'where finished() has been called, no failure is thrown: neither the second nor one after stop()',
+  async (t) => {
+    const { b } = network(t)
+    // ava has a listener of its own, which would fail this test.
+    const pool = await poolOn(t, b, module('flows'), { workers: 3 })
+    const finished = t.throwsAsync(pool.finished({ signal: AbortSignal.timeout(20_000) }), {
+      code: 'ERR_NETRING_INTERFACE_REMOVED',
+    })
+    b.ip('link', 'del', b.name)
+    await finished
+    await pool.stop()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    t.true(pool.closed)
+  },
+)

@@ -71,6 +71,8 @@ export class FanoutPool implements AsyncDisposable {
   readonly #waiters = new Set<Waiter>()
   #closed = false
   #failure: Error | undefined
+  /** Somebody has called finished(): failures have a way out. */
+  #awaited = false
   #referenced = true
   readonly #onAbort = (): void => {
     void this.stop()
@@ -222,7 +224,8 @@ export class FanoutPool implements AsyncDisposable {
       this.#early.push(['error', error, worker])
       return
     }
-    const heard = this.#waiters.size > 0
+    // Also of the second worker that fails, when nobody waits any more, and of one that fails while it is stopped.
+    const heard = this.#awaited || this.#stopping !== undefined
     this.#settle(error)
     if (!heard || this.#events.listenerCount('error') > 0) {
       // In a turn of its own: with no listener it is thrown, and that is to reach the process and not whoever called.
@@ -315,8 +318,8 @@ export class FanoutPool implements AsyncDisposable {
 
   /**
    * 'message': a worker's `context.post()`, with its index. 'restart': another worker runs in the place of one that failed, and
-   * why that one did. 'error': a worker has failed and is not replaced, with its index; without a listener, and without anybody
-   * waiting for finished(), it is thrown, as by any EventEmitter. 'close': no worker is left.
+   * why that one did. 'error': a worker has failed and is not replaced, with its index; without a listener, and where
+   * nobody has called finished() or stop(), it is thrown, as by any EventEmitter. 'close': no worker is left.
    *
    * Events wait for one turn of the event loop after start() has resolved.
    *
@@ -354,6 +357,7 @@ export class FanoutPool implements AsyncDisposable {
   async finished(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
     signal?.throwIfAborted()
+    this.#awaited = true
     if (this.#failure !== undefined) throw this.#failure
     if (this.#closed) return
     await this.#wait(signal)
