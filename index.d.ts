@@ -14,7 +14,6 @@ export declare class NativeBridge {
   static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
   start(waker: (arg: number) => void): void
-  isRunning(): boolean
   /** The thread ends after its turn, and calls the waker. */
   stop(): void
   /** Waits for the thread to end; throws why it did. */

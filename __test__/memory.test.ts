@@ -7,7 +7,7 @@ import { runModule } from './helpers/child.js'
 import { compile } from './helpers/compile.js'
 import { frame, numberOf } from './helpers/frames.js'
 import { ebpf, testThatNeeds } from './helpers/needs.js'
-import { network } from './helpers/network.js'
+import { network, type End } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
 
 const MIB = 1 << 20
@@ -35,6 +35,18 @@ const measuring = `
   }
 `
 
+/** Frames into an interface, as many as the kernel can make, until the test is over. */
+function floodLive(t: ExecutionContext, at: End): void {
+  const source = compile('live-frames.c')
+  const sender = spawn('ip', ['netns', 'exec', at.netns, source.path, at.name], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  t.teardown(() => {
+    sender.kill()
+    source.remove()
+  })
+}
+
 /** 8 million packets that left two bytes each would show. */
 function assertSame(t: ExecutionContext, before: Use, after: Use): void {
   t.log(before, after)
@@ -45,14 +57,7 @@ function assertSame(t: ExecutionContext, before: Use, after: Use): void {
 testThatNeeds(ebpf, 'memory in use is the same after two and after ten million packets', (t) => {
   t.timeout(300_000)
   const { b } = network(t)
-  const source = compile('live-frames.c')
-  const sender = spawn('ip', ['netns', 'exec', b.netns, source.path, b.name], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  t.teardown(() => {
-    sender.kill()
-    source.remove()
-  })
+  floodLive(t, b)
   const grown = runModule(
     `
     ${measuring}
@@ -89,14 +94,7 @@ testThatNeeds(ebpf, 'memory in use is the same after two and after ten million p
 testThatNeeds(ebpf, 'memory in use is the same after two and after ten million packets through a channel', (t) => {
   t.timeout(300_000)
   const { b } = network(t)
-  const source = compile('live-frames.c')
-  const sender = spawn('ip', ['netns', 'exec', b.netns, source.path, b.name], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  t.teardown(() => {
-    sender.kill()
-    source.remove()
-  })
+  floodLive(t, b)
   const grown = runModule(
     `
     ${measuring}

@@ -1,7 +1,7 @@
 // netring doing the benchmark's work through a channel: a thread of its own drains the ring, and JavaScript takes owned
 // packets out of the queue, many at a time. CPU is that of both threads.
 import { ChannelCapture } from '../dist/index.js'
-import { Tally, receiverOptions } from './tally.mjs'
+import { Tally, addWithData, receiverOptions } from './tally.mjs'
 
 const options = receiverOptions({ 'block-size': '4194304', 'block-count': '64', 'block-timeout': '60', many: '2048' })
 const channel = ChannelCapture.open(options.interface, {
@@ -14,26 +14,13 @@ const tally = new Tally('netring-channel', options, () => {
   channel.close()
 })
 
-/** As recv-netring.mjs does it by packets with `data`. */
-function work(packets) {
-  for (const packet of packets) {
-    const bytes = packet.data
-    const length = bytes.length
-    const timestamp = packet.seconds + packet.nanoseconds / 1e9
-    tally.packets++
-    tally.bytes += length
-    if (timestamp > tally.newestTimestamp) tally.newestTimestamp = timestamp
-    tally.checksum = (tally.checksum + length + bytes[12] + bytes[23] + bytes[37] + bytes[49]) | 0
-  }
-}
-
 async function receive() {
   const many = Number(options.many)
   tally.ready()
   while (!channel.closed) {
     const packets = await channel.recvMany(many)
     if (tally.packets === 0) tally.firstPacket()
-    work(packets)
+    addWithData(tally, packets)
     if (tally.count > 0 && tally.packets >= tally.count) tally.finish()
   }
 }

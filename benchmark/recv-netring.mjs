@@ -1,7 +1,7 @@
 // netring doing the benchmark's work, in three ways: by columns, by packet objects, and by packet objects whose bytes
 // are asked for as Buffers; over AF_PACKET or AF_XDP.
 import { Capture, XdpSocket } from '../dist/index.js'
-import { Tally, receiverOptions } from './tally.mjs'
+import { Tally, addWithData, receiverOptions } from './tally.mjs'
 
 const options = receiverOptions({
   mode: 'columns',
@@ -67,15 +67,7 @@ function packets(batch) {
 
 /** The same through a Buffer a packet. */
 function data(batch) {
-  for (const packet of batch) {
-    const bytes = packet.data
-    const length = bytes.length
-    const timestamp = packet.seconds + packet.nanoseconds / 1e9
-    tally.packets++
-    tally.bytes += length
-    if (timestamp > tally.newestTimestamp) tally.newestTimestamp = timestamp
-    tally.checksum = (tally.checksum + length + bytes[12] + bytes[23] + bytes[37] + bytes[49]) | 0
-  }
+  addWithData(tally, batch)
 }
 
 tally.newestSeconds = 0

@@ -1,21 +1,19 @@
 /** Forwarding between two interfaces. */
 import { NativeBridge, nativeOpenLanes, nativeOpenXdpLanes } from './binding.js'
-import { bridgeDirections, type BridgeDirection, type BridgeStats, type Engine } from './bridge/engine.js'
+import { bridgeDirections, closedError, type BridgeDirection, type BridgeStats, type Engine } from './bridge/engine.js'
 import { HookedEngine } from './bridge/hooked.js'
 import { ThreadedEngine } from './bridge/threaded.js'
 import { Endpoint } from './endpoint.js'
-import { native, NetringError, parseNative } from './errors.js'
+import { native, parseNative, type NetringError } from './errors.js'
 import { checkBridgeOptions, type BridgeOptions, type CheckedBridgeOptions } from './options/bridge.js'
-import { checkInteger, checkString, wrongType } from './options/check.js'
+import { checkInteger, checkString, refusal, wrongType } from './options/check.js'
 import { waitSignal } from './options/wait.js'
 import type { WaitOptions } from './source/packet-source.js'
+import { inSlices } from './source/turns.js'
 
 /** Events of a bridge. */
 export type BridgeEvent = 'rejected' | 'close'
 const bridgeEvents: readonly BridgeEvent[] = ['rejected', 'close']
-
-/** A native wait is in slices, between which worker.terminate() can end this thread. */
-const BLOCKING_SLICE_MS = 50
 
 /**
  * Two interfaces as if they were one wire: what comes in at one leaves at the other, whole, tags and offloads
@@ -82,7 +80,7 @@ export class Bridge extends Endpoint {
     const names = [checkString('a', a), checkString('b', b)] as const
     const checked = checkBridgeOptions(options)
     if (a === b && checked.sameNamespace) {
-      throw new NetringError('ERR_NETRING_CONFIG', `a and b are both ${JSON.stringify(a)}; a bridge is between two`)
+      throw refusal(`a and b are both ${JSON.stringify(a)}; a bridge is between two`)
     }
     return new Bridge(...names, checked)
   }
@@ -111,26 +109,17 @@ export class Bridge extends Endpoint {
     const rounds = checkInteger('count', count, 0, 0)
     this.#start()
     try {
-      for (let round = 0; round < rounds && !this.#state.closed; round++) this.#round()
+      for (let round = 0; round < rounds && !this.#state.closed; round++) {
+        inSlices(this.#pollTimeoutMs, (ms) => this.#engine.round(ms) || this.#state.closed || undefined)
+      }
     } finally {
       this.#busy = false
     }
   }
 
-  #round(): void {
-    const deadline = performance.now() + this.#pollTimeoutMs
-    for (;;) {
-      const left = Math.max(0, deadline - performance.now())
-      if (this.#engine.round(Math.min(left, BLOCKING_SLICE_MS))) return
-      if (left <= BLOCKING_SLICE_MS || this.#state.closed) return
-    }
-  }
-
   #start(): void {
-    if (this.#state.closed) throw new NetringError('ERR_NETRING_CLOSED', 'the bridge is closed; open another')
-    if (this.#busy) {
-      throw new NetringError('ERR_NETRING_CONFIG', 'the bridge is running already; wait for that run to end')
-    }
+    if (this.#state.closed) throw closedError()
+    if (this.#busy) throw refusal('the bridge is running already; wait for that run to end')
     this.#busy = true
   }
 

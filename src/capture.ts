@@ -9,6 +9,18 @@ import { NativePacketSource } from './source/packet-source.js'
 /** A capture over a native one that is open already: how a fanout pool makes those of its workers. */
 export let adoptCapture: (interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number) => Capture
 
+/** A ring as it was got. */
+export interface RingShape {
+  /** Bytes a block. */
+  readonly blockSize: number
+  /** Blocks; fewer than asked for where memory was short. */
+  readonly blockCount: number
+  /** Bytes a frame, as the kernel was told. */
+  readonly frameSize: number
+  /** Whether it cannot be swapped out. */
+  readonly locked: boolean
+}
+
 /**
  * A capture: a packet socket with a TPACKET_V3 ring that the kernel fills and JavaScript reads in place.
  *
@@ -36,16 +48,7 @@ export class Capture extends NativePacketSource<NativeCapture> {
   /** The id of the fanout group it joined. */
   readonly fanoutId: number | undefined
   /** The ring as it was got: sizes in bytes, and whether it is locked in memory. */
-  readonly ring: {
-    /** Bytes a block. */
-    readonly blockSize: number
-    /** Blocks; fewer than asked for where memory was short. */
-    readonly blockCount: number
-    /** Bytes a frame, as the kernel was told. */
-    readonly frameSize: number
-    /** Whether it cannot be swapped out. */
-    readonly locked: boolean
-  }
+  readonly ring: RingShape
 
   static {
     adoptCapture = (...opened) => new Capture(...opened)

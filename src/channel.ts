@@ -3,18 +3,16 @@ import { NativeChannel } from './binding.js'
 import { Inbox } from './channel/inbox.js'
 import { ChannelLoop } from './channel/loop.js'
 import { Requests } from './channel/requests.js'
-import { Endpoint } from './endpoint.js'
-import { fromNative, native, NetringError } from './errors.js'
+import type { RingShape } from './capture.js'
+import { native, NetringError } from './errors.js'
 import { channelDefaults, checkChannelOptions, type ChannelDefaults, type ChannelOptions } from './options/channel.js'
 import { checkInteger, checkString, constructing, wrongType } from './options/check.js'
 import { checkProgram, type Filter, type Program } from './options/program.js'
 import { waitSignal } from './options/wait.js'
 import type { OwnedPacket } from './source/packet.js'
-import type { CaptureStats, SourceEvent, WaitOptions } from './source/packet-source.js'
-import { linkEvents, Message } from './source/signals.js'
+import { LinkedEndpoint } from './source/linked-endpoint.js'
+import type { CaptureStats, WaitOptions } from './source/packet-source.js'
 import { nextTurn } from './source/turns.js'
-
-const events: readonly SourceEvent[] = ['linkDown', 'linkUp', 'removed', 'close']
 
 /** Packets taken at a time while a channel is drained: between two of them other work has its turn. */
 const DRAIN_PACKETS = 16_384
@@ -46,7 +44,7 @@ interface Final {
  * }
  * ```
  */
-export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacket, undefined> {
+export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<OwnedPacket, undefined> {
   /** What options are when they are not given. */
   static readonly defaults: ChannelDefaults = channelDefaults
 
@@ -57,30 +55,19 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
   /** The id of the fanout group it joined. */
   readonly fanoutId: number | undefined
   /** The ring as it was got: sizes in bytes, and whether it is locked in memory. */
-  readonly ring: {
-    /** Bytes a block. */
-    readonly blockSize: number
-    /** Blocks; fewer than asked for where memory was short. */
-    readonly blockCount: number
-    /** Bytes a frame, as the kernel was told. */
-    readonly frameSize: number
-    /** Whether it cannot be swapped out. */
-    readonly locked: boolean
-  }
+  readonly ring: RingShape
   readonly #native: NativeChannel
   readonly #state: { closed: boolean }
   readonly #inbox: Inbox
   readonly #requests: Requests
-  readonly #onMessage: (message: number) => void
   /** While it stops. */
   #stop: { readonly done: () => void; readonly failed: (reason: unknown) => void } | undefined
   #overflowed = 0
   #final: Final | undefined
 
   private constructor(interfaceName: string, nativeChannel: NativeChannel) {
-    constructing('ChannelCapture', NativeChannel, nativeChannel)
     const state = { closed: false }
-    super(state, events)
+    super(state, constructing('ChannelCapture', NativeChannel, nativeChannel))
     const { fd, fanoutId, ...ring } = nativeChannel.ring()
     this.interface = interfaceName
     this.fd = fd
@@ -90,11 +77,10 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
     this.#state = state
     const inbox = new Inbox(nativeChannel)
     this.#inbox = inbox
-    this.#onMessage = ChannelCapture.#teller(new WeakRef(this))
     // While somebody waits, these keep the channel.
     this.#requests = new Requests(
       {
-        arm: () => this.#native.pollOrWait(this.#onMessage),
+        arm: () => this.#native.pollOrWait(this.onMessage),
         disarm: () => {
           this.#native.stopWaiting()
         },
@@ -120,31 +106,13 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
     return new ChannelCapture(name, opened)
   }
 
-  /** What the addon calls and holds for good, so it must not hold the channel: as in NativePacketSource. */
-  static #teller(weak: WeakRef<ChannelCapture>): (message: number) => void {
-    return (message) => {
-      const channel = weak.deref()
-      if (channel !== undefined) channel.#receive(message)
-    }
+  protected override woken(): void {
+    if (this.#stop === undefined) this.#requests.wake()
+    else if (this.#native.stopped()) this.#stop.done()
   }
 
-  #receive(message: number): void {
-    if (this.#state.closed) return
-    if (message === Message.wake) {
-      if (this.#stop === undefined) this.#requests.wake()
-      else if (this.#native.stopped()) this.#stop.done()
-      return
-    }
-    const event = linkEvents.get(message)
-    if (event !== undefined) {
-      this.emit(event)
-      return
-    }
-    this.#native.unwatchLink()
-    process.emitWarning(
-      'The link can no longer be watched: there will be no more linkDown and linkUp events; on() tries again.',
-      { type: 'NetringWarning', code: 'NETRING_LINK_WATCH' },
-    )
+  protected override refer(referenced: boolean): void {
+    this.#requests.referenced = referenced
   }
 
   /** @throws NetringError ERR_NETRING_CLOSED */
@@ -232,7 +200,7 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
       // Of before it was stopped: what is queued comes all the same.
       this.#inbox.forgive()
       native(() => {
-        this.#native.stop(this.#onMessage)
+        this.#native.stop(this.onMessage)
         this.#native.keepAlive(true)
       })
       if (!this.#native.stopped()) await stopped
@@ -314,32 +282,6 @@ export class ChannelCapture extends Endpoint implements AsyncIterable<OwnedPacke
     native(() => {
       this.#native.setFanoutProgram(checked)
     })
-  }
-
-  /** Events inform; failures reach whoever waits or calls, never as an 'error' event. */
-  on(event: SourceEvent, listener: () => void): this {
-    this.listen(event, listener)
-    if (event !== 'close' && !this.#state.closed) {
-      try {
-        this.#native.watchLink(this.#onMessage)
-      } catch (error) {
-        this.off(event, listener)
-        throw fromNative(error)
-      }
-    }
-    return this
-  }
-
-  /** Keeps the process alive while something waits on this channel: the default. */
-  ref(): this {
-    this.#requests.referenced = true
-    return this
-  }
-
-  /** Lets the process end although something waits on this channel. */
-  unref(): this {
-    this.#requests.referenced = false
-    return this
   }
 
   protected end(): void {

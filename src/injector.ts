@@ -5,6 +5,7 @@ import { checkString, constructing } from './options/check.js'
 import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
 import { NativePacketSink } from './sink/native-packet-sink.js'
 import { Waiters } from './source/waiters.js'
+import { weakly } from './weakly.js'
 
 /**
  * An injector: slots of memory that JavaScript fills and the kernel sends.
@@ -34,7 +35,7 @@ export class Injector extends NativePacketSink<NativeInjector> {
     super(constructing('Injector', NativeInjector, nativeInjector), 'injector', frameSize, frameCount)
     this.interface = interfaceName
     this.fd = nativeInjector.fd()
-    const onMessage = Injector.#waker(new WeakRef(this))
+    const onMessage = weakly<Injector>(this, this.#wake)
     this.room = new Waiters({
       arm: () => {
         if (this.#awake) return true
@@ -48,14 +49,6 @@ export class Injector extends NativePacketSink<NativeInjector> {
         nativeInjector.keepAlive(keep)
       },
     })
-  }
-
-  /** What the addon calls and holds for good, so it must not hold the injector: as in NativePacketSource. */
-  static #waker(weak: WeakRef<Injector>): () => void {
-    return () => {
-      const injector = weak.deref()
-      if (injector !== undefined) injector.#wake()
-    }
   }
 
   /** The native wait came back: whoever waits tries again. */

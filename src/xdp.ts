@@ -6,7 +6,8 @@ import { checkString, constructing } from './options/check.js'
 import { checkXdpOptions, xdpDefaults, type XdpDefaults, type XdpOptions } from './options/xdp.js'
 import { NativePacketSink } from './sink/native-packet-sink.js'
 import type { PacketSink, Slot, TxStats } from './sink/packet-sink.js'
-import { NativePacketSource, type SourceEvent, type WaitOptions } from './source/packet-source.js'
+import type { SourceEvent } from './source/linked-endpoint.js'
+import { NativePacketSource, type WaitOptions } from './source/packet-source.js'
 
 /** Events of an AF_XDP socket: those of a source and of a sink. */
 export type XdpEvent = SourceEvent | 'rejected'

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Bridge } from '../../src/index.js'
 import { bridged, bridgeOn, counted, engines, listener, running, type Bridged } from '../helpers/bridged.js'
-import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
+import { numbered, numbers, upTo } from '../helpers/frames.js'
 import { remove } from '../helpers/link.js'
 import { setDown, setUp, type End } from '../helpers/network.js'
 import { injectorOn, receive, receiveFor, receiveNoMoreThan, sendAll, until } from '../helpers/traffic.js'
@@ -200,7 +200,7 @@ test.serial('stats() answers while the thread is busy', async (t) => {
   running(t, bridge)
   const injector = injectorOn(t, hosts.a)
   for (let round = 0; round < 20; round++) {
-    await injector.sendBatchAsync(upTo(200).map((number) => frame(60, number)))
+    await injector.sendBatchAsync(numbered(200))
     injector.flush()
     t.true(bridge.stats().aToB.received <= 20 * 200)
   }

@@ -3,7 +3,7 @@ import test from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Capture } from '../../src/index.js'
 import { PacketStatus } from '../../src/index.js'
-import { frame, inner, numberOf, tagged } from '../helpers/frames.js'
+import { frame, inner, numbered, numberOf, tagged } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll, sendAsOne, until } from '../helpers/traffic.js'
 
@@ -169,10 +169,7 @@ test('the kernel passes no block over: it stops at one that is held, counts what
     }
   }
   for (let round = 0; round < rounds; round++) {
-    await sendAll(
-      injector,
-      Array.from({ length: sent }, (_, number) => frame(60, number)),
-    )
+    await sendAll(injector, numbered(sent))
     drain()
   }
   const { packets, drops, freezeCount } = capture.cumulativeStats()

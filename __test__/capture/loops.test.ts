@@ -1,7 +1,7 @@
 /** Loops over packets and batches: when they end, and what else they are. */
 import test from 'ava'
 import type { Packet } from '../../src/index.js'
-import { frame, numberOf, numbers, upTo } from '../helpers/frames.js'
+import { frame, numbered, numberOf, numbers, upTo } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 
@@ -49,10 +49,7 @@ test('iterators are iterable', async (t) => {
 test('recv() and web streams in a loop let timers run on a busy ring', async (t) => {
   const { a, b } = network(t)
   const capture = captureOn(t, b, { blockSize: 65536, blockCount: 64, blockTimeoutMs: 1000 })
-  await sendAll(
-    injectorOn(t, a),
-    Array.from({ length: 10_000 }, (_, number) => frame(60, number)),
-  )
+  await sendAll(injectorOn(t, a), numbered(10_000))
   for (const next of [
     () => capture.recv(),
     async () => {

@@ -1,14 +1,14 @@
 /** Large blocks, which come as several batches. */
 import test from 'ava'
 import { Buffer } from 'node:buffer'
-import { frame, numberOf } from '../helpers/frames.js'
+import { frame, numbered, numberOf } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
 
 /** One block takes all that a test sends, and its timer leaves time to send it. */
 const large = { blockSize: 1 << 22, blockCount: 2, blockTimeoutMs: 1000 } as const
 const COUNT = 5000
-const frames = Array.from({ length: COUNT }, (_, number) => frame(60, number))
+const frames = numbered(COUNT)
 /** `ret #0` and `ret #262144`. */
 const nothing = [{ code: 6, jt: 0, jf: 0, k: 0 }]
 const everything = [{ code: 6, jt: 0, jf: 0, k: 0x40000 }]

@@ -3,7 +3,7 @@ import test from 'ava'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Batch } from '../../src/index.js'
-import { frame, numberOf, upTo } from '../helpers/frames.js'
+import { frame, numbered, numberOf, upTo } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 
@@ -69,10 +69,7 @@ test.serial('packets() ends by count, by time and at a moment', async (t) => {
   const { a, b } = network(t)
   const capture = captureOn(t, b)
   const injector = injectorOn(t, a)
-  await sendAll(
-    injector,
-    Array.from({ length: 10 }, (_, number) => frame(60, number)),
-  )
+  await sendAll(injector, numbered(10))
   t.deepEqual([...capture.packets({ count: 10 })].map(() => 1).length, 10)
   await sendAll(injector, [frame(60, 11), frame(60, 12)])
   const numbers: number[] = []

@@ -1,7 +1,7 @@
 /** What is sent arrives: bytes, order, counts. */
 import test from 'ava'
 import type { Injector } from '../../src/index.js'
-import { everyKind, frame, hex, numbers, upTo } from '../helpers/frames.js'
+import { everyKind, frame, hex, numbered, numbers, upTo } from '../helpers/frames.js'
 import { tcpdump, testThatNeeds } from '../helpers/needs.js'
 import { network, received } from '../helpers/network.js'
 import { record } from '../helpers/tcpdump.js'
@@ -69,7 +69,7 @@ test.serial('a full ring refuses and says so; flush() makes room', async (t) => 
   const capture = captureOn(t, b)
   const injector = injectorOn(t, a, { frameCount: 4 })
   t.is(injector.flush(), 0)
-  t.is(injector.sendBatch(upTo(6).map((number) => frame(60, number))), 4)
+  t.is(injector.sendBatch(numbered(6)), 4)
   t.is(injector.availableSlots, 0)
   t.false(injector.send(frame(60, 99)))
   t.is(injector.sendBatch([frame(60, 99)]), 0)
@@ -101,10 +101,7 @@ test.serial('a queued frame keeps its bytes although its source is overwritten',
     source.fill(0xee)
   }
   await injector.drained()
-  t.deepEqual(
-    hex((await receive(capture, 30)).map(({ data }) => data)),
-    hex(upTo(30).map((number) => frame(60, number))),
-  )
+  t.deepEqual(hex((await receive(capture, 30)).map(({ data }) => data)), hex(numbered(30)))
 })
 
 test.serial('sendBatchAsync() sends more frames than there are slots, in order', async (t) => {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Injector, NetringError, type PacketSink } from '../../src/index.js'
-import { frame, numbers, upTo } from '../helpers/frames.js'
+import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
 import { type End, network, received, shape } from '../helpers/network.js'
 import { captureOn, injectorOn, receive } from '../helpers/traffic.js'
 import { xdpOn, xdpTest } from '../helpers/xdp.js'
@@ -105,13 +105,13 @@ test.serial('an array that is changed while frames of it wait is sent as it was 
   const { a, b } = network(t)
   const capture = captureOn(t, b)
   const injector = injectorOn(t, a, { frameCount: 16 })
-  const frames = upTo(500).map((number) => frame(60, number))
+  const frames = numbered(500)
   const sent = injector.sendBatchAsync(frames)
   frames.length = 3
   await sent
   await injector.drained({ signal: AbortSignal.timeout(10_000) })
   t.deepEqual(numbers(await receive(capture, 500)), upTo(500))
-  const wrong: unknown[] = [...upTo(50).map((number) => frame(60, number)), 'frame']
+  const wrong: unknown[] = [...numbered(50), 'frame']
   await t.throwsAsync(injector.sendBatchAsync(wrong as Uint8Array[]), {
     code: 'ERR_INVALID_ARG_TYPE',
     message: /^frames\[50\] /,

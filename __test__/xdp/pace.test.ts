@@ -25,11 +25,7 @@ for (const coalesceUs of [0, 10_000]) {
     const { a, b } = network(t)
     const socket = xdpOn(t, b, { ...slow, coalesceUs })
     const injector = injectorOn(t, a)
-    const send = (from: number): Promise<void> =>
-      sendAll(
-        injector,
-        upTo(1000).map((number) => frame(60, from + number)),
-      )
+    const send = (from: number): Promise<void> => sendAll(injector, numbered(1000, from))
     await hurry(t, socket, send)
     for (let number = 0; number < 20; number++) {
       await sendAll(injector, [frame(60, number)])
@@ -51,11 +47,7 @@ xdpTest('abort and close end a wait that pauses', async (t) => {
   const { a, b } = network(t)
   const socket = xdpOn(t, b, slow)
   const injector = injectorOn(t, a)
-  const send = (from: number): Promise<void> =>
-    sendAll(
-      injector,
-      upTo(1000).map((number) => frame(60, from + number)),
-    )
+  const send = (from: number): Promise<void> => sendAll(injector, numbered(1000, from))
   await hurry(t, socket, send)
   const controller = new AbortController()
   const aborted = socket.readable({ signal: controller.signal })

@@ -10,6 +10,7 @@ import { columnsToFill, type Lender } from '../source/loan.js'
 import type { Packet } from '../source/packet.js'
 import { nextTurn } from '../source/turns.js'
 import { Waiters } from '../source/waiters.js'
+import { weakly } from '../weakly.js'
 import { bridgeDirections, closedError, type BridgeDirection, type Engine, type Reporter } from './engine.js'
 
 /** Verdicts and outcomes, with the numbers of crates/netring-node/src/lane.rs. */
@@ -52,7 +53,7 @@ export class HookedEngine implements Engine {
     }))
     this.#hook = hook
     this.#report = report
-    const wake = HookedEngine.#waker(new WeakRef(this))
+    const wake = weakly<HookedEngine>(this, this.#wake)
     this.#waiters = new Waiters({
       arm: () => {
         // Both, whatever the first says: either wakes. One without room has no use for another batch.
@@ -68,12 +69,8 @@ export class HookedEngine implements Engine {
     })
   }
 
-  /** What the addon calls and holds for good, so it must not hold the engine: as in NativePacketSource. */
-  static #waker(weak: WeakRef<HookedEngine>): () => void {
-    return () => {
-      const engine = weak.deref()
-      if (engine !== undefined) engine.#waiters.wake()
-    }
+  #wake(): void {
+    this.#waiters.wake()
   }
 
   async run(signal: AbortSignal | undefined): Promise<void> {

@@ -3,6 +3,7 @@ import type { NativeBridge, NativeDirectionStats } from '../binding.js'
 import { fromNative } from '../errors.js'
 import { Message } from '../source/signals.js'
 import { rejected } from '../source/turns.js'
+import { weakly } from '../weakly.js'
 import type { Engine, Reporter } from './engine.js'
 
 /** Engines that run are reachable from here: what the addon holds refers to them weakly. */
@@ -21,7 +22,7 @@ export class ThreadedEngine implements Engine {
   run(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return rejected(signal.reason)
     try {
-      this.#native.start(ThreadedEngine.#teller(new WeakRef(this)))
+      this.#native.start(weakly<ThreadedEngine>(this, this.#receive))
     } catch (error) {
       return rejected(fromNative(error))
     }
@@ -42,14 +43,6 @@ export class ThreadedEngine implements Engine {
         else resolve()
       }
     })
-  }
-
-  /** What the addon calls and holds for good, so it must not hold the engine: as in NativePacketSource. */
-  static #teller(weak: WeakRef<ThreadedEngine>): (message: number) => void {
-    return (message) => {
-      const engine = weak.deref()
-      if (engine !== undefined) engine.#receive(message)
-    }
   }
 
   #receive(message: number): void {

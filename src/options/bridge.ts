@@ -1,10 +1,9 @@
 /** Options of a bridge: each side's, its backend, its hook. */
 import type { NativeSideOptions, NativeXdpSideOptions } from '../binding.js'
 import type { BridgeDirection } from '../bridge/engine.js'
-import { NetringError } from '../errors.js'
 import type { Packet } from '../source/packet.js'
 import { captureKeys, checkCaptureOptions, type CaptureOptions } from './capture.js'
-import { checkObject, checkOneOf, wrongType } from './check.js'
+import { checkObject, checkOneOf, refusal, wrongType } from './check.js'
 import { checkInjectorOptions, injectorKeys, type InjectorOptions } from './injector.js'
 import { checkXdpOptions } from './xdp.js'
 
@@ -73,10 +72,7 @@ const xdpKeys: readonly string[] = ['frameSize', 'frameCount', 'promiscuous', 'p
 function xdpSide(name: string, side: SideOptions = {}): NativeXdpSideOptions {
   for (const [key, value] of Object.entries(side)) {
     if (value !== undefined && !xdpKeys.includes(key)) {
-      throw new NetringError(
-        'ERR_NETRING_CONFIG',
-        `${name}.${key} does not go with options.backend 'xdp', which takes ${xdpKeys.join(', ')}`,
-      )
+      throw refusal(`${name}.${key} does not go with options.backend 'xdp', which takes ${xdpKeys.join(', ')}`)
     }
   }
   const { frameSize, frameCount, netns } = side
@@ -117,10 +113,7 @@ function checkSide(
   for (const [key, harms, why] of harmful) {
     const value = given[key]
     if (value !== undefined && harms(value)) {
-      throw new NetringError(
-        'ERR_NETRING_CONFIG',
-        `${name}.${key} ${JSON.stringify(value)} is not for a bridge: ${why}`,
-      )
+      throw refusal(`${name}.${key} ${JSON.stringify(value)} is not for a bridge: ${why}`)
     }
   }
   return { native: { capture: capture.native, injector }, pollTimeoutMs: capture.pollTimeoutMs }

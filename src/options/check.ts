@@ -1,5 +1,6 @@
 /** Checks of arguments, by name and before any system call, with the codes that Node itself uses. */
 import { inspect, types } from 'node:util'
+import { NetringError } from '../errors.js'
 
 type ArgumentCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE' | 'ERR_OUT_OF_RANGE' | 'ERR_ILLEGAL_CONSTRUCTOR'
 
@@ -24,6 +25,11 @@ export function wrongValue(name: string, reason: string, value: unknown): Error 
 export function constructing<T extends object>(name: string, type: abstract new (...args: never[]) => T, value: T): T {
   if (value instanceof type) return value
   throw argumentError(TypeError, 'ERR_ILLEGAL_CONSTRUCTOR', `${name} has no public constructor: call ${name}.open()`)
+}
+
+/** The error for what is right by itself and does not go with the rest. */
+export function refusal(message: string): NetringError {
+  return new NetringError('ERR_NETRING_CONFIG', message)
 }
 
 function show(value: unknown): string {

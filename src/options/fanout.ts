@@ -1,7 +1,6 @@
 /** Fanout groups, packet(7). */
 import type { NativeFanout } from '../binding.js'
-import { NetringError } from '../errors.js'
-import { checkBoolean, checkInteger, checkObject, checkOneOf, wrongType } from './check.js'
+import { checkBoolean, checkInteger, checkObject, checkOneOf, refusal, wrongType } from './check.js'
 import { checkProgram, type Program } from './program.js'
 
 /**
@@ -50,10 +49,7 @@ export function checkFanout(value: FanoutOptions | undefined, name: string): Nat
   const checkedProgram = program === undefined ? undefined : checkProgram(`${name}.program`, program)
   const kind = checkedProgram?.fd === undefined ? 'cbpf' : 'ebpf'
   if (checkedProgram !== undefined && kind !== checkedMode) {
-    throw new NetringError(
-      'ERR_NETRING_CONFIG',
-      `${name}.program is for mode '${kind}', but ${name}.mode is '${checkedMode}'`,
-    )
+    throw refusal(`${name}.program is for mode '${kind}', but ${name}.mode is '${checkedMode}'`)
   }
   return {
     mode: checkedMode,

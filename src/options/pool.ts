@@ -2,7 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nativeAllowedCpus, type NativeFanout } from '../binding.js'
-import { native, NetringError } from '../errors.js'
+import { native } from '../errors.js'
 import { suggestFanoutThreads } from '../interfaces.js'
 import type { SharingPlan } from '../pool/sharing.js'
 import { checkCaptureOptions, type CaptureOptions } from './capture.js'
@@ -14,8 +14,10 @@ import {
   checkOneOf,
   checkSignal,
   checkString,
+  refusal,
+  wrongType,
+  wrongValue,
 } from './check.js'
-import { wrongType, wrongValue } from './check.js'
 import { checkFanout, type FanoutMode, type FanoutOptions } from './fanout.js'
 import type { Program } from './program.js'
 import { checkXdpOptions, type XdpOptions } from './xdp.js'
@@ -112,7 +114,7 @@ export function checkPool(interfaceName: unknown, module: unknown, options: Fano
 }
 
 function packetSharing(name: string, workers: number | undefined, given: Partial<FanoutPoolOptions>): SharingPlan {
-  if (given.xdp !== undefined) throw refuse(`options.xdp does not go with options.backend 'packet'`)
+  if (given.xdp !== undefined) throw refusal(`options.xdp does not go with options.backend 'packet'`)
   const { native: capture, pollTimeoutMs } = checkCaptureOptions(given.capture, 'options.capture')
   const options = { ...capture, fanout: checkGroup(given), gated: true }
   const { netns } = capture
@@ -123,20 +125,16 @@ function packetSharing(name: string, workers: number | undefined, given: Partial
 function xdpSharing(workers: number | undefined, given: Partial<FanoutPoolOptions>): SharingPlan {
   for (const key of ['capture', ...groupKeys] as const) {
     if (given[key] !== undefined) {
-      throw refuse(
+      throw refusal(
         `options.${key} does not go with options.backend 'xdp', where the queue decides which worker gets a packet`,
       )
     }
   }
   const { native: options, pollTimeoutMs } = checkXdpOptions({ queues: 'all', ...given.xdp }, 'options.xdp')
   if (options.mode === 'tx') {
-    throw refuse(`options.xdp.mode 'tx' does not go with a pool, whose workers receive; open sockets of your own`)
+    throw refusal(`options.xdp.mode 'tx' does not go with a pool, whose workers receive; open sockets of your own`)
   }
   return { backend: 'xdp', options, pollTimeoutMs, workers }
-}
-
-function refuse(message: string): NetringError {
-  return new NetringError('ERR_NETRING_CONFIG', message)
 }
 
 /**
@@ -160,13 +158,13 @@ function checkModule(module: unknown): string {
 function checkGroup(given: Partial<FanoutPoolOptions>): NativeFanout {
   const inner = given.capture?.fanout
   if (inner !== undefined && inner.group !== 'unique') {
-    throw refuse(
+    throw refusal(
       `options.capture.fanout.group must be 'unique', because a pool has a group of its own. Received ${String(inner.group)}`,
     )
   }
   for (const key of groupKeys) {
     if (given[key] !== undefined && inner?.[key] !== undefined && given[key] !== inner[key]) {
-      throw refuse(`options.${key} and options.capture.fanout.${key} contradict each other: give one of them`)
+      throw refusal(`options.${key} and options.capture.fanout.${key} contradict each other: give one of them`)
     }
   }
   const own: Partial<Record<(typeof groupKeys)[number], unknown>> = {}
@@ -187,7 +185,7 @@ function checkCpus(value: FanoutPoolOptions['pinToCpus']): readonly number[] {
     if (cpu === undefined) throw wrongType(at, 'a number', cpu)
     const checked = checkInteger(at, cpu, 0, 0, MOST_CPUS)
     if (!allowed.includes(checked)) {
-      throw refuse(`${at} is CPU ${String(checked)}, which this process may not use; it may use ${allowed.join(', ')}`)
+      throw refusal(`${at} is CPU ${String(checked)}, which this process may not use; it may use ${allowed.join(', ')}`)
     }
     return checked
   })

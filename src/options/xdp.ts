@@ -1,6 +1,5 @@
 /** Options of an AF_XDP socket: names, defaults, what does not go together. */
 import type { NativeXdpOptions } from '../binding.js'
-import { NetringError } from '../errors.js'
 import {
   checkBoolean,
   checkFd,
@@ -9,6 +8,7 @@ import {
   checkObject,
   checkOneOf,
   checkString,
+  refusal,
   wrongType,
 } from './check.js'
 
@@ -114,10 +114,6 @@ const MOST_QUEUES = 0xffff
 const MOST_BYTES = 0xffff_ffff
 const INT_MAX = 0x7fff_ffff
 
-function refuse(message: string): NetringError {
-  return new NetringError('ERR_NETRING_CONFIG', message)
-}
-
 /**
  * Checks every option and fills in the defaults. `at` is what errors call the options.
  * @throws TypeError, RangeError naming the option; NetringError ERR_NETRING_CONFIG for options that do not go together
@@ -173,9 +169,9 @@ function checkQueues(value: XdpOptions['queues'], at: string): number[] | undefi
     if (queue === undefined) throw wrongType(name, 'a number', queue)
     return checkInteger(name, queue, 0, 0, MOST_QUEUES)
   })
-  if (queues.length === 0) throw refuse(`${at}.queues must name at least one queue`)
+  if (queues.length === 0) throw refusal(`${at}.queues must name at least one queue`)
   if (new Set(queues).size < queues.length) {
-    throw refuse(`${at}.queues must name each queue once. Received ${queues.join(', ')}`)
+    throw refusal(`${at}.queues must name each queue once. Received ${queues.join(', ')}`)
   }
   return queues
 }
@@ -192,14 +188,14 @@ function checkMode(value: XdpOptions['mode'], at: string): Pick<NativeXdpOptions
 function checkFrameSize(value: unknown, at: string): number {
   const size = checkInteger(`${at}.frameSize`, value, xdpDefaults.frameSize)
   if (size !== 2048 && size !== 4096) {
-    throw refuse(`${at}.frameSize must be 2048 or 4096 bytes, as AF_XDP wants it. Received ${String(size)}`)
+    throw refusal(`${at}.frameSize must be 2048 or 4096 bytes, as AF_XDP wants it. Received ${String(size)}`)
   }
   return size
 }
 
 function checkRing(name: string, value: unknown, at: string): number {
   const size = checkInteger(`${at}.${name}`, value, 0, 1, LARGEST_RING)
-  if ((size & (size - 1)) !== 0) throw refuse(`${at}.${name} must be a power of two. Received ${String(size)}`)
+  if ((size & (size - 1)) !== 0) throw refusal(`${at}.${name} must be a power of two. Received ${String(size)}`)
   return size
 }
 
@@ -229,21 +225,21 @@ function checkXdpProgram(value: XdpOptions['program'], at: string): NativeXdpOpt
 function checkTogether(options: NativeXdpOptions, at: string): void {
   const { mode, prefill, frameCount, frameSize, queues } = options
   if (frameCount * frameSize > MOST_BYTES) {
-    throw refuse(
+    throw refusal(
       `${at}.frameCount ${String(frameCount)} of ${at}.frameSize ${String(frameSize)}: must be less than 4 GiB together`,
     )
   }
   if (options.zeroCopy === 'require' && options.attach === 'skb') {
-    throw refuse(`${at}.zeroCopy 'require' does not go with ${at}.attach 'skb', which is behind the driver`)
+    throw refusal(`${at}.zeroCopy 'require' does not go with ${at}.attach 'skb', which is behind the driver`)
   }
   if (mode === 'prefill' && prefill >= frameCount) {
-    throw refuse(
+    throw refusal(
       `${at}.mode.prefill ${String(prefill)} leaves no frame to send of ${at}.frameCount ${String(frameCount)}; use mode 'rx'`,
     )
   }
   const receiving = { rx: frameCount, tx: 0, rxtx: Math.floor(frameCount / 2), prefill }[mode]
   if (mode !== 'tx' && receiving < (queues?.length ?? 1)) {
-    throw refuse(`${at}.frameCount ${String(frameCount)} is not enough for ${at}.queues in mode '${mode}'`)
+    throw refusal(`${at}.frameCount ${String(frameCount)} is not enough for ${at}.queues in mode '${mode}'`)
   }
   // For lack of a program, of frames that receive, of frames that send.
   const idle = {
@@ -254,10 +250,10 @@ function checkTogether(options: NativeXdpOptions, at: string): void {
   } as const satisfies Record<string, readonly (keyof NativeXdpOptions)[]>
   for (const name of idle[mode]) {
     if (options[name] !== undefined && options[name] !== false) {
-      throw refuse(`${at}.${name} does not go with ${at}.mode '${mode}', which has no use for it`)
+      throw refusal(`${at}.${name} does not go with ${at}.mode '${mode}', which has no use for it`)
     }
   }
   if (options.replace && options.program !== undefined && options.program.fd === undefined) {
-    throw refuse(`${at}.replace does not go with an ${at}.program that is attached already (xskMapFd without fd)`)
+    throw refusal(`${at}.replace does not go with an ${at}.program that is attached already (xskMapFd without fd)`)
   }
 }

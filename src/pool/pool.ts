@@ -1,7 +1,6 @@
 /** Worker threads that share an interface's packets. */
-import { EventEmitter } from 'node:events'
 import type { Worker } from 'node:worker_threads'
-import { wrongType } from '../options/check.js'
+import { Emitter } from '../emitter.js'
 import { checkPool, type FanoutPoolOptions, type PoolPlan } from '../options/pool.js'
 import { waitSignal } from '../options/wait.js'
 import type { CaptureStats, WaitOptions } from '../source/packet-source.js'
@@ -57,10 +56,9 @@ interface Place {
  * }
  * ```
  */
-export class FanoutPool implements AsyncDisposable {
+export class FanoutPool extends Emitter implements AsyncDisposable {
   readonly #plan: PoolPlan
   readonly #sharing: Sharing
-  readonly #events = new EventEmitter()
   /** Events that wait until who has started the pool could add listeners. */
   #early: (readonly [event: FanoutPoolEvent, ...args: unknown[]])[] | undefined = []
   #places: Place[] = []
@@ -79,6 +77,7 @@ export class FanoutPool implements AsyncDisposable {
   }
 
   private constructor(plan: PoolPlan) {
+    super(events)
     this.#plan = plan
     this.#sharing = share(plan.interfaceName, plan.sharing)
   }
@@ -150,7 +149,7 @@ export class FanoutPool implements AsyncDisposable {
     const cpu = cpus[index % cpus.length]
     const plan = { interfaceName, module, index, workers, source, cpu, workerData }
     const member = new Member(plan, (message) => {
-      this.#emit('message', message, index)
+      this.#tell('message', message, index)
     })
     member.referenced = this.#referenced
     return member
@@ -211,7 +210,7 @@ export class FanoutPool implements AsyncDisposable {
       await member.ready()
       await this.#join(member)
       await member.go()
-      this.#emit('restart', index, cause)
+      this.#tell('restart', index, cause)
     } catch {
       // It has ended, of which #left hears.
       member.terminate()
@@ -227,10 +226,10 @@ export class FanoutPool implements AsyncDisposable {
     // Also of the second worker that fails, when nobody waits any more, and of one that fails while it is stopped.
     const heard = this.#awaited || this.#stopping !== undefined
     this.#settle(error)
-    if (!heard || this.#events.listenerCount('error') > 0) {
+    if (!heard || this.hears('error')) {
       // In a turn of its own: with no listener it is thrown, and that is to reach the process and not whoever called.
       process.nextTick(() => {
-        this.#events.emit('error', error, worker)
+        this.emit('error', error, worker)
       })
     }
   }
@@ -251,12 +250,12 @@ export class FanoutPool implements AsyncDisposable {
     this.#plan.signal?.removeEventListener('abort', this.#onAbort)
     this.#flush()
     this.#settle(undefined)
-    this.#emit('close')
+    this.#tell('close')
   }
 
-  #emit(event: FanoutPoolEvent, ...args: unknown[]): void {
+  #tell(event: FanoutPoolEvent, ...args: unknown[]): void {
     if (this.#early !== undefined) this.#early.push([event, ...args])
-    else this.#events.emit(event, ...args)
+    else this.emit(event, ...args)
   }
 
   #flush(): void {
@@ -264,7 +263,7 @@ export class FanoutPool implements AsyncDisposable {
     this.#early = undefined
     for (const [event, ...args] of early) {
       if (event === 'error') this.#fail(args[0] as Error, args[1] as number)
-      else this.#emit(event, ...args)
+      else this.#tell(event, ...args)
     }
   }
 
@@ -330,7 +329,7 @@ export class FanoutPool implements AsyncDisposable {
   on(event: 'error', listener: (error: Error, worker: number) => void): this
   on(event: 'close', listener: () => void): this
   on(event: FanoutPoolEvent, listener: (...args: never[]) => void): this {
-    this.#events.on(checkEvent(event), listener as (...args: unknown[]) => void)
+    this.listen(event, listener)
     return this
   }
 
@@ -340,13 +339,7 @@ export class FanoutPool implements AsyncDisposable {
   once(event: 'error', listener: (error: Error, worker: number) => void): this
   once(event: 'close', listener: () => void): this
   once(event: FanoutPoolEvent, listener: (...args: never[]) => void): this {
-    this.#events.once(checkEvent(event), listener as (...args: unknown[]) => void)
-    return this
-  }
-
-  /** Takes a listener off again; nothing where it is not one. */
-  off(event: string, listener: (...args: never[]) => void): this {
-    this.#events.off(event, listener as (...args: unknown[]) => void)
+    this.listenOnce(event, listener)
     return this
   }
 
@@ -440,9 +433,4 @@ export class FanoutPool implements AsyncDisposable {
     }
     return this
   }
-}
-
-function checkEvent(event: string): string {
-  if (!events.includes(event)) throw wrongType('event', `one of ${events.join(', ')}`, event)
-  return event
 }

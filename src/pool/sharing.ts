@@ -6,7 +6,8 @@ import {
   type NativeCaptureOptions,
   type NativeXdpOptions,
 } from '../binding.js'
-import { native, NetringError } from '../errors.js'
+import { native } from '../errors.js'
+import { refusal } from '../options/check.js'
 import type { SourcePlan } from './messages.js'
 
 /** A pool's sources, as they were asked for. */
@@ -74,8 +75,7 @@ function shareProgram(name: string, plan: SharingPlan & { backend: 'xdp' }): Sha
   }
   if (workers > queues.length) {
     close()
-    throw new NetringError(
-      'ERR_NETRING_CONFIG',
+    throw refusal(
       `options.workers is ${String(workers)}, more than there are queues (${queues.join(', ')}): each worker needs one of its own`,
     )
   }

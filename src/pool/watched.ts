@@ -1,11 +1,9 @@
 /** A worker's source, as far as the pool has to know what becomes of it. */
 import type { MessagePort } from 'node:worker_threads'
 import type { CaptureStats, PacketSource } from '../source/packet-source.js'
+import { inSlices } from '../source/turns.js'
 import { nothing } from './counts.js'
 import { receiveNow, type ToWorker } from './messages.js'
-
-/** A wait on this thread is cut into pieces of this, between which messages are looked at. */
-const SLICE_MS = 100
 
 /** What the pool hears of a source. */
 export interface Watcher {
@@ -42,17 +40,16 @@ export function watch(source: PacketSource, port: MessagePort, pollTimeoutMs: nu
   source.nextBatchBlocking = (timeoutMs = pollTimeoutMs) => {
     // What is wrong with it the source says.
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) return nextBatchBlocking(timeoutMs)
-    const deadline = performance.now() + timeoutMs
     const before = { closed: source.closed, stopping: watcher.stopping }
-    for (;;) {
+    const over = inSlices(timeoutMs, (ms) => {
       receiveNow(port, (message) => {
         watcher.receive(message as ToWorker)
       })
       // Closed by the pool just now: nothing comes any more, which is no error.
-      if (source.closed && !before.closed) return undefined
-      const left = Math.max(0, deadline - performance.now())
-      const batch = nextBatchBlocking(Math.min(left, SLICE_MS))
-      if (batch !== undefined || left <= SLICE_MS || watcher.stopping !== before.stopping) return batch
-    }
+      if (source.closed && !before.closed) return { batch: undefined }
+      const batch = nextBatchBlocking(ms)
+      return batch !== undefined || watcher.stopping !== before.stopping ? { batch } : undefined
+    })
+    return over?.batch
   }
 }

@@ -1,13 +1,14 @@
 /** What every sink of frames does, over its native side. */
 import { Writable } from 'node:stream'
 import { types } from 'node:util'
+import type { NativeFlush } from '../binding.js'
 import { Endpoint } from '../endpoint.js'
 import type { NetringError } from '../errors.js'
 import { fromNative, native, parseNative } from '../errors.js'
 import { checkBytes, checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import type { WaitOptions } from '../source/packet-source.js'
-import { BLOCKING_SLICE_MS, nextTurn, pause, Sequence } from '../source/turns.js'
+import { inSlices, nextTurn, pause, Sequence, unlessAborted } from '../source/turns.js'
 import type { Waiters } from '../source/waiters.js'
 import type { NativeSink } from './native-sink.js'
 import type { PacketSink, Slot, TxStats } from './packet-sink.js'
@@ -114,7 +115,7 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
     return this.#flush().taken
   }
 
-  #flush(): { readonly taken: number; readonly end: 'everything' | 'bufferFull' | 'queueFull' } {
+  #flush(): NativeFlush {
     const flushed = native(() => this.native.flush())
     if (flushed.rejected > 0) {
       this.#tellRejections()
@@ -138,21 +139,12 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   /** Does something once all before it in the queue of senders is done. An abort does not wait for that. */
-  async #inTurn(signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> {
+  #inTurn(signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> {
     const done = this.#senders.add(() => {
       signal?.throwIfAborted()
       return work()
     })
-    if (signal === undefined) return done
-    await new Promise<void>((resolve, reject) => {
-      const abort = (): void => {
-        reject(signal.reason as Error)
-      }
-      signal.addEventListener('abort', abort, { once: true })
-      done.then(resolve, reject).finally(() => {
-        signal.removeEventListener('abort', abort)
-      })
-    })
+    return unlessAborted(done, signal)
   }
 
   /**
@@ -199,11 +191,7 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   /** Waits until another flush may get further. */
-  async #wait(
-    end: 'everything' | 'bufferFull' | 'queueFull',
-    signal: AbortSignal | undefined,
-    looks: number,
-  ): Promise<void> {
+  async #wait(end: NativeFlush['end'], signal: AbortSignal | undefined, looks: number): Promise<void> {
     signal?.throwIfAborted()
     if (end === 'bufferFull' && this.room !== undefined) await this.room.wait(signal)
     else await pause(lookAgainAfter(looks), signal, true)
@@ -240,14 +228,12 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   waitDrained(timeoutMs: number): boolean {
     if (timeoutMs === undefined) throw wrongType('timeoutMs', 'a number', timeoutMs)
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, 0)
-    const deadline = performance.now() + timeout
-    // In slices, between which worker.terminate() can end this thread.
-    for (;;) {
-      const left = Math.max(0, deadline - performance.now())
-      const drained = native(() => this.native.waitDrained(Math.min(left, BLOCKING_SLICE_MS)))
+    const drained = inSlices(timeout, (ms) => {
+      const over = native(() => this.native.waitDrained(ms))
       this.#tellRejections()
-      if (drained || left <= BLOCKING_SLICE_MS) return drained
-    }
+      return over || undefined
+    })
+    return drained === true
   }
 
   /**

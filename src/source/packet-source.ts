@@ -1,7 +1,6 @@
 /** What every source of packets does, over its native side. */
 import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { Endpoint } from '../endpoint.js'
 import { fromNative, hasCode, native, NetringError } from '../errors.js'
 import { checkMilliseconds } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
@@ -9,11 +8,11 @@ import { copyAndRelease, LoanedBatch, type Batch } from './batch.js'
 import { BatchHead } from './head.js'
 import { columnsToFill, type Lender } from './loan.js'
 import { AsyncPacketLoop, BatchLoop, checkLoop, PacketLoop } from './loops.js'
+import { LinkedEndpoint, type SourceEvent } from './linked-endpoint.js'
 import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
-import { linkEvents, Message } from './signals.js'
 import { ownedPacketStream, batchStream } from './streams.js'
-import { BLOCKING_SLICE_MS, nextTurn } from './turns.js'
+import { inSlices, nextTurn } from './turns.js'
 import { Waiters } from './waiters.js'
 
 /** What can end a wait. */
@@ -80,12 +79,8 @@ export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined
   close(): void
 }
 
-/** Events of a source. `linkDown` and `linkUp` follow the interface's flag and its carrier. */
-export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
-const sourceEvents: readonly string[] = ['linkDown', 'linkUp', 'removed', 'close']
-
 /** The shared half of every source; what differs is native. */
-export abstract class NativePacketSource<N extends NativeSource> extends Endpoint implements PacketSource {
+export abstract class NativePacketSource<N extends NativeSource> extends LinkedEndpoint implements PacketSource {
   /** The native side. For subclasses. */
   protected readonly native: N
   readonly #lender: Lender
@@ -94,19 +89,17 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   #more = false
   readonly #waiters: Waiters
   readonly #pollTimeoutMs: number
-  readonly #onMessage: (message: number) => void
 
   protected constructor(nativeSource: N, pollTimeoutMs: number) {
     const lender = { native: nativeSource, closed: false, wanted: 0, used: 0, batches: 0 } satisfies Lender
-    super(lender, sourceEvents)
+    super(lender, nativeSource)
     this.native = nativeSource
     this.#lender = lender
     this.#head = new BatchHead(nativeSource.head())
     this.#pollTimeoutMs = pollTimeoutMs
-    this.#onMessage = NativePacketSource.#teller(new WeakRef(this))
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
-      arm: () => this.native.pollOrWait(this.#onMessage),
+      arm: () => this.native.pollOrWait(this.onMessage),
       disarm: () => {
         this.native.stopWaiting()
       },
@@ -116,36 +109,12 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
     })
   }
 
-  /**
-   * What the addon calls and holds for good, so it must not hold the source. In a function of its own: closures of one scope
-   * share all that any of them uses, and those of the constructor use `this`.
-   */
-  static #teller(weak: WeakRef<NativePacketSource<NativeSource>>): (message: number) => void {
-    return (message) => {
-      const source = weak.deref()
-      if (source !== undefined) source.#receive(message)
-    }
+  protected override woken(): void {
+    this.#waiters.wake()
   }
 
-  #receive(message: number): void {
-    if (this.#lender.closed) return
-    if (message === Message.wake) {
-      this.#waiters.wake()
-      return
-    }
-    const event = linkEvents.get(message)
-    if (event !== undefined) {
-      this.emit(event)
-      return
-    }
-    this.native.unwatchLink()
-    process.emitWarning(
-      'The link can no longer be watched: there will be no more linkDown and linkUp events; on() tries again.',
-      {
-        type: 'NetringWarning',
-        code: 'NETRING_LINK_WATCH',
-      },
-    )
+  protected override refer(referenced: boolean): void {
+    this.#waiters.referenced = referenced
   }
 
   #batch(id: number, filled: number): Batch | undefined {
@@ -175,15 +144,9 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
    */
   nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
-    const deadline = performance.now() + timeout
     const wanted = columnsToFill(this.#lender)
     try {
-      // In slices, between which worker.terminate() can end this thread.
-      for (;;) {
-        const left = Math.max(0, deadline - performance.now())
-        const id = this.native.nextBlocking(wanted, Math.min(left, BLOCKING_SLICE_MS))
-        if (id >= 0 || left <= BLOCKING_SLICE_MS) return this.#batch(id, wanted)
-      }
+      return inSlices(timeout, (ms) => this.#batch(this.native.nextBlocking(wanted, ms), wanted))
     } catch (error) {
       throw fromNative(error)
     }
@@ -289,32 +252,6 @@ export abstract class NativePacketSource<N extends NativeSource> extends Endpoin
   /** A node:stream in object mode, owned packets, with backpressure. Destroying it leaves the source open. */
   stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable {
     return ownedPacketStream(this, options)
-  }
-
-  /** Events inform; failures reach whoever waits or calls, never as an 'error' event. */
-  on(event: SourceEvent, listener: () => void): this {
-    this.listen(event, listener)
-    if (event !== 'close' && !this.#lender.closed) {
-      try {
-        this.native.watchLink(this.#onMessage)
-      } catch (error) {
-        this.off(event, listener)
-        throw fromNative(error)
-      }
-    }
-    return this
-  }
-
-  /** Keeps the process alive while something waits on this source: the default. */
-  ref(): this {
-    this.#waiters.referenced = true
-    return this
-  }
-
-  /** Lets the process end although something waits on this source. */
-  unref(): this {
-    this.#waiters.referenced = false
-    return this
   }
 
   protected end(): void {

@@ -1,5 +1,6 @@
 /** Packets as objects: an index into columns, and nothing that is not asked for. */
 import { inspect } from 'node:util'
+import { hardwareAddress } from '../parse/address.js'
 import { parsePacket, type ParsedPacket } from '../parse/packet.js'
 import { moved, packetOver, type PacketBytes } from './buffer.js'
 import { directions, PacketStatus, type Columns, type Direction } from './columns.js'
@@ -75,8 +76,6 @@ export interface PacketStore extends PacketBytes {
   copyOne(index: number): PacketStore
 }
 
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
 /** Packet `index` of a store. */
 export class StoredPacket implements Packet {
   // Not #private: V8 up to Node 22 defines private fields one call at a time, twice the cost of the whole object.
@@ -147,11 +146,7 @@ export class StoredPacket implements Packet {
   }
   get sourceAddress(): string {
     const { sourceAddress, addressLength } = this.columns()
-    const start = this.index * 8
-    const end = start + (addressLength[this.index] ?? moved())
-    let text = ''
-    for (let at = start; at < end; at++) text += (at === start ? '' : ':') + (hex[sourceAddress[at] ?? 0] ?? '')
-    return text
+    return hardwareAddress(sourceAddress, this.index * 8, addressLength[this.index] ?? moved())
   }
   get protocol(): number {
     return this.columns().protocol[this.index] ?? moved()

@@ -25,6 +25,20 @@ export function pause(ms: number, signal: AbortSignal | undefined, keepAlive: bo
   })
 }
 
+/** What a promise gives, or a rejection with the reason of a signal that is aborted meanwhile. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', abort)
+    })
+  })
+}
+
 /** Steps that are taken one after the other, in the order in which they were asked for. */
 export class Sequence {
   #last: Promise<unknown> | undefined
@@ -46,7 +60,20 @@ export class Sequence {
 }
 
 /** The longest time that a blocking call keeps this thread out of JavaScript's reach. */
-export const BLOCKING_SLICE_MS = 100
+const BLOCKING_SLICE_MS = 50
+
+/**
+ * Blocks this thread until `step` gives something or the time has passed, in slices, between which worker.terminate() can end
+ * the thread. The last slice may be 0 ms long.
+ */
+export function inSlices<T>(timeoutMs: number, step: (sliceMs: number) => T | undefined): T | undefined {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const left = Math.max(0, deadline - performance.now())
+    const given = step(Math.min(left, BLOCKING_SLICE_MS))
+    if (given !== undefined || left <= BLOCKING_SLICE_MS) return given
+  }
+}
 
 /** setTimeout takes no more than 2^31 - 1 milliseconds. */
 export const LONGEST_TIMER = 0x7fff_ffff

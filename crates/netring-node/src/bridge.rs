@@ -76,7 +76,6 @@ pub(crate) fn texts(errors: Vec<netring::Error>) -> Vec<String> {
 /// A bridge over whatever backend.
 trait Forwarding {
     fn start(&mut self, tell: Box<dyn Fn(News) + Send>) -> netring::Result<()>;
-    fn is_running(&self) -> bool;
     fn stop(&self);
     fn join(&mut self) -> netring::Result<()>;
     fn round(&self, timeout_ms: f64) -> netring::Result<bool>;
@@ -91,10 +90,6 @@ where
 {
     fn start(&mut self, tell: Box<dyn Fn(News) + Send>) -> netring::Result<()> {
         Self::start(self, tell)
-    }
-
-    fn is_running(&self) -> bool {
-        Self::is_running(self)
     }
 
     fn stop(&self) {
@@ -170,11 +165,6 @@ impl NativeBridge {
             });
         };
         bridge.start(Box::new(tell)).map_err(to_js)
-    }
-
-    #[napi]
-    pub fn is_running(&self) -> Result<bool> {
-        self.bridge().map(Forwarding::is_running)
     }
 
     /// The thread ends after its turn, and calls the waker.

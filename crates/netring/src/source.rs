@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::link::LinkEvent;
 use crate::readiness::{Readiness, Wait};
 use crate::ring::columns::CopyFailure;
-use crate::ring::{ColumnSet, Columns, Malformed, Memory};
+use crate::ring::{ColumnSet, Columns, Malformed, Memory, Run};
 use crate::stats::CaptureStats;
 
 /// Asked with a number of packets, gives the columns to fill with them, if any.
@@ -27,6 +27,18 @@ pub struct BatchHead {
     pub losing: bool,
     /// The next batch is there already, of the same piece of the ring.
     pub more: bool,
+}
+
+impl From<&Run> for BatchHead {
+    fn from(run: &Run) -> Self {
+        Self {
+            length: run.length(),
+            sequence: run.sequence(),
+            timed_out: run.timed_out(),
+            losing: run.losing(),
+            more: !run.ends_block(),
+        }
+    }
 }
 
 /// What somebody who waits is told.

@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::Readiness;
 use crate::source::Source;
 use crate::stats::CaptureStats;
+use crate::sys::deadline_after;
 use crate::sys::poll::{self, Bell};
 
 /// How often to look at a side that does not tell what becomes of it by itself.
@@ -130,9 +131,7 @@ impl<P: Port> Bridge<P> {
             return Ok(true);
         }
         let mut idle = self.idle();
-        if let Some(then) = poll::after(timeout) {
-            idle.not_after(then);
-        }
+        idle.not_after(deadline_after(timeout));
         idle.wait(None)?;
         self.turn()
     }

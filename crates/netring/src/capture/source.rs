@@ -14,6 +14,7 @@ use crate::ring::columns::CopyFailure;
 use crate::ring::{ColumnSet, Columns, Malformed, Memory, Run};
 use crate::source::{BatchHead, Source, Target};
 use crate::stats::CaptureStats;
+use crate::sys::deadline_after;
 
 /// How often a blocking wait looks whether an interface that is down has been removed.
 const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
@@ -43,8 +44,7 @@ impl Source for Capture {
     }
 
     fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        let deadline = deadline_after(timeout);
         loop {
             if self.poll()? {
                 return Ok(true);
@@ -91,19 +91,11 @@ impl Source for Capture {
     }
 
     fn head(run: &Run) -> BatchHead {
-        BatchHead {
-            length: run.length(),
-            sequence: run.sequence(),
-            timed_out: run.timed_out(),
-            losing: run.losing(),
-            more: !run.ends_block(),
-        }
+        run.into()
     }
 
     fn bytes(&self, run: &Run) -> Option<Memory> {
-        let block = self.runs.block(run);
-        let range = block.bytes();
-        block.memory().slice(range.start as usize, range.len())
+        self.runs.bytes(run)
     }
 
     fn fill(&self, run: &Run, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed> {

@@ -13,22 +13,20 @@ use std::time::{Duration, Instant};
 mod in_flight;
 mod options;
 mod rejection;
+mod socket;
 
-use self::in_flight::{InFlight, SMALLEST_OVERHEAD};
+use self::in_flight::InFlight;
 pub use self::options::{InjectorOptions, OnMalformed};
 use self::rejection::Rejections;
 pub(crate) use self::rejection::describe as describe_refusal;
+pub(crate) use self::socket::SendSocket;
 use crate::error::{Error, ErrorKind, Result};
-use crate::interface::{entering, index_of};
 use crate::readiness::Readiness;
 use crate::ring::{Lent, Memory, SlotRing, SlotToken};
 use crate::sink::{Flushed, Sink, TxStats};
-use crate::sys::epoll::{Edges, Interest};
 use crate::sys::map::Mapping;
-use crate::sys::netns::path_of;
-use crate::sys::packet::PacketSocket;
-use crate::sys::page_size;
 use crate::sys::send::{BATCH, Sender};
+use crate::sys::{deadline_after, page_size};
 
 /// Bytes of an Ethernet header: no shorter frame can be sent on such an interface. With
 /// CAP_SYS_RAWIO the kernel would pad one silently (`dev_validate_header`, include/linux/netdevice.h).
@@ -37,15 +35,10 @@ const ETHERNET_HEADER: u32 = 14;
 /// An injector.
 #[derive(Debug)]
 pub struct Injector {
-    socket: PacketSocket,
+    socket: SendSocket,
     slots: SlotRing,
     mapping: Mapping,
-    readiness: Arc<Readiness>,
-    /// The socket is watched for room. Only while its buffer is full: whoever waits is called for every frame that
-    /// leaves (`sock_def_write_space`, net/core/sock.c).
-    watched: bool,
     sender: Sender,
-    interface: String,
     smallest: u32,
     on_malformed: OnMalformed,
     in_flight: InFlight,
@@ -59,39 +52,18 @@ impl Injector {
     }
 
     fn set_up(interface: &str, options: &InjectorOptions) -> Result<Self> {
-        let namespace = options.namespace.as_deref();
-        let path = namespace.map(path_of);
-        let socket = PacketSocket::open(path.as_deref())
-            .map_err(|failure| entering(namespace, failure, "cannot open a packet socket", "socket"))?;
-        let index = index_of(&socket, interface, namespace)?;
-        if options.qdisc_bypass {
-            socket
-                .set_packet(libc::PACKET_QDISC_BYPASS, 1)
-                .map_err(|error| Error::sockopt("PACKET_QDISC_BYPASS", &error, "qdiscBypass was refused"))?;
-        }
+        let socket = SendSocket::open(interface, options, false)?;
         let bytes = options.frame_size as usize * options.frame_count as usize;
         let mapping = Mapping::anonymous(bytes.next_multiple_of(page_size() as usize)).map_err(|error| {
             Error::os(ErrorKind::Mmap, "mmap", &error, format_args!("cannot allocate {bytes} bytes of slots"))
         })?;
-        widen_send_buffer(&socket, options)?;
-        // Protocol 0: it receives nothing.
-        socket.bind(index, 0).map_err(|error| {
-            Error::os(ErrorKind::Bind, "bind", &error, format_args!("cannot bind to interface {interface:?}"))
-        })?;
-        let hardware = socket
-            .bound_hardware_type()
-            .map_err(|error| Error::os(ErrorKind::Io, "getsockname", &error, "cannot read the interface's type"))?;
+        let hardware = socket.hardware_type()?;
         let ethernet = matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK);
-        let edges = Edges::none()
-            .map_err(|error| Error::os(ErrorKind::Io, "epoll_create1", &error, "cannot wait on the packet socket"))?;
         Ok(Self {
             slots: SlotRing::new(mapping.memory(), options.frame_size, options.frame_count),
             socket,
             mapping,
-            readiness: Readiness::new(edges),
-            watched: false,
             sender: Sender::default(),
-            interface: interface.to_owned(),
             smallest: if ethernet { ETHERNET_HEADER } else { 1 },
             on_malformed: options.on_malformed,
             in_flight: InFlight::default(),
@@ -106,7 +78,7 @@ impl Injector {
 
     /// Whether the frame at the head would be refused for ever.
     fn is_hopeless(&mut self) -> Result<bool> {
-        let charge = self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))?;
+        let charge = self.socket.outstanding_bytes()?;
         Ok(self.rejections.is_hopeless(charge > 0, Instant::now()))
     }
 
@@ -128,8 +100,7 @@ impl Injector {
     fn reject(&mut self, error: &io::Error) -> Result<()> {
         let frame = self.slots.head(1).next().expect("a frame was refused");
         self.slots.complete(1);
-        let mtu = self.socket.interface_mtu(&self.interface).ok();
-        let rejection = rejection::describe(error, frame.length, &self.interface, mtu);
+        let rejection = rejection::describe(error, frame.length, self.socket.interface(), self.socket.mtu());
         self.rejections.count();
         match self.on_malformed {
             OnMalformed::Stop => Err(rejection),
@@ -143,7 +114,7 @@ impl Injector {
     /// Finds out how many of the frames in the kernel it certainly holds no more.
     fn count_left(&mut self) -> Result<()> {
         if self.in_flight.count() > 0 {
-            let charge = self.socket.outstanding_bytes().map_err(|error| self.failed("ioctl", &error))?;
+            let charge = self.socket.outstanding_bytes()?;
             self.in_flight.settle(charge);
         }
         Ok(())
@@ -154,41 +125,28 @@ impl Injector {
         u64::from(self.slots.queued()) + self.in_flight.count()
     }
 
-    fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {
-        Error::os(ErrorKind::Io, syscall, error, "the packet socket failed").on_interface(&self.interface)
-    }
-
     /// Frames stay queued: an interface that is down may come up again.
     fn link_error(&self, error: &io::Error) -> Error {
-        // Not by its name, which it may have changed: a socket whose interface is gone is bound to none.
-        let gone = || self.socket.bound_index().is_ok_and(|index| index == -1);
         let queued = self.slots.queued();
         match error.raw_os_error() {
-            Some(libc::ENXIO | libc::ENODEV) => self.removed(error),
-            Some(libc::ENETDOWN) if gone() => self.removed(error),
+            Some(libc::ENXIO | libc::ENODEV) => self.socket.removed(error, "injector"),
+            Some(libc::ENETDOWN) if self.socket.is_gone() => self.socket.removed(error, "injector"),
             Some(libc::ENETDOWN) => {
                 let text = format_args!(
                     "interface {:?} is down; {queued} frames stay queued, flush again when it is up",
-                    self.interface
+                    self.socket.interface()
                 )
                 .to_string();
-                Error::os(ErrorKind::LinkDown, "sendmmsg", error, text).on_interface(&self.interface)
+                Error::os(ErrorKind::LinkDown, "sendmmsg", error, text).on_interface(self.socket.interface())
             }
-            _ => self.failed("sendmmsg", error),
+            _ => self.socket.failed("sendmmsg", error),
         }
-    }
-
-    fn removed(&self, error: &io::Error) -> Error {
-        let text = format!(
-            "interface {:?} is gone (deleted or moved to another network namespace); close this injector and open another",
-            self.interface
-        );
-        Error::os(ErrorKind::InterfaceRemoved, "sendmmsg", error, text).on_interface(&self.interface)
     }
 
     /// Frees everything at once; what is queued is not sent.
     pub fn close(self) -> Result<()> {
-        let Self { socket, slots, mapping, interface, .. } = self;
+        let Self { socket, slots, mapping, .. } = self;
+        let interface = socket.interface().to_owned();
         drop(socket);
         drop(slots);
         mapping.retire().map_err(|error| {
@@ -242,7 +200,7 @@ impl Sink for Injector {
         } else {
             return Ok(());
         };
-        Err(Error::new(ErrorKind::Frame, message).on_interface(&self.interface))
+        Err(Error::new(ErrorKind::Frame, message).on_interface(self.socket.interface()))
     }
 
     fn send(&mut self, frame: Lent<'_>) -> Result<bool> {
@@ -256,13 +214,10 @@ impl Sink for Injector {
 
     /// A refused frame is taken out of the queue, counted and kept for `take_rejections`.
     fn flush(&mut self) -> Result<(u32, Flushed)> {
-        if std::mem::take(&mut self.watched) {
-            let removed = self.readiness.edges().remove(self.socket.as_fd());
-            removed.map_err(|error| self.failed("epoll_ctl", &error))?;
-            // Edges from before are no news: what matters is what comes after the kernel says no.
-            self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
+        if self.socket.stop_watching()? {
+            self.socket.clear_edges()?;
             // Who waits for that room hears of it no more otherwise, should this be somebody else's flush.
-            self.readiness.wake();
+            self.socket.room().wake();
         }
         let mut taken = 0;
         while self.slots.queued() > 0 {
@@ -270,10 +225,7 @@ impl Sink for Injector {
                 Ok(count) => taken += count,
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EAGAIN) => {
-                        // If there is room again by then, that is an edge (`ep_insert`, fs/eventpoll.c).
-                        let added = self.readiness.edges().add(self.socket.as_fd(), Interest::Write);
-                        added.map_err(|error| self.failed("epoll_ctl", &error))?;
-                        self.watched = true;
+                        self.socket.watch()?;
                         return self.settle(taken, Flushed::BufferFull);
                     }
                     Some(libc::ENOBUFS | libc::ENOMEM) => {
@@ -292,8 +244,7 @@ impl Sink for Injector {
     }
 
     fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        let deadline = deadline_after(timeout);
         loop {
             let (_, end) = self.flush()?;
             if self.pending() == 0 {
@@ -307,7 +258,8 @@ impl Sink for Injector {
             let pause = deadline.min(now + Duration::from_millis(1));
             match end {
                 Flushed::BufferFull => {
-                    self.readiness.wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
+                    let waited = self.socket.room().wait_until(deadline);
+                    waited.map_err(|error| self.socket.failed("epoll_wait", &error))?;
                 }
                 Flushed::Everything | Flushed::QueueFull => std::thread::sleep(pause - now),
             }
@@ -315,7 +267,7 @@ impl Sink for Injector {
     }
 
     fn room(&self) -> &Arc<Readiness> {
-        &self.readiness
+        self.socket.room()
     }
 
     fn untold_rejections(&self) -> usize {
@@ -336,18 +288,3 @@ impl Sink for Injector {
         })
     }
 }
-
-/// Room in the socket's send buffer for every slot. Without CAP_NET_ADMIN the system's limit
-/// (net.core.wmem_max) holds, which only makes the send buffer full sooner.
-pub(crate) fn widen_send_buffer(socket: &PacketSocket, options: &InjectorOptions) -> Result<()> {
-    let wanted = u64::from(options.frame_count) * (u64::from(options.frame_size) + 2 * SMALLEST_OVERHEAD);
-    let bytes = wanted.min(LARGEST_SEND_BUFFER) as i32;
-    if socket.set_socket(libc::SO_SNDBUFFORCE, bytes).is_ok() {
-        return Ok(());
-    }
-    socket
-        .set_socket(libc::SO_SNDBUF, bytes)
-        .map_err(|error| Error::sockopt("SO_SNDBUF", &error, "the send buffer was refused"))
-}
-
-const LARGEST_SEND_BUFFER: u64 = 64 << 20;

@@ -4,7 +4,7 @@
 //! packets. Addresses, 16 bytes each, come last and need no alignment.
 
 use super::{ABSENT, HEAD_BYTES, Layers, Network, Place, Transport, copy_head, copy_whole};
-use crate::ring::memory::Lane;
+use crate::ring::window::Lane;
 use crate::ring::{Columns, Memory};
 
 /// The columns. The order is that of the memory.

@@ -8,8 +8,9 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::layout::{block, packet, status};
-use super::memory::{Memory, Window};
+use super::memory::Memory;
 use super::vlan::{self, Extent};
+use super::window::Window;
 
 /// A block that user space owns, borrowed from its [`Lease`](super::Lease), or a [`Span`] of it.
 pub struct Block<'lease> {

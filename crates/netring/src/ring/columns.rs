@@ -5,8 +5,9 @@
 
 use super::block::{Block, Frame, Malformed, WalkOptions};
 use super::layout::{packet, status};
-use super::memory::{Lane, Memory};
+use super::memory::Memory;
 use super::vlan;
+use super::window::Lane;
 
 /// The fields that can be had as a column. The order is that of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

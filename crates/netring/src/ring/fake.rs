@@ -27,6 +27,19 @@ pub struct FakePacket {
 }
 
 impl FakePacket {
+    /// A packet with these bytes in which every other field depends on its number.
+    pub fn numbered(number: u32, data: &[u8]) -> Self {
+        let mut packet = Self::new(data);
+        packet.original = data.len() as u32 + number % 3;
+        packet.seconds = number;
+        packet.nanoseconds = 999_999_999 - number;
+        packet.rxhash = 0xdead_0000 | number;
+        packet.packet_type = (number % 5) as u8;
+        packet.protocol = 0x86dd ^ number as u16;
+        packet.source = [2, 0, 0, 0, (number >> 8) as u8, number as u8];
+        packet
+    }
+
     /// An Ethernet packet with these bytes and unremarkable metadata.
     pub fn new(data: &[u8]) -> Self {
         Self {

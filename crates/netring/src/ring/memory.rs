@@ -10,6 +10,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::lent::Lent;
+use super::prefetch::{CACHE_LINE, prefetch};
+use super::window::{Lane, Window};
+
 /// A range of shared memory and what keeps it mapped. Cheap to clone.
 #[derive(Clone)]
 pub struct Memory {
@@ -259,140 +263,6 @@ impl Memory {
     }
 }
 
-const CACHE_LINE: usize = 64;
-
-#[inline(always)]
-fn prefetch(address: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch never faults, whatever the address (Intel SDM, PREFETCHh).
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address.cast());
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: PRFM is a hint that never faults (Arm ARM, C6.2); it touches no register and no memory.
-    unsafe {
-        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(readonly, nostack, preserves_flags));
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = address;
-}
-
-/// Bytes that somebody lends for the length of one call, to be copied. They may change meanwhile: a
-/// SharedArrayBuffer can be written by another thread.
-#[derive(Clone, Copy, Debug)]
-pub struct Lent<'a> {
-    base: NonNull<u8>,
-    len: usize,
-    lender: PhantomData<&'a u8>,
-}
-
-impl<'a> Lent<'a> {
-    /// # Safety
-    ///
-    /// `len` bytes at `base` stay readable for `'a` (R5).
-    pub unsafe fn new(base: NonNull<u8>, len: usize) -> Self {
-        Self { base, len, lender: PhantomData }
-    }
-
-    /// Length in bytes.
-    pub fn len(self) -> usize {
-        self.len
-    }
-
-    /// The address, for the kernel to read from.
-    pub fn as_ptr(self) -> *const u8 {
-        self.base.as_ptr()
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(self) -> bool {
-        self.len == 0
-    }
-
-    /// A part of it; `None` outside the range.
-    pub fn slice(self, offset: usize, len: usize) -> Option<Self> {
-        if len > self.len || offset > self.len - len {
-            return None;
-        }
-        // SAFETY: in bounds, so not null.
-        Some(Self { base: unsafe { self.base.add(offset) }, len, lender: PhantomData })
-    }
-}
-
-impl<'a> From<&'a [u8]> for Lent<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        let base = NonNull::from(bytes).cast();
-        // SAFETY: R5. The borrow lasts for 'a.
-        unsafe { Self::new(base, bytes.len()) }
-    }
-}
-
-/// Part of a [`Memory`] whose fields are read at places known to the compiler, so that no read
-/// has to be checked any more.
-#[derive(Clone, Copy)]
-pub struct Window<'a, const N: usize> {
-    base: NonNull<u8>,
-    memory: PhantomData<&'a Memory>,
-}
-
-macro_rules! fields {
-    ($($get:ident: $t:ty;)+) => {$(
-        /// Copies the native-endian value at byte `AT` out.
-        #[inline(always)]
-        pub fn $get<const AT: usize>(self) -> $t {
-            const { assert!(AT + size_of::<$t>() <= N && AT.is_multiple_of(size_of::<$t>())) };
-            // SAFETY: R2. In bounds and aligned: checked above by the compiler and, for the window
-            // itself, by window(). Volatile, so that the compiler reads exactly once.
-            unsafe { self.base.add(AT).cast::<$t>().read_volatile() }
-        }
-    )+};
-}
-
-impl<const N: usize> Window<'_, N> {
-    fields! {
-        u8: u8;
-        u16: u16;
-        u32: u32;
-    }
-
-    /// Copies the 8 bytes at byte `AT` out, whatever their alignment.
-    #[inline(always)]
-    pub fn bytes8<const AT: usize>(self) -> [u8; 8] {
-        const { assert!(AT + 8 <= N) };
-        // SAFETY: R2. In bounds, as above; [u8; 8] has no alignment.
-        unsafe { self.base.add(AT).cast::<[u8; 8]>().read_volatile() }
-    }
-}
-
-/// Part of a [`Memory`] that is read and written as an array.
-#[derive(Clone, Copy)]
-pub struct Lane<'a, T> {
-    base: NonNull<T>,
-    count: usize,
-    memory: PhantomData<&'a Memory>,
-}
-
-impl<T: Copy> Lane<'_, T> {
-    /// Writes value `index`; nothing outside the lane.
-    #[inline(always)]
-    pub fn set(self, index: u32, value: T) {
-        if (index as usize) < self.count {
-            // SAFETY: R2. In bounds, here and in lane(), and aligned.
-            unsafe { self.base.add(index as usize).write(value) };
-        }
-    }
-}
-
-impl Lane<'_, u32> {
-    /// Copies value `index` out; `None` outside the lane.
-    #[inline(always)]
-    pub fn get(self, index: u32) -> Option<u32> {
-        // SAFETY: R2. In bounds, here and in lane(), and aligned; volatile, so that the compiler reads exactly once.
-        ((index as usize) < self.count).then(|| unsafe { self.base.add(index as usize).read_volatile() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,38 +282,6 @@ mod tests {
         assert_eq!(memory.read(0, 17), None);
         assert!(memory.slice(17, 0).is_none());
         assert_eq!(memory.read(0, 16), Some(vec![0; 16]));
-    }
-
-    #[test]
-    fn windows_and_lanes_are_checked_when_they_are_made() {
-        let memory = Memory::zeroed(32);
-        assert!(memory.window::<32>(0).is_some());
-        assert!(memory.window::<32>(8).is_none());
-        assert!(memory.window::<8>(4).is_none(), "unaligned");
-        assert!(memory.window::<8>(usize::MAX - 7).is_none());
-        assert!(memory.lane::<u32>(0, 9).is_none());
-        assert!(memory.lane::<u32>(2, 1).is_none(), "unaligned");
-        assert!(memory.lane::<u32>(0, usize::MAX).is_none());
-        let lane = memory.lane::<u32>(16, 4).unwrap();
-        lane.set(3, 7);
-        lane.set(4, 8);
-        assert_eq!(memory.u32(28), Some(7));
-        assert_eq!(lane.get(3), Some(7));
-        assert_eq!(lane.get(4), None);
-        assert_eq!(lane.get(u32::MAX), None);
-        assert_eq!(memory.window::<32>(0).unwrap().u32::<28>(), 7);
-    }
-
-    #[test]
-    fn lent_bytes_are_copied_from_inside_to_inside() {
-        let memory = Memory::zeroed(16);
-        let lent = Lent::from(&b"abcdefgh"[..]);
-        assert!(lent.slice(5, 4).is_none());
-        assert!(lent.slice(usize::MAX, 2).is_none());
-        assert!(lent.slice(8, 0).is_some_and(Lent::is_empty));
-        assert!(!memory.copy_from(9, lent));
-        assert!(memory.copy_from(8, lent.slice(2, 3).unwrap()));
-        assert_eq!(memory.read(0, 16).unwrap(), b"\0\0\0\0\0\0\0\0cde\0\0\0\0\0");
     }
 
     #[test]

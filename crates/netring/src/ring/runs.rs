@@ -11,6 +11,7 @@
 use super::block::{Block, Malformed, Span, WalkOptions};
 use super::columns::{ColumnSet, Columns};
 use super::layout::status;
+use super::memory::Memory;
 use super::rx::{Lease, RxRing};
 
 /// Packets a run, at most. At 64 bytes these are 300 KiB of the block and 100 KiB of columns; fewer would
@@ -217,6 +218,13 @@ impl Runs {
         assert_eq!(run.ring, self.ring.id(), "a run belongs to the ring that gave it");
         let share = self.shares[run.block as usize].as_ref().expect("a block with a run out is shared");
         self.ring.block(&share.lease).part(run.span)
+    }
+
+    /// The bytes from a run's first packet to its last.
+    pub fn bytes(&self, run: &Run) -> Option<Memory> {
+        let block = self.block(run);
+        let range = block.bytes();
+        block.memory().slice(range.start as usize, range.len())
     }
 
     /// Gives a run back; with the last one of its block the block goes back to the kernel.

@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::memory::{Lent, Memory};
+use super::lent::Lent;
+use super::memory::Memory;
 
 /// Proof that a slot is being written. Cannot be copied; queued or discarded exactly once.
 #[derive(Debug)]

@@ -17,10 +17,17 @@ pub(crate) mod timer;
 pub mod xdp;
 
 use std::io;
+use std::time::{Duration, Instant};
 
 /// Turns the C convention into a result.
 pub(crate) fn check(value: libc::c_int) -> io::Result<libc::c_int> {
     if value < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
+}
+
+/// So long from now; a century from now where that is beyond what a clock can say.
+pub fn deadline_after(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)))
 }
 
 /// The page size of the running kernel: 4, 16 or 64 KiB.

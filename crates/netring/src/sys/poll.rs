@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::check;
 
@@ -61,14 +61,12 @@ impl Bell {
     }
 }
 
-/// A deadline so long from now; none where that is beyond what a clock can say.
-pub fn after(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::sys::deadline_after;
 
     #[test]
     fn a_bell_ends_a_wait_until_it_is_cleared() {
@@ -78,7 +76,7 @@ mod tests {
         readable(&[bell.as_fd()], None).unwrap();
         bell.clear();
         let start = Instant::now();
-        readable(&[bell.as_fd()], after(Duration::from_millis(5))).unwrap();
+        readable(&[bell.as_fd()], Some(deadline_after(Duration::from_millis(5)))).unwrap();
         assert!(start.elapsed() >= Duration::from_millis(5), "nobody rang it again");
     }
 }

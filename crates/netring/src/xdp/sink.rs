@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::Readiness;
 use crate::ring::{Lent, Memory, SlotToken};
 use crate::sink::{Flushed, Sink, TxStats};
+use crate::sys::deadline_after;
 
 /// Bytes of an Ethernet header: no shorter frame can be sent.
 const ETHERNET_HEADER: usize = 14;
@@ -141,8 +142,7 @@ impl Sink for XdpSocket {
     }
 
     fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        let deadline = deadline_after(timeout);
         loop {
             self.flush()?;
             if self.tx_stats()?.pending == 0 {

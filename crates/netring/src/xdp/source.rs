@@ -15,7 +15,7 @@ use crate::ring::columns::CopyFailure;
 use crate::ring::{ColumnSet, Columns, Malformed, Memory};
 use crate::source::{BatchHead, Look, Source, Target};
 use crate::stats::CaptureStats;
-use crate::sys::xdp;
+use crate::sys::{deadline_after, xdp};
 
 /// Empty vectors kept for batches to come.
 const SPARE_VECTORS: usize = 8;
@@ -128,8 +128,7 @@ impl Source for XdpSocket {
     }
 
     fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        let deadline = deadline_after(timeout);
         loop {
             match self.look()? {
                 Look::Ready => return Ok(true),

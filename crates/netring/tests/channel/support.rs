@@ -147,19 +147,11 @@ impl Source for FakeSource {
     }
 
     fn head(run: &Run) -> BatchHead {
-        BatchHead {
-            length: run.length(),
-            sequence: run.sequence(),
-            timed_out: run.timed_out(),
-            losing: run.losing(),
-            more: !run.ends_block(),
-        }
+        run.into()
     }
 
     fn bytes(&self, run: &Run) -> Option<Memory> {
-        let block = self.runs.block(run);
-        let range = block.bytes();
-        block.memory().slice(range.start as usize, range.len())
+        self.runs.bytes(run)
     }
 
     fn fill(&self, _: &Run, _: &Columns, _: ColumnSet) -> std::result::Result<(), Malformed> {
@@ -232,16 +224,8 @@ impl From<&FakePacket> for Seen {
 
 /// A packet in which every field depends on its number.
 pub(crate) fn numbered(number: u32, length: usize) -> FakePacket {
-    let mut packet =
-        FakePacket::new(&(0..length as u32).map(|at| (number ^ at.wrapping_mul(37)) as u8).collect::<Vec<_>>());
-    packet.original = length as u32 + number % 3;
-    packet.seconds = number;
-    packet.nanoseconds = 999_999_999 - number;
-    packet.rxhash = 0xdead_0000 | number;
-    packet.packet_type = (number % 5) as u8;
-    packet.protocol = 0x86dd ^ number as u16;
-    packet.source = [2, 0, 0, 0, (number >> 8) as u8, number as u8];
-    packet
+    let bytes: Vec<_> = (0..length as u32).map(|at| (number ^ at.wrapping_mul(37)) as u8).collect();
+    FakePacket::numbered(number, &bytes)
 }
 
 pub(crate) fn numbers(range: std::ops::Range<u32>) -> Vec<FakePacket> {

@@ -68,15 +68,7 @@ pub(crate) fn payload(number: u32, length: usize) -> Vec<u8> {
 
 /// A packet with these bytes in which every field depends on its number.
 pub(crate) fn numbered(number: u32, length: usize) -> FakePacket {
-    let mut packet = FakePacket::new(&payload(number, length));
-    packet.original = length as u32 + number % 3;
-    packet.seconds = 1_700_000_000 + number;
-    packet.nanoseconds = 999_999_999 - number;
-    packet.rxhash = 0xdead_0000 | number;
-    packet.packet_type = (number % 5) as u8;
-    packet.protocol = 0x86dd ^ number as u16;
-    packet.source = [2, 0, 0, 0, (number >> 8) as u8, number as u8];
-    packet
+    FakePacket { seconds: 1_700_000_000 + number, ..FakePacket::numbered(number, &payload(number, length)) }
 }
 
 /// A row of all columns.
