@@ -1,6 +1,7 @@
 /**
  * `npm run test:arm64`: the arm64 package on a whole emulated machine, with a kernel of its own. `node scripts/machine.mjs
- * x64` does the same for x64: it is how Debian's kernel of today is tried where another one runs.
+ * arm64-16k` boots a kernel with pages of 16 KiB, `node scripts/machine.mjs x64` an x64 machine: a way to try another
+ * kernel than the one that runs here.
  *
  * Prints what the machine's console prints. Its checks tell in TAP how they went; a machine that does not come to their
  * end has failed.
@@ -17,7 +18,7 @@ const [name = 'arm64'] = process.argv.slice(2)
 const system = systems[name] ?? stop(`there is no machine ${name}: ${Object.keys(systems).join(', ')}`)
 const [qemu] = system.qemu
 
-ensureTools([qemu, 'cpio', 'dpkg-deb'])
+ensureTools([qemu, 'cpio', 'dpkg-deb', 'xz'])
 if (!run([process.execPath, 'scripts/prebuild.mjs', system.binary])) stop(`${system.binary} does not build: see above`)
 if (!run(['node_modules/.bin/tsc', '-p', 'tsconfig.build.json'])) stop('the TypeScript part does not build: see above')
 const parts = fetchParts(system)

@@ -27,6 +27,7 @@ const packages = {
   'qemu-system-aarch64': ['qemu-system-arm'],
   'qemu-system-x86_64': ['qemu-system-x86'],
   cpio: ['cpio'],
+  xz: ['xz-utils'],
   'dpkg-deb': ['dpkg'],
 }
 /** Folders of crates/ that the native part is not made of. */

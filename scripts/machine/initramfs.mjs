@@ -1,6 +1,6 @@
 /** The machine's only file system: Node, the package as npm would install it, and the checks. */
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { read, root, run, stop } from '../run.mjs'
 
 /** First process of the machine. busybox's own `sh`, so that nothing has to be linked before it starts. */
@@ -30,8 +30,7 @@ export function makeInitramfs(system, { folder, system: debian, node, version })
   copyFileSync(node, join(image, 'bin', 'node'))
   copyFileSync(join(debian, system.loader), join(image, system.loader))
   copyLibraries(image, debian, system)
-  const veth = join(debian, 'lib', 'modules', version, 'kernel', 'drivers', 'net', 'veth.ko')
-  copyFileSync(veth, join(image, 'modules', 'veth.ko'))
+  copyModule(image, join(debian, 'lib', 'modules', version, 'kernel', 'drivers', 'net', 'veth.ko'))
 
   const modules = join(image, 'app', 'node_modules')
   install('netring', root, modules, ['package.json', 'index.js', 'dist'])
@@ -57,6 +56,13 @@ function copyLibraries(image, debian, { libraries }) {
       copyFileSync(read('readlink', '-f', join(folder, name)), join(to, name))
     }
   }
+}
+
+/** Newer kernels' modules are compressed. */
+function copyModule(image, file) {
+  const to = join(image, 'modules', basename(file))
+  if (existsSync(file)) copyFileSync(file, to)
+  else if (!run(['sh', '-c', 'exec xz -dc "$0" > "$1"', `${file}.xz`, to])) stop(`${file} is neither there nor packed`)
 }
 
 function install(name, from, modules, files) {

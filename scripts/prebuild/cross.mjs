@@ -4,7 +4,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { read, root, say, stop, which } from '../run.mjs'
 import { runAsCaller } from '../setup.mjs'
 
@@ -44,7 +44,9 @@ export function crossEnvironment(target, rustc) {
     // into, it is not looked into before: of two mentions the compiler keeps the one as a folder of the system.
     [`CFLAGS_${name}`]: `-I${include} -idirafter ${multiarch} ${prefixMaps('-ffile-prefix-map').join(' ')}`,
     // With the hyphens of the triple bindgen looks here before it looks at what cargo-zigbuild sets.
-    [`BINDGEN_EXTRA_CLANG_ARGS_${target.rust}`]: zigHeaders(target).map((path) => `-isystem ${path}`).join(' '),
+    [`BINDGEN_EXTRA_CLANG_ARGS_${target.rust}`]: zigHeaders(target)
+      .map((path) => `-isystem ${path}`)
+      .join(' '),
     RUSTFLAGS: prefixMaps('--remap-path-prefix').join(' '),
     CLANG: clang,
     ...binutils('ld'),
@@ -78,7 +80,13 @@ function writeHelpers() {
 function zigHeaders({ zig }) {
   const triple = zig.replace('-unknown', '')
   const script = `exec "$0" -m ziglang cc -target "$1" -E -v -x c /dev/null 2>&1`
-  const [, list] = /search starts here:\n(?:#include <.*\n)?([\s\S]*?)\nEnd of search list/.exec(read('sh', '-c', script, python, triple) ?? '') ?? []
+  const [, list] =
+    /search starts here:\n(?:#include <.*\n)?([\s\S]*?)\nEnd of search list/.exec(
+      read('sh', '-c', script, python, triple) ?? '',
+    ) ?? []
   if (list === undefined) stop(`zig does not know ${triple}`)
-  return list.split('\n').map((line) => line.trim()).filter((line) => line.includes('/libc/include/'))
+  return list
+    .split('\n')
+    .map((line) => resolve(root, line.trim()))
+    .filter((line) => line.includes('/libc/include/'))
 }

@@ -13,7 +13,9 @@ export function inspect(file) {
     needed: [...elf('-d').matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, library]) => library),
     glibc: versions.reduce((newest, version) => (isOlder(newest, version) ? version : newest), [0, 0]),
     stripped: !/ \.(symtab|debug_\w+) /.test(elf('-S')),
-    alignment: Math.min(...[...elf('-l').matchAll(/^\s*LOAD\s.*\s0x([0-9a-f]+)$/gm)].map(([, size]) => parseInt(size, 16))),
+    alignment: Math.min(
+      ...[...elf('-l').matchAll(/^\s*LOAD\s.*\s0x([0-9a-f]+)$/gm)].map(([, size]) => parseInt(size, 16)),
+    ),
     addon: / napi_register_module_v1$/m.test(elf('--dyn-syms')),
   }
 }
@@ -24,7 +26,8 @@ export function faults(facts, { machine, libraries, largestPage }) {
   return [
     facts.machine !== machine && `it is for ${facts.machine}, not for ${machine}`,
     foreign.length > 0 && `it needs ${foreign.join(', ')}; a machine that only runs Node may not have that`,
-    isOlder(oldestGlibc, facts.glibc) && `it needs glibc ${facts.glibc.join('.')}; the floor is ${oldestGlibc.join('.')}`,
+    isOlder(oldestGlibc, facts.glibc) &&
+      `it needs glibc ${facts.glibc.join('.')}; the floor is ${oldestGlibc.join('.')}`,
     !facts.stripped && 'it still has symbols or debug sections',
     facts.alignment < largestPage &&
       `its segments are aligned to ${facts.alignment} bytes: kernels with pages of ${largestPage} refuse it`,

@@ -23,14 +23,20 @@ async function held(after) {
 check('views are empty once their batch is released, and the ring goes on', async (after) => {
   const { capture, batch, views } = await held(after)
   batch.release()
-  assert.deepEqual(views.map(({ length }) => length), views.map(() => 0))
+  assert.deepEqual(
+    views.map(({ length }) => length),
+    views.map(() => 0),
+  )
   for (let turn = 0; turn < 20; turn++) {
     const more = frames(40, 1514, turn)
     await send('va', more)
     const got = await receive(capture, 40)
     assert.ok(got.length >= 40)
   }
-  assert.deepEqual(views.map(({ length }) => length), views.map(() => 0))
+  assert.deepEqual(
+    views.map(({ length }) => length),
+    views.map(() => 0),
+  )
 })
 
 check('closing with views held makes them empty and frees the socket', async (after) => {
@@ -38,7 +44,10 @@ check('closing with views held makes them empty and frees the socket', async (af
   assert.equal(packetSockets(), 1)
   capture.close()
   assert.equal(packetSockets(), 0)
-  assert.deepEqual(views.map(({ length }) => length), views.map(() => 0))
+  assert.deepEqual(
+    views.map(({ length }) => length),
+    views.map(() => 0),
+  )
 })
 
 check('bytes that were moved away show the old packets until closing, and can be read after it', async (after) => {
@@ -50,7 +59,10 @@ check('bytes that were moved away show the old packets until closing, and can be
   assert.ok(moved.equals(before), 'the kernel wrote into a block that is withheld')
   capture.close()
   assert.equal(moved.length, before.length)
-  assert.ok(moved.every((byte) => byte === 0), 'closing left something in the ring')
+  assert.ok(
+    moved.every((byte) => byte === 0),
+    'closing left something in the ring',
+  )
   moved.fill(0xff)
   globalThis.gc()
 })
@@ -60,7 +72,10 @@ check('packets that were copied keep their bytes', async (after) => {
   const copies = batch.copy()
   batch.release()
   capture.close()
-  same(copies.map(({ data }) => data), sent.slice(0, copies.length))
+  same(
+    copies.map(({ data }) => data),
+    sent.slice(0, copies.length),
+  )
 })
 
 check('a worker that is terminated with views in hand leaves no socket', async (after) => {

@@ -46,24 +46,30 @@ for (const attach of ['native', 'skb']) {
     same(await receive(socket, more.length), more)
   })
 
-  check(`closing an XdpSocket in ${attach} mode empties its views and gives the stack its packets back`, async (after) => {
-    veth(after)
-    for (let turn = 1; turn <= 3; turn++) {
-      const socket = XdpSocket.open('vb', { queues: 'all', attach, frameCount: 256 })
-      after(() => socket.close())
-      await send('va', frames(10, 1500, turn))
-      const batch = socket.nextBatchBlocking(30_000)
-      const views = [batch.buffer, ...[...batch].map(({ data }) => data)]
-      socket.close()
-      assert.deepEqual(views.map(({ length }) => length), views.map(() => 0))
+  check(
+    `closing an XdpSocket in ${attach} mode empties its views and gives the stack its packets back`,
+    async (after) => {
+      veth(after)
+      for (let turn = 1; turn <= 3; turn++) {
+        const socket = XdpSocket.open('vb', { queues: 'all', attach, frameCount: 256 })
+        after(() => socket.close())
+        await send('va', frames(10, 1500, turn))
+        const batch = socket.nextBatchBlocking(30_000)
+        const views = [batch.buffer, ...[...batch].map(({ data }) => data)]
+        socket.close()
+        assert.deepEqual(
+          views.map(({ length }) => length),
+          views.map(() => 0),
+        )
 
-      const capture = Capture.open('vb', { profile: 'lowMemory' })
-      const sent = frames(10, 1500, turn + 10)
-      await send('va', sent)
-      same(await receive(capture, sent.length), sent)
-      capture.close()
-    }
-  })
+        const capture = Capture.open('vb', { profile: 'lowMemory' })
+        const sent = frames(10, 1500, turn + 10)
+        await send('va', sent)
+        same(await receive(capture, sent.length), sent)
+        capture.close()
+      }
+    },
+  )
 }
 
 check('frames of 4096 bytes receive what fits into them', async (after) => {
