@@ -7,6 +7,7 @@
  * end has failed.
  */
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { run, runLines, say, stop } from './run.mjs'
 import { makeInitramfs } from './machine/initramfs.mjs'
 import { fetchParts } from './machine/parts.mjs'
@@ -34,7 +35,7 @@ const status = await runLines(
   command,
   (text, stream) => {
     // A console ends lines with a carriage return too, and firmware clears the screen first.
-    const line = text.replaceAll(/\r|\x1b\[[\d;]*[A-Za-z]|\x1bc/g, '')
+    const line = stripVTControlCharacters(text).replaceAll('\r', '')
     tally.line(line, stream)
     process.stdout.write(`${line}\n`)
   },

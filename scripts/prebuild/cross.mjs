@@ -44,7 +44,7 @@ export function crossEnvironment(target, rustc) {
     // into, it is not looked into before: of two mentions the compiler keeps the one as a folder of the system.
     [`CFLAGS_${name}`]: `-I${include} -idirafter ${multiarch} ${prefixMaps('-ffile-prefix-map').join(' ')}`,
     // With the hyphens of the triple bindgen looks here before it looks at what cargo-zigbuild sets.
-    [`BINDGEN_EXTRA_CLANG_ARGS_${target.rust}`]: zigHeaders(target)
+    [`BINDGEN_EXTRA_CLANG_ARGS_${target.rust}`]: headers(target)
       .map((path) => `-isystem ${path}`)
       .join(' '),
     RUSTFLAGS: prefixMaps('--remap-path-prefix').join(' '),
@@ -76,17 +76,14 @@ function writeHelpers() {
   chmodSync(clang, 0o755)
 }
 
-/** The headers that zig compiles with, for bindgen, so that both read the same. Not those of the compiler itself. */
-function zigHeaders({ zig }) {
+/** Where bindgen finds headers: clang's own (stddef.h), and libc's as zig has them, so that both read the same. */
+function headers({ zig }) {
   const triple = zig.replace('-unknown', '')
-  const script = `exec "$0" -m ziglang cc -target "$1" -E -v -x c /dev/null 2>&1`
-  const [, list] =
-    /search starts here:\n(?:#include <.*\n)?([\s\S]*?)\nEnd of search list/.exec(
-      read('sh', '-c', script, python, triple) ?? '',
-    ) ?? []
-  if (list === undefined) stop(`zig does not know ${triple}`)
-  return list
-    .split('\n')
-    .map((line) => resolve(root, line.trim()))
-    .filter((line) => line.includes('/libc/include/'))
+  const resources = read('clang', '-print-resource-dir')
+  // What clang prints is on its stderr.
+  const printed = read('sh', '-c', '"$0" -m ziglang cc -target "$1" -E -v -x c /dev/null 2>&1', python, triple)
+  const [, list] = /search starts here:\n(?:#include <.*\n)?([\s\S]*?)\nEnd of search list/.exec(printed ?? '') ?? []
+  if (resources === undefined || list === undefined) stop(`clang does not run, or zig does not know ${triple}`)
+  const libc = list.split('\n').map((line) => resolve(root, line.trim()))
+  return [join(resources, 'include'), ...libc.filter((path) => path.includes('/libc/include/'))]
 }
