@@ -36,6 +36,7 @@ class XdpSink extends NativePacketSink<NativeXdpSocket> {
 
   protected override end(): void {
     // No slot and no wait is native here.
+    this.keepStats()
   }
 }
 
@@ -75,6 +76,7 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   /** Whether the driver uses the frames itself, without a copy. */
   readonly zeroCopy: boolean
   readonly #sink: XdpSink
+  #last: XdpStats | undefined
 
   static {
     adoptXdpSocket = (...opened) => new XdpSocket(...opened)
@@ -108,12 +110,9 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
     return new XdpSocket(name, opened, checked.pollTimeoutMs)
   }
 
-  /**
-   * The kernel's counters since open. A system call a queue.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
+  /** The kernel's counters since open. A system call a queue. Of a socket that is closed, as they were then. */
   xdpStats(): XdpStats {
-    return native(() => this.native.xdpStats())
+    return this.#last ?? native(() => this.native.xdpStats())
   }
 
   /** Bytes of the largest frame: 1792 or 3840, whatever the interface's MTU is. */
@@ -187,7 +186,7 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
     return this.#sink.waitDrained(timeoutMs)
   }
 
-  /** The counters of what was sent. No system call. @throws NetringError ERR_NETRING_CLOSED */
+  /** The counters of what was sent. No system call. Of a socket that is closed, as they were then. */
   txStats(): TxStats {
     return this.#sink.txStats()
   }
@@ -225,7 +224,13 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   }
 
   protected override end(): void {
-    this.#sink.close()
-    super.end()
+    try {
+      this.#sink.close()
+      this.#last = this.xdpStats()
+    } catch {
+      // Then there are none to keep, and that keeps nobody from closing.
+    } finally {
+      super.end()
+    }
   }
 }

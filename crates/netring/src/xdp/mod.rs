@@ -123,9 +123,8 @@ impl XdpSocket {
         let opened = open::open(interface, options).map_err(on_interface)?;
         let shape = opened.shape;
         let readiness = Readiness::new(opened.edges);
-        let link =
-            Link::watch(interface, options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
-                .map_err(on_interface)?;
+        let link = Link::watch(options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
+            .map_err(on_interface)?;
         let memory = opened.frames.memory();
         let transmitter = (shape.tx_frames > 0).then(|| {
             let start = shape.rx_bytes() + options::HEADROOM;
