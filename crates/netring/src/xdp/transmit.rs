@@ -169,6 +169,7 @@ impl Transmitter {
         (0..self.slots.count()).find(|slot| self.slots.is_lent(*slot) && self.positions[*slot as usize] == position)
     }
 
+    #[inline]
     fn complete(&mut self, slot: u32) {
         let length = self.slots.take_back(slot).expect("what the kernel has was lent");
         // Almost always empty.
