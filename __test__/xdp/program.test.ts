@@ -59,7 +59,7 @@ for (const attach of modes) {
   })
 }
 
-xdpTest("sockets go into the map of a program that the caller has attached, which stays", (t) => {
+xdpTest('sockets go into the map of a program that the caller has attached, which stays', (t) => {
   const { a, b } = network(t)
   const outcome = withProgram(
     t,
@@ -160,27 +160,30 @@ xdpTest('a socket whose program somebody replaces says so, and who waits for its
   t.true(programOn(b), 'what took its place stays')
 })
 
-xdpTest('a pool that fails to start leaves the program that it was to replace, and one that starts does not', async (t) => {
-  const { a, b } = network(t, { queues: 2 })
-  const present = xdpOn(t, b, small)
-  const start = (queues: number): Promise<FanoutPool> =>
-    FanoutPool.start(b.name, module('numbers'), {
-      backend: 'xdp',
-      xdp: { mode: 'rx', frameCount: 256, netns: b.netns, queues, replace: true },
-    })
-  await t.throwsAsync(start(0), { code: 'ERR_NETRING_BIND', message: /queue 0/ }, 'its queue is taken')
-  t.is(present.attached, 'native')
-  const sender = xdpOn(t, a, { mode: 'tx' })
-  await sendAll(sender, numbered(10))
-  t.deepEqual(numbers(await receive(present, 10)), upTo(10))
-  const pool = await start(1)
-  t.teardown(() => pool.stop())
-  t.is(present.attached, 'none')
-  const { total, shares } = collected<number>(pool)
-  sender.close()
-  await sendAll(xdpOn(t, a, { mode: 'tx', queues: 1 }), numbered(10))
-  t.is(await total(10), 10)
-  t.deepEqual(shares.flat(), upTo(10))
-  await pool.stop()
-  t.false(programOn(b))
-})
+xdpTest(
+  'a pool that fails to start leaves the program that it was to replace, and one that starts does not',
+  async (t) => {
+    const { a, b } = network(t, { queues: 2 })
+    const present = xdpOn(t, b, small)
+    const start = (queues: number): Promise<FanoutPool> =>
+      FanoutPool.start(b.name, module('numbers'), {
+        backend: 'xdp',
+        xdp: { mode: 'rx', frameCount: 256, netns: b.netns, queues, replace: true },
+      })
+    await t.throwsAsync(start(0), { code: 'ERR_NETRING_BIND', message: /queue 0/ }, 'its queue is taken')
+    t.is(present.attached, 'native')
+    const sender = xdpOn(t, a, { mode: 'tx' })
+    await sendAll(sender, numbered(10))
+    t.deepEqual(numbers(await receive(present, 10)), upTo(10))
+    const pool = await start(1)
+    t.teardown(() => pool.stop())
+    t.is(present.attached, 'none')
+    const { total, shares } = collected<number>(pool)
+    sender.close()
+    await sendAll(xdpOn(t, a, { mode: 'tx', queues: 1 }), numbered(10))
+    t.is(await total(10), 10)
+    t.deepEqual(shares.flat(), upTo(10))
+    await pool.stop()
+    t.false(programOn(b))
+  },
+)
