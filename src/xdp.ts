@@ -71,8 +71,6 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   readonly interface: string
   /** The queues, in the order of the options. Frames leave through the first. */
   readonly queues: readonly number[]
-  /** How packets get here: by a program in the driver, behind it, or not at all (mode 'tx'). */
-  readonly attached: 'native' | 'skb' | 'none'
   /** Whether the driver uses the frames itself, without a copy. */
   readonly zeroCopy: boolean
   readonly #sink: XdpSink
@@ -84,10 +82,9 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
 
   private constructor(interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number) {
     super(constructing('XdpSocket', NativeXdpSocket, nativeSocket), pollTimeoutMs)
-    const { queues, attached, zeroCopy, frameCapacity, txFrames } = nativeSocket.shape()
+    const { queues, zeroCopy, frameCapacity, txFrames } = nativeSocket.shape()
     this.interface = interfaceName
     this.queues = Object.freeze(queues)
-    this.attached = attached
     this.zeroCopy = zeroCopy
     this.#sink = new XdpSink(nativeSocket, frameCapacity, txFrames)
   }
@@ -108,6 +105,15 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
     const checked = checkXdpOptions(options)
     const opened = native(() => NativeXdpSocket.open(name, checked.native))
     return new XdpSocket(name, opened, checked.pollTimeoutMs)
+  }
+
+  /**
+   * How packets get here: by a program in the driver, behind it, or not at all (mode 'tx', a closed socket, and one whose
+   * program somebody else has detached or replaced: its loops and waits end with ERR_NETRING_XDP_PROGRAM within some
+   * seconds). A system call.
+   */
+  get attached(): 'native' | 'skb' | 'none' {
+    return this.closed ? 'none' : native(() => this.native.attached())
   }
 
   /** The kernel's counters since open. A system call a queue. Of a socket that is closed, as they were then. */

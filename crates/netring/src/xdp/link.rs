@@ -97,6 +97,13 @@ impl Link {
         if self.removed { Err(self.removed(interface)) } else { Ok(()) }
     }
 
+    /// As [`fail_if_removed`](Self::fail_if_removed), asking the kernel and not waiting for its news.
+    pub(super) fn fail_if_gone(&mut self, interface: &str) -> Result<()> {
+        let asked = self.control.interface_is_up(self.index as i32);
+        self.removed |= asked.is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV));
+        self.fail_if_removed(interface)
+    }
+
     pub(super) fn removed(&self, interface: &str) -> Error {
         let message = format!(
             "interface {interface:?} is gone (deleted or moved to another network namespace); close this socket and open another"
