@@ -5,15 +5,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Of V8's own heap, which comes and goes. As in __test__/leak.test.ts. */
 const MAPPINGS = 64
 const BYTES = 64 << 20
-/** Threads that end a moment later hold a descriptor until then. */
-const PATIENCE = 200
+/** Threads that end a moment later hold a descriptor until then, and finalizers memory. */
+const PATIENCE = 100
 
 function now() {
+  const maps = readFileSync('/proc/self/maps', 'utf8').trim().split('\n')
   return {
     descriptors: readdirSync('/proc/self/fd').length,
-    mappings: readFileSync('/proc/self/maps', 'utf8').split('\n').length,
+    mappings: maps.length,
     bytes: process.memoryUsage.rss(),
+    kinds: kinds(maps),
   }
+}
+
+/** How many mappings there are of each size, right and file: what grows is then recognized. */
+function kinds(maps) {
+  const counts = new Map()
+  for (const line of maps) {
+    const [range, rights, , , , file = 'anonymous'] = line.split(/\s+/)
+    const [from, to] = range.split('-').map((address) => Number.parseInt(address, 16))
+    const kind = `${(to - from) >> 10} KiB ${rights} ${file}`
+    counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  }
+  return counts
 }
 
 /** Once everything that nothing refers to has been collected. */
@@ -28,10 +42,27 @@ export async function census() {
 /** Throws when more is held than `before`; what is held now. */
 export async function compare(before) {
   let held = await census()
-  for (let turn = 0; turn < PATIENCE && held.descriptors !== before.descriptors; turn++) held = await census()
-  const grown = (name) => held[name] - before[name]
-  if (grown('descriptors') !== 0) throw new Error(`${grown('descriptors')} descriptors more than before`)
-  if (grown('mappings') > MAPPINGS) throw new Error(`${grown('mappings')} mappings more than before`)
-  if (grown('bytes') > BYTES) throw new Error(`${grown('bytes') >> 20} MiB more than before`)
+  for (let turn = 0; turn < PATIENCE && grown(before, held).length > 0; turn++) held = await census()
+  const much = grown(before, held)
+  if (much.length > 0) throw new Error(`more than before: ${much.join(', ')}`)
   return held
+}
+
+function grown(before, held) {
+  const by = (name) => held[name] - before[name]
+  return [
+    ...(by('descriptors') === 0 ? [] : [`${by('descriptors')} descriptors`]),
+    ...(by('mappings') <= MAPPINGS ? [] : [`${by('mappings')} mappings (${newKinds(before.kinds, held.kinds)})`]),
+    ...(by('bytes') <= BYTES ? [] : [`${by('bytes') >> 20} MiB`]),
+  ]
+}
+
+function newKinds(before, held) {
+  return [...held]
+    .map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)])
+    .filter(([, more]) => more > 0)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 12)
+    .map(([kind, more]) => `${more} of ${kind}`)
+    .join('; ')
 }
