@@ -27,7 +27,7 @@ const platforms = readdirSync(join(root, 'npm')).map((name) => join('npm', name)
  * Builds of the tests' compiler for other platforms, which the registry lacked when the lock file was written. Whose registry has
  * them gives them checksums: take them out of the lock file and run `npm install --package-lock-only`.
  */
-const withoutChecksum = /^node_modules\/@oxc-node\/core-/
+const withoutChecksum = 'node_modules/@oxc-node/core-'
 
 function locked(folder: string): [string, Locked][] {
   const { packages } = JSON.parse(text(join(folder, 'package-lock.json'))) as { packages: Record<string, Locked> }
@@ -54,7 +54,7 @@ for (const folder of ['.', 'benchmark/peers']) {
     t.deepEqual([ours.dependencies, ours.devDependencies], [wanted.dependencies, wanted.devDependencies])
     t.true(others.length > 0)
     for (const [path, { integrity = '' }] of others) {
-      if (!withoutChecksum.test(path)) t.regex(integrity, /^sha512-/, path)
+      if (!path.startsWith(withoutChecksum)) t.regex(integrity, /^sha512-/, path)
     }
   })
 }
