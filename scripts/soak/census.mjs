@@ -2,31 +2,35 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Of V8's own heap, which comes and goes. As in __test__/leak.test.ts. */
+/** Of V8 and libc, which come and go. As in __test__/leak.test.ts. */
 const MAPPINGS = 64
 const BYTES = 64 << 20
 /** Threads that end a moment later hold a descriptor until then, and finalizers memory. */
 const PATIENCE = 100
 
 function now() {
-  const maps = readFileSync('/proc/self/maps', 'utf8').trim().split('\n')
+  const kinds = mappings()
   return {
     descriptors: readdirSync('/proc/self/fd').length,
-    mappings: maps.length,
+    mappings: [...kinds.values()].reduce((sum, count) => sum + count, 0),
     bytes: process.memoryUsage.rss(),
-    kinds: kinds(maps),
+    kinds,
   }
 }
 
+/** A page of V8's heap. When its young generation doubles, 64 come at once; rings here have other sizes. */
+const HEAP_PAGE = '256 KiB rw-p anonymous'
+
 /** How many mappings there are of each size, right and file: what grows is then recognized. */
-function kinds(maps) {
+function mappings() {
   const counts = new Map()
-  for (const line of maps) {
-    const [range, rights, , , , file = 'anonymous'] = line.split(/\s+/)
+  for (const line of readFileSync('/proc/self/maps', 'utf8').trim().split('\n')) {
+    const [range, rights, , , , file] = line.split(/\s+/)
     const [from, to] = range.split('-').map((address) => Number.parseInt(address, 16))
-    const kind = `${(to - from) >> 10} KiB ${rights} ${file}`
+    const kind = `${(to - from) >> 10} KiB ${rights} ${file || 'anonymous'}`
     counts.set(kind, (counts.get(kind) ?? 0) + 1)
   }
+  counts.delete(HEAP_PAGE)
   return counts
 }
 

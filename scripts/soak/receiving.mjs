@@ -3,9 +3,9 @@ import { Capture, ChannelCapture, XdpSocket } from '../../dist/index.js'
 import { Order } from './frames.mjs'
 import { until } from './until.mjs'
 
-/** One that overflows, and one that need not. */
+/** One that overflows, and one that need not; neither has the size of a page of V8's heap (census.mjs). */
 const rings = [
-  { blockSize: 65_536, blockCount: 4 },
+  { blockSize: 65_536, blockCount: 5 },
   { blockSize: 1 << 20, blockCount: 8 },
 ]
 
