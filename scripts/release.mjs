@@ -7,20 +7,14 @@ const platforms = readdirSync(join(root, 'npm')).sort()
 
 const manifest = (folder) => JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
 
-/** The packages in the order in which they are published: netring names the others, which have to be there by then. */
-export const packages = [...platforms.map((name) => join('npm', name)), '.'].map((folder) => ({
-  folder,
-  ...manifest(folder),
-}))
-
-export const platformPackages = packages.filter(({ folder }) => folder !== '.')
+export const platformPackages = platforms.map((name) => ({ folder: join('npm', name), ...manifest(join('npm', name)) }))
 
 /** Sentences about what is not so, each with how to mend it. `tag` is that of the release, if there is one yet. */
 export function problems(tag) {
   const { version, repository } = manifest('.')
   return [
     ...(repository?.url === undefined ? [noRepository] : repositories(repository.url)),
-    ...packages
+    ...platformPackages
       .filter((one) => one.version !== version)
       .map((one) => `${one.name} has version ${one.version}, netring ${version}: give both the same`),
     ...(crateVersion() === version
