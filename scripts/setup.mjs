@@ -45,6 +45,10 @@ export function ensureReady({ tools = [] } = {}) {
 export function ensureBuildTools() {
   checkTools(buildTools)
   checkRust()
+  // napi would have cargo mend the lock file in silence.
+  if (read('cargo', 'tree', '--locked', '--depth', '0') === undefined) {
+    stop('Cargo.lock does not fit, or crates cannot be fetched. To see which, run:\n  cargo tree --locked --depth 0')
+  }
 }
 
 /** Builds the Rust tests where crates can still be fetched. That it failed will show again when they are to run. */

@@ -7,6 +7,7 @@ pub mod transmit;
 
 mod batch;
 mod counters;
+mod embedded;
 mod lead;
 mod link;
 mod open;
