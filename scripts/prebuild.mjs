@@ -7,8 +7,8 @@
  */
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { root, say, stop } from './run.mjs'
-import { ensureBuildTools, ensureTools, runAsCaller } from './setup.mjs'
+import { root, run, say, stop } from './run.mjs'
+import { becomeCaller, ensureBuildTools, ensureTools } from './setup.mjs'
 import { crossEnvironment, ensureZig } from './prebuild/cross.mjs'
 import { faults, inspect } from './prebuild/elf.mjs'
 import { rustFor } from './prebuild/rust.mjs'
@@ -22,6 +22,8 @@ const chosen = targets.filter(({ name }) => names.length === 0 || names.includes
 if (process.arch !== 'x64') stop('packages are built on x64; npm run build:native builds for this machine')
 ensureTools(['readelf', 'python3'])
 ensureBuildTools({ tools: chosen.flatMap(({ binutils }) => (binutils ? [`${binutils}ld`] : [])) })
+const compilers = new Map(chosen.map((target) => [target, rustFor(target)]))
+becomeCaller()
 ensureZig()
 
 const built = chosen.map((target) => {
@@ -42,12 +44,12 @@ if (wrong.length > 0) stop(wrong.join('\n'))
 function build(target) {
   const binary = `netring.${target.name}.node`
   const folder = join(root, 'target', 'prebuild', target.name)
-  const env = { ...process.env, ...crossEnvironment(target, rustFor(target)) }
+  const env = { ...process.env, ...crossEnvironment(target, compilers.get(target)) }
   const options = ['--platform', '--release', '--cross-compile', '--target', target.zig]
   const crate = ['--manifest-path', 'crates/netring-node/Cargo.toml', '--package', 'netring-node']
   // The bindings are the same for every target; those that build:native wrote stay.
   const outputs = ['-o', relative(root, folder), '--esm', '--js', 'index.js', '--dts', 'index.d.ts']
-  if (!runAsCaller(['node_modules/.bin/napi', 'build', ...options, ...crate, ...outputs, '--', '--locked'], { env })) {
+  if (!run(['node_modules/.bin/napi', 'build', ...options, ...crate, ...outputs, '--', '--locked'], { env })) {
     stop(`${target.name} does not build: see above`)
   }
   const file = join(root, 'npm', target.name, binary)

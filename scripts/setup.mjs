@@ -189,6 +189,15 @@ export function runAsCaller(command, options = {}) {
   return run(command, { ...caller, ...options })
 }
 
+/** Under sudo, goes on as whoever called it, once nothing is left that only root may do. */
+export function becomeCaller() {
+  if (!underSudo()) return
+  const [user, group] = [Number(process.env.SUDO_UID), Number(process.env.SUDO_GID)]
+  process.setgroups([group])
+  process.setgid(group)
+  process.setuid(user)
+}
+
 function underSudo() {
   return process.getuid() === 0 && Number(process.env.SUDO_UID ?? 0) !== 0
 }

@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, read, root, run, say, stop, which } from '../run.mjs'
-import { runAsCaller } from '../setup.mjs'
 
 const nodeVersion = '22'
 
@@ -11,7 +10,6 @@ export function fetchParts(system) {
   const folder = join(root, 'target', 'machine', system.debian)
   const debs = join(folder, 'debs')
   mkdirSync(debs, { recursive: true })
-  knowArchitecture(system)
   const kernel = kernelPackage(system)
   const names = [kernel, 'busybox-static', 'libc6', 'libgcc-s1', 'libstdc++6']
   for (const name of names) fetch(name, system, debs)
@@ -32,7 +30,7 @@ export function fetchParts(system) {
 }
 
 /** apt knows packages of another architecture only when it was told of it. */
-function knowArchitecture({ debian }) {
+export function knowArchitecture({ debian }) {
   if (!which('apt-get')) stop('the machine is made of Debian packages, and apt-get is not here')
   const known = [
     read('dpkg', '--print-architecture'),
@@ -73,7 +71,7 @@ function fetchNode({ node }, folder) {
   mkdirSync(prefix, { recursive: true })
   // --force: it is for another processor than this one.
   const install = ['install', '--no-save', '--no-package-lock', '--force', '--silent', '--prefix', prefix]
-  if (!runAsCaller(npm(...install, `${node}@${nodeVersion}`)) || !existsSync(program)) {
+  if (!run(npm(...install, `${node}@${nodeVersion}`)) || !existsSync(program)) {
     stop(`${node}@${nodeVersion} could not be fetched: see above`)
   }
   return program

@@ -5,8 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
-import { read, root, say, stop, which } from '../run.mjs'
-import { runAsCaller } from '../setup.mjs'
+import { read, root, run, say, stop, which } from '../run.mjs'
 
 const folder = join(root, 'target', 'prebuild')
 const python = join(folder, 'venv', 'bin', 'python3')
@@ -23,11 +22,11 @@ export function ensureZig() {
   if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted.join(' ')) return
   say(`installing ${wanted.join(' and ')} from PyPI in target/prebuild`)
   rmSync(join(folder, 'venv'), { recursive: true, force: true })
-  if (!runAsCaller(['python3', '-m', 'venv', join(folder, 'venv')])) {
+  if (!run(['python3', '-m', 'venv', join(folder, 'venv')])) {
     stop('python3 cannot make an environment. Run:\n  sudo apt-get install -y python3-venv')
   }
   const pip = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...wanted]
-  if (!runAsCaller(pip)) stop(`${wanted.join(' and ')} could not be installed: see above`)
+  if (!run(pip)) stop(`${wanted.join(' and ')} could not be installed: see above`)
   writeFileSync(mark, wanted.join(' '))
 }
 
