@@ -129,7 +129,7 @@ function build() {
   const manifests = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock']
   const binding = readdirSync(root).filter((name) => name.endsWith(`.linux-${process.arch}-gnu.node`))
   buildWhenOlder('build:native', 'the Rust part, a minute or two the first time', {
-    outputs: ['index.js', 'index.d.ts', binding[0] ?? 'netring.node'],
+    outputs: ['index.d.ts', binding[0] ?? 'netring.node'],
     sources: [...manifests, 'crates'],
   })
   buildWhenOlder('build:ts', 'the TypeScript part', {

@@ -1,5 +1,6 @@
 /** Worker threads that share an interface's packets. */
 import type { Worker } from 'node:worker_threads'
+import { addon } from '../binding.js'
 import { Emitter } from '../emitter.js'
 import { checkPool, type FanoutPoolOptions, type PoolPlan } from '../options/pool.js'
 import { waitSignal } from '../options/wait.js'
@@ -96,6 +97,8 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   static async start(interfaceName: string, module: URL | string, options?: FanoutPoolOptions): Promise<FanoutPool> {
     const plan = checkPool(interfaceName, module, options)
     plan.signal?.throwIfAborted()
+    // Each worker would come to it by itself, after a thread was started for it.
+    addon()
     const pool = new FanoutPool(plan)
     await pool.#start()
     return pool
