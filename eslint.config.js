@@ -10,6 +10,8 @@ export default defineConfig(
     'target',
     'coverage',
     'npm',
+    // Compiled against the installed package, by scripts/pack/types.mjs.
+    'scripts/pack/consumer/types',
     'benchmark/peers',
     'benchmark/results',
   ]),

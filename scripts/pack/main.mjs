@@ -1,0 +1,80 @@
+/** The checks of `npm run pack:check`, on what scripts/pack-check.mjs has packed and installed in the folder it names. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { root, say } from '../run.mjs'
+import { suite } from '../test/suite.mjs'
+import { StepTally, Tally, TapTally } from '../test/tally.mjs'
+import { bundleChecks } from './bundles.mjs'
+import { permissionChecks } from './permissions.mjs'
+import { hidden, installScripts } from './project.mjs'
+import { runtimes } from './runtimes.mjs'
+import { describe, faultsOf } from './tarballs.mjs'
+import { typeChecks } from './types.mjs'
+
+const [folder] = process.argv.slice(2)
+const project = join(folder, 'project')
+const tarballs = JSON.parse(readFileSync(join(folder, 'tarballs.json'), 'utf8'))
+const options = { cwd: project, env: hidden(folder), timeoutMs: 3 * 60_000 }
+const total = new Tally()
+
+/** Something that is right when there is nothing to say against it. */
+function step(name, faults) {
+  for (const fault of faults) say(fault)
+  total.step(name, faults.length === 0)
+}
+
+for (const tarball of tarballs) {
+  for (const line of describe(tarball)) console.log(line)
+  const unpacked = join(folder, 'unpacked', tarball.name)
+  mkdirSync(unpacked, { recursive: true })
+  execFileSync('tar', ['-xzf', tarball.file, '-C', unpacked])
+  step(`contents of ${tarball.name}`, faultsOf(tarball, join(unpacked, 'package')))
+}
+step('no install script', installScripts(project))
+
+const [{ file }] = tarballs
+const bin = (name) => join(root, 'node_modules/.bin', name)
+await suite(total, new StepTally(), 'publint', [bin('publint'), 'run', '--strict', file], { timeoutMs: 60_000 })
+// A package of modules of ES only: that CommonJS must require() or import() it is meant, and no resolution of before Node 16 matters.
+const attw = [bin('attw'), file, '--profile', 'esm-only', '--no-emoji']
+await suite(total, new StepTally(), 'are the types wrong', attw, { timeoutMs: 60_000 })
+for (const [name, command] of typeChecks(project)) await suite(total, new StepTally(), name, command, options)
+
+await makeNetwork()
+for (const { name, command } of runtimes()) {
+  if (command === undefined) total.skipped.push(`the package on ${name}: its npm package could not be installed`)
+  else
+    await suite(
+      total,
+      new TapTally(),
+      `the package on ${name}`,
+      [...command, join(project, 'check.mjs'), name],
+      options,
+    )
+}
+for (const [name, faults] of permissionChecks(options)) step(name, faults)
+for await (const [name, faults] of bundleChecks(options)) step(name, faults)
+
+console.log(total.report())
+process.exitCode = total.failed.length === 0 ? 0 : 1
+
+/** A veth pair without addresses and IPv6: nothing is on the wire but what a check sends. */
+async function makeNetwork() {
+  const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' })
+  execFileSync('sysctl', ['-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1'])
+  ip('link', 'add', 'va', 'type', 'veth', 'peer', 'name', 'vb')
+  for (const name of ['va', 'vb']) ip('link', 'set', name, 'up')
+  for (let turn = 0; turn < 1000; turn++) {
+    // As in __test__/helpers/network.ts: until then frames are dropped and count as sent.
+    if (
+      ['va', 'vb'].every(
+        (name) => /state UP/.test(ip('link', 'show', name)) && !/qdisc noop /.test(ip('link', 'show', name)),
+      )
+    )
+      return
+    await sleep(10)
+  }
+  throw new Error('va and vb did not come up')
+}
