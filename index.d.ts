@@ -70,16 +70,16 @@ export declare class NativeChannel {
   /** Copies what was fetched last: all packets end to end into `data` and their columns into `columns`. */
   copy(data: Uint8Array, columns: Uint8Array): void
   /** True when fetch() would give something or fail; otherwise the waker is called once it would. */
-  pollOrWait(waker: Waker): boolean
+  pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
   /** From now on the waker is called with every change of the link. */
-  watchLink(waker: Waker): void
+  watchLink(waker: (arg: number) => void): void
   /** After watching has failed: the next watch_link() tries again. */
   unwatchLink(): void
   /** Nothing more is let in, and what is in the ring is queued. The waker is called when that is done. */
-  stop(waker: Waker): void
+  stop(waker: (arg: number) => void): void
   stopped(): boolean
   queued(): number
   overflowed(): number

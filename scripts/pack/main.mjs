@@ -1,6 +1,6 @@
 /** The checks of `npm run pack:check`, on what scripts/pack-check.mjs has packed and installed in the folder it names. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { root, say } from '../run.mjs'
@@ -10,7 +10,7 @@ import { bundleChecks } from './bundles.mjs'
 import { permissionChecks } from './permissions.mjs'
 import { hidden, installScripts } from './project.mjs'
 import { runtimes } from './runtimes.mjs'
-import { describe, faultsOf } from './tarballs.mjs'
+import { describe, faultsOf, unpack } from './tarballs.mjs'
 import { typeChecks } from './types.mjs'
 
 const [folder] = process.argv.slice(2)
@@ -28,8 +28,7 @@ function step(name, faults) {
 for (const tarball of tarballs) {
   for (const line of describe(tarball)) console.log(line)
   const unpacked = join(folder, 'unpacked', tarball.name)
-  mkdirSync(unpacked, { recursive: true })
-  execFileSync('tar', ['-xzf', tarball.file, '-C', unpacked])
+  unpack(tarball.file, unpacked)
   step(`contents of ${tarball.name}`, faultsOf(tarball, join(unpacked, 'package')))
 }
 step('no install script', installScripts(project))

@@ -1,8 +1,8 @@
 /** The packages as they would be published, and what may be in them. */
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { npm, read, root, say, stop } from '../run.mjs'
+import { npm, read, root, run, stop } from '../run.mjs'
 
 /** What is published; all else is a mistake: sources, tests, maps, what an editor left. */
 const allowed = {
@@ -10,20 +10,48 @@ const allowed = {
   platform: /^(netring\.linux-[\w-]+\.node|package\.json|README\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
 }
 
-/** Packs the main package and each platform package that has its binary; stops where that of this machine has none. */
+/**
+ * Packs the main package and each platform package that has its binary; stops where that of this machine has none. Which platform
+ * packages netring depends on is written into the packed manifest alone: a lock file of this repository could not name them before they
+ * are published, and `npm ci` refuses one that does not name what package.json does.
+ */
 export function packAll(folder) {
-  const platforms = readdirSync(join(root, 'npm')).filter((name) =>
-    readdirSync(join(root, 'npm', name)).some((file) => file.endsWith('.node')),
-  )
-  if (!platforms.includes(`linux-${process.arch}-gnu`)) {
-    stop(`npm/linux-${process.arch}-gnu holds no binary to pack. Run:\n  npm run prebuild`)
+  const platforms = readdirSync(join(root, 'npm')).map((name) => platformPackage(join(root, 'npm', name)))
+  if (!platforms.some(({ name, built }) => built && name === `netring-linux-${process.arch}-gnu`)) {
+    stop(`npm/linux-${process.arch}-gnu holds no binary to pack. Run:\n  npm run prebuild -- linux-${process.arch}-gnu`)
   }
-  return [pack(folder, '.', 'main'), ...platforms.map((name) => pack(folder, join('npm', name), 'platform'))]
+  const staged = stage(folder, Object.fromEntries(platforms.map(({ name, version }) => [name, version])))
+  const main = pack(folder, staged, 'main')
+  return [main, ...platforms.filter(({ built }) => built).map(({ path }) => pack(folder, path, 'platform'))]
+}
+
+function platformPackage(path) {
+  const { name, version, main } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+  return { path, name, version, built: existsSync(join(path, main)) }
+}
+
+/** The files of the main package in a folder of their own, with the manifest that is published. */
+function stage(folder, optionalDependencies) {
+  const { file } = pack(folder, root, 'main')
+  const staged = join(folder, 'staged')
+  unpack(file, staged)
+  rmSync(file)
+  const manifest = join(staged, 'package', 'package.json')
+  const { devDependencies, scripts, ava, ...published } = JSON.parse(readFileSync(manifest, 'utf8'))
+  if (devDependencies === undefined || scripts === undefined || ava === undefined)
+    stop('package.json lacks what is left out')
+  writeFileSync(manifest, `${JSON.stringify({ ...published, optionalDependencies }, undefined, 2)}\n`)
+  return join(staged, 'package')
+}
+
+/** Unpacks a tarball; its files are then below package/. */
+export function unpack(file, folder) {
+  mkdirSync(folder, { recursive: true })
+  if (!run(['tar', '-xzf', file, '-C', folder])) stop(`tar cannot unpack ${file}`)
 }
 
 function pack(folder, path, kind) {
-  say(`packing ${path === '.' ? 'netring' : path}`)
-  const [command, ...args] = npm('pack', `./${path}`, '--json', '--ignore-scripts', '--pack-destination', folder)
+  const [command, ...args] = npm('pack', path, '--json', '--ignore-scripts', '--pack-destination', folder)
   const printed = read(command, ...args)
   if (printed === undefined) stop(`npm pack ${path} failed`)
   const [{ name, version, filename, size, unpackedSize, files }] = Object.values(JSON.parse(printed))

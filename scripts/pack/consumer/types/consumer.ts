@@ -23,7 +23,7 @@ const options: CaptureOptions = { profile: 'lowMemory', promiscuous: true }
 
 export async function receive(source: PacketSource, signal: AbortSignal): Promise<OwnedPacket[]> {
   const seen: OwnedPacket[] = []
-  for (const packet of await source.recv({ signal })) if (packet.status.truncated !== true) seen.push(packet)
+  for (const packet of await source.recv({ signal })) if (!packet.truncated) seen.push(packet)
   return seen
 }
 
