@@ -55,7 +55,7 @@ for (const [what, host, words] of [
   ['another processor', { ...linux, arch: 'riscv64' }, /no binary of netring for riscv64, only for x64 and arm64/],
 ] as const) {
   test(`on ${what} nothing is loaded, and why is said`, (t) => {
-    const { code, message } = refused(host, (name) => t.fail(name) as never)
+    const { code, message } = refused(host, (name) => t.fail(name))
     t.is(code, 'ERR_NETRING_UNSUPPORTED')
     t.regex(message, words)
   })

@@ -20,7 +20,7 @@ export function hostRefusal({ platform, arch, versions }: Host): string | undefi
       'nothing can be opened. Run it on Linux (a virtual machine or a container will do), or use libpcap bindings here'
     )
   }
-  if (versions['electron'] !== undefined) {
+  if (versions.electron !== undefined) {
     return (
       'Electron forbids external buffers, so views onto the ring are impossible in it. Run netring in a process of ' +
       'Node.js itself, and send on what the window needs'
