@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enterPrivateNamespace } from './namespace.mjs'
-import { makeProject } from './pack/project.mjs'
+import { makeProjects } from './pack/project.mjs'
 import { installRuntimes } from './pack/runtimes.mjs'
 import { packAll } from './pack/tarballs.mjs'
 import { ensureReady } from './setup.mjs'
@@ -16,8 +16,7 @@ installRuntimes()
 
 const folder = mkdtempSync(join(tmpdir(), 'netring-pack-'))
 process.on('exit', () => rmSync(folder, { recursive: true }))
-for (const name of ['tarballs', 'project']) mkdirSync(join(folder, name))
+mkdirSync(join(folder, 'tarballs'))
 const tarballs = packAll(join(folder, 'tarballs'))
-writeFileSync(join(folder, 'tarballs.json'), JSON.stringify(tarballs))
-makeProject(join(folder, 'project'), tarballs)
-enterPrivateNamespace(['scripts/pack/main.mjs', folder])
+writeFileSync(join(folder, 'packed.json'), JSON.stringify({ tarballs, ...makeProjects(folder, tarballs) }))
+enterPrivateNamespace(['scripts/pack/main.mjs', join(folder, 'packed.json')])

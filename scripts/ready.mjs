@@ -13,5 +13,7 @@ for (const script of ['lint:rust', 'lint:ts', 'check:generated']) {
   await suite(total, new StepTally(), script, npm('run', '--silent', script))
 }
 
+await suite(total, new ReportTally(), 'pack:check', npm('run', '--silent', 'pack:check'))
+
 console.log(total.report())
 process.exitCode = total.failed.length === 0 ? 0 : 1

@@ -5,7 +5,7 @@ import { loadAddon } from '../../src/addon/load.js'
 
 const report = (header: object) => ({ getReport: () => ({ header }) })
 const glibc = report({ glibcVersionRuntime: '2.36' })
-const linux: Host = { platform: 'linux', arch: 'x64', versions: { node: '24.0.0' }, report: glibc }
+const linux: Host = { platform: 'linux', arch: 'x64', versions: { node: '24.0.0' }, mainThread: true, report: glibc }
 
 function failure(properties: { code?: string; name?: string; message?: string }): Error {
   return Object.assign(new Error(properties.message ?? 'failed'), properties)
@@ -52,6 +52,7 @@ for (const [what, host, words] of [
   ['macOS', { ...linux, platform: 'darwin' }, /this is darwin: it can be imported here, and nothing can be opened/],
   ['Windows', { ...linux, platform: 'win32' }, /this is win32: .*Run it on Linux/],
   ['Electron', { ...linux, versions: { node: '24.0.0', electron: '42.0.0' } }, /Electron forbids external buffers/],
+  ['a worker of Deno', { ...linux, versions: { deno: '2.9.0' }, mainThread: false }, /Deno does not free/],
   ['another processor', { ...linux, arch: 'riscv64' }, /no binary of netring for riscv64, only for x64 and arm64/],
 ] as const) {
   test(`on ${what} nothing is loaded, and why is said`, (t) => {
@@ -60,6 +61,17 @@ for (const [what, host, words] of [
     t.regex(message, words)
   })
 }
+
+test('workers of Node.js and Bun, and the main thread of Deno, load it', (t) => {
+  const addon = {}
+  for (const host of [
+    { ...linux, mainThread: false },
+    { ...linux, versions: { bun: '1.4.0' }, mainThread: false },
+    { ...linux, versions: { deno: '2.9.0' } },
+  ]) {
+    t.is(loadAddon(host, () => addon).addon, addon as ReturnType<typeof loadAddon>['addon'])
+  }
+})
 
 test('a package that is not installed is named, with how to install it', (t) => {
   const { code, message, cause } = refused(linux)

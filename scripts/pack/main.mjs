@@ -1,11 +1,12 @@
-/** The checks of `npm run pack:check`, on what scripts/pack-check.mjs has packed and installed in the folder it names. */
+/** The checks of `npm run pack:check`, on what scripts/pack-check.mjs has packed and installed: the file that it names says where. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { root, say } from '../run.mjs'
 import { suite } from '../test/suite.mjs'
 import { StepTally, Tally, TapTally } from '../test/tally.mjs'
+import { attempt, refused } from './attempt.mjs'
 import { bundleChecks } from './bundles.mjs'
 import { permissionChecks } from './permissions.mjs'
 import { hidden, installScripts } from './project.mjs'
@@ -13,31 +14,34 @@ import { runtimes } from './runtimes.mjs'
 import { describe, faultsOf, unpack } from './tarballs.mjs'
 import { typeChecks } from './types.mjs'
 
-const [folder] = process.argv.slice(2)
-const project = join(folder, 'project')
-const tarballs = JSON.parse(readFileSync(join(folder, 'tarballs.json'), 'utf8'))
-const options = { cwd: project, env: hidden(folder), timeoutMs: 3 * 60_000 }
+const [packed] = process.argv.slice(2)
+const { tarballs, project, bare } = JSON.parse(readFileSync(packed, 'utf8'))
+const options = { cwd: project, env: hidden(project), timeoutMs: 3 * 60_000 }
 const total = new Tally()
 
 /** Something that is right when there is nothing to say against it. */
 function step(name, faults) {
+  console.log(`${faults.length === 0 ? 'ok' : 'not ok'} - ${name}`)
   for (const fault of faults) say(fault)
   total.step(name, faults.length === 0)
 }
 
 for (const tarball of tarballs) {
   for (const line of describe(tarball)) console.log(line)
-  const unpacked = join(folder, 'unpacked', tarball.name)
+  const unpacked = join(dirname(packed), 'unpacked', tarball.name)
   unpack(tarball.file, unpacked)
   step(`contents of ${tarball.name}`, faultsOf(tarball, join(unpacked, 'package')))
 }
 step('no install script', installScripts(project))
 
-const [{ file }] = tarballs
 const bin = (name) => join(root, 'node_modules/.bin', name)
-await suite(total, new StepTally(), 'publint', [bin('publint'), 'run', '--strict', file], { timeoutMs: 60_000 })
+for (const { name, file } of tarballs) {
+  await suite(total, new StepTally(), `publint on ${name}`, [bin('publint'), 'run', '--strict', file], {
+    timeoutMs: 60_000,
+  })
+}
 // A package of modules of ES only: that CommonJS must require() or import() it is meant, and no resolution of before Node 16 matters.
-const attw = [bin('attw'), file, '--profile', 'esm-only', '--no-emoji']
+const attw = [bin('attw'), tarballs[0].file, '--profile', 'esm-only', '--no-emoji']
 await suite(total, new StepTally(), 'are the types wrong', attw, { timeoutMs: 60_000 })
 for (const [name, command] of typeChecks(project)) await suite(total, new StepTally(), name, command, options)
 
@@ -53,6 +57,11 @@ for (const { name, command } of runtimes()) {
       options,
     )
 }
+const withoutBinary = refused('ERR_NETRING_UNSUPPORTED', /there is no package netring-linux-\w+-gnu.*--omit=optional/)
+step(
+  'installed without optional dependencies',
+  attempt([process.execPath, join(bare, 'try.mjs')], withoutBinary, { ...options, cwd: bare }),
+)
 for (const [name, faults] of permissionChecks(options)) step(name, faults)
 for await (const [name, faults] of bundleChecks(options)) step(name, faults)
 

@@ -1,16 +1,32 @@
-/** A project of a user: empty but for the packages, outside of the repository. */
+/** Projects of users: empty but for the packages, outside of the repository. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, root, run, say, stop, which } from '../run.mjs'
 
-/** Makes it in an empty folder: the packages are installed from their tarballs, with nothing in PATH but Node. */
-export function makeProject(folder, tarballs) {
-  // A binary for another system is refused where it is asked for by name, as it is skipped where it is optional.
-  const here = tarballs.filter(({ name }) => name === 'netring' || name === `netring-linux-${process.arch}-gnu`)
+/** One with netring and the binary of this machine, and one that was installed without optional dependencies. */
+export function makeProjects(folder, tarballs) {
+  const named = (name) => tarballs.filter((tarball) => tarball.name === name)
+  const binary = named(`netring-linux-${process.arch}-gnu`)
+  const projects = { project: join(folder, 'project'), bare: join(folder, 'bare') }
+  makeProject(projects.project, [...named('netring'), ...binary])
+  makeProject(projects.bare, named('netring'), '--omit=optional')
+  return projects
+}
+
+/** The packages are installed from their tarballs, with nothing in PATH but Node. */
+function makeProject(folder, tarballs, ...flags) {
+  mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
-  say(`installing ${here.map(({ name }) => name).join(' and ')} in an empty project`)
-  const install = npm('install', '--no-audit', '--no-fund', '--loglevel=error', ...here.map(({ file }) => file))
-  if (!run(resolved(install), { cwd: folder, env: hidden(folder) })) stop('npm install failed: see above')
+  say(`installing ${tarballs.map(({ name }) => name).join(' and ')} in an empty project ${flags.join(' ')}`)
+  const install = npm(
+    'install',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    ...flags,
+    ...tarballs.map(({ file }) => file),
+  )
+  if (!run(byPath(install), { cwd: folder, env: hidden(folder) })) stop('npm install failed: see above')
   cpSync(join(root, 'scripts/pack/consumer'), folder, { recursive: true })
   // As a project that is written in TypeScript has them; netring itself needs none.
   for (const name of ['@types/node', 'undici-types']) {
@@ -31,7 +47,7 @@ export function hidden(folder) {
 }
 
 /** npm by its path: it is not in that PATH. */
-function resolved([command, ...args]) {
+function byPath([command, ...args]) {
   return [which(command) ?? command, ...args]
 }
 

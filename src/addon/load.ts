@@ -1,5 +1,6 @@
 /** Finding the addon and loading it. */
 import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
 import type * as Addon from '../../index.js'
 import { explain, isMissing, type Refusal } from './explain.js'
 import { hostRefusal, type Host } from './host.js'
@@ -16,7 +17,7 @@ export type Loaded =
  * C library. Somebody who installs for several systems at once has more of them; one for another C library fails to load, and the
  * next is tried. Which C library this is need not be asked for that, which would take milliseconds.
  */
-export function loadAddon(host: Host = process, load: (name: string) => unknown = requireHere): Loaded {
+export function loadAddon(host: Host = thisHost(), load: (name: string) => unknown = requireHere): Loaded {
   const message = hostRefusal(host)
   if (message !== undefined) return { refusal: { code: 'ERR_NETRING_UNSUPPORTED', message } }
   const failures: unknown[] = []
@@ -33,6 +34,12 @@ export function loadAddon(host: Host = process, load: (name: string) => unknown 
   // One that is there and does not load says more than that another is not there.
   const telling = failures.find((error) => !isMissing(error)) ?? failures[0]
   return { refusal: explain(telling, host) }
+}
+
+/** Deno's own kind of worker takes itself for a main thread. */
+function thisHost(): Host {
+  const { platform, arch, versions, report } = process
+  return { platform, arch, versions, report, mainThread: isMainThread && !('WorkerGlobalScope' in globalThis) }
 }
 
 /** Not at the top: a bundler that makes CommonJS of this module leaves no URL to start from, which is for explain() to say. */
