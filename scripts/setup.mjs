@@ -21,6 +21,14 @@ const packages = {
   tshark: ['tshark'],
   ethtool: ['ethtool'],
   sysctl: ['procps'],
+  readelf: ['binutils'],
+  python3: ['python3', 'python3-venv'],
+  'aarch64-linux-gnu-ld': ['binutils-aarch64-linux-gnu'],
+  'qemu-system-aarch64': ['qemu-system-arm'],
+  'qemu-system-x86_64': ['qemu-system-x86'],
+  cpio: ['cpio'],
+  xz: ['xz-utils'],
+  'dpkg-deb': ['dpkg'],
 }
 /** Folders of crates/ that the native part is not made of. */
 const notBuilt = new Set(['target', 'tests', 'benches', 'examples', 'fuzz'])
@@ -41,10 +49,19 @@ export function ensureReady({ tools = [] } = {}) {
   build()
 }
 
-/** Returns when the native part can be compiled: what `npm run build:native` runs first. */
-export function ensureBuildTools() {
-  checkTools(buildTools)
+/** Returns when the native part can be compiled, with `tools` beyond those that a build for this machine takes. */
+export function ensureBuildTools({ tools = [] } = {}) {
+  useHomeOfCaller()
+  checkTools([...buildTools, ...tools])
   checkRust()
+}
+
+/** Returns when scripts can run here: Node, the npm packages, and `tools`. */
+export function ensureTools(tools) {
+  checkNode()
+  useHomeOfCaller()
+  checkTools(tools)
+  installNpmPackages()
 }
 
 /** Builds the Rust tests where crates can still be fetched. That it failed will show again when they are to run. */
@@ -70,6 +87,12 @@ function checkTools(tools) {
     stop(`${missing.join(', ')} missing. Run:\n  sudo apt-get update && sudo ${install.join(' ')}`)
   }
   say(`${missing.join(', ')} missing: installing ${wanted.join(', ')}`)
+  aptInstall(wanted)
+}
+
+/** Installs Debian packages; only root can. */
+export function aptInstall(wanted) {
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...wanted]
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
   if (!run(['apt-get', 'update'], options)) say('apt-get update failed; trying with the package lists at hand')
   if (!run(install, options)) stop(`${install.join(' ')} failed: see above`)
@@ -157,8 +180,9 @@ function newest(path) {
 }
 
 /** Under sudo, runs as whoever called it: what is installed and built must not end up belonging to root. */
-export function runAsCaller(command) {
-  return run(command, underSudo() ? { uid: Number(process.env.SUDO_UID), gid: Number(process.env.SUDO_GID) } : {})
+export function runAsCaller(command, options = {}) {
+  const caller = underSudo() ? { uid: Number(process.env.SUDO_UID), gid: Number(process.env.SUDO_GID) } : {}
+  return run(command, { ...caller, ...options })
 }
 
 function underSudo() {

@@ -1,6 +1,7 @@
 /** Options of a capture, each by what it does. */
 import test from 'ava'
 import { Capture } from '../../src/index.js'
+import { captureDefaults, profiles } from '../../src/options/capture.js'
 import { frame } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, receiveFor, sendAll } from '../helpers/traffic.js'
@@ -44,6 +45,14 @@ test.serial('the ring is what was asked for', (t) => {
   t.like(low.ring, { blockSize: 65536, blockCount: 2 })
   t.is(Capture.defaults.blockSize, 4 * 1024 * 1024)
   t.is(Capture.defaults.blockTimeoutMs, 60)
+})
+
+test('every profile is a ring on kernels with pages of 4, 16 and 64 KiB', (t) => {
+  for (const [name, changes] of Object.entries(profiles)) {
+    const { blockSize, frameSize } = { ...captureDefaults, ...changes }
+    for (const page of [4096, 16_384, 65_536]) t.is(blockSize % page, 0, `${name}, pages of ${page} bytes`)
+    t.true(frameSize <= blockSize, name)
+  }
 })
 
 test.serial('every profile opens and receives', async (t) => {

@@ -88,9 +88,13 @@ pub struct FakeKernel {
 }
 
 impl FakeKernel {
-    /// A kernel and the ring it shares.
+    /// A kernel and the ring it shares. Its pages are small, so that blocks can be.
     pub fn with_ring(block_size: u32, block_count: u32) -> (Self, RxRing) {
-        let geometry = Geometry::new(block_size, block_count, 128, 128).expect("a valid shape");
+        Self::of(Geometry::new(block_size, block_count, 128, 128).expect("a valid shape"))
+    }
+
+    /// A kernel and the ring it shares, of this shape.
+    pub fn of(geometry: Geometry) -> (Self, RxRing) {
         let memory = Memory::zeroed(geometry.ring_bytes());
         let ring = RxRing::new(memory.clone(), geometry);
         let kernel =

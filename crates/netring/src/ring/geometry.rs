@@ -97,6 +97,7 @@ mod tests {
             (16384, 1, 100, "frameSize 100"),
             (16384, 1, 2050, "frameSize 2050"),
             (16384, 1, 32768, "larger than blockSize"),
+            (16384 + 4096, 1, 2048, "page size, 16384 bytes"),
             (1 << 31, u32::MAX, 128, "more than a ring"),
         ] {
             let error = Geometry::new(block, count, frame, page).unwrap_err();

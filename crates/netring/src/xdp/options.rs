@@ -253,6 +253,22 @@ mod tests {
         assert_eq!((shape.rx_frames, shape.tx_frames, shape.fill_size), (10, 990, 4));
     }
 
+    /// `xdp_umem_reg` (net/xdp/xdp_umem.c) takes chunks of 2048 bytes to a page, powers of two; the
+    /// last page need not be full.
+    #[test]
+    fn frames_that_are_accepted_lie_within_a_page_whatever_its_size() {
+        for page in [4096, 16384, 65536] {
+            for frame_size in [2048, 4096] {
+                let options = XdpOptions { frame_size, frame_count: 1001, ..XdpOptions::default() };
+                let shape = Shape::of(&options, 1).unwrap();
+                for frame in [0, shape.first_tx_frame(), shape.frame_count - 1] {
+                    let first = frame * shape.frame_size;
+                    assert_eq!(first / page, (first + shape.frame_size - 1) / page, "frame {frame}, page {page}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_cannot_be_is_refused_by_name() {
         let good = XdpOptions::default;

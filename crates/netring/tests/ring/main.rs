@@ -12,6 +12,7 @@ mod delivery;
 mod holding;
 mod lies;
 mod model;
+mod pages;
 mod runs;
 mod seeds;
 mod stale;

@@ -1,0 +1,57 @@
+/**
+ * `npm run prebuild`: the binary of every platform package, in its folder below npm/, built on one x64 machine and
+ * checked. `npm run prebuild -- linux-arm64-gnu` builds those that are named.
+ *
+ * npm takes a script of this name for the hook of `build`. .npmrc says `ignore-scripts`, with which npm runs a script
+ * that was asked for and no hooks; a check that has to come before a script is called in it, as in build:native.
+ */
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { root, say, stop } from './run.mjs'
+import { ensureBuildTools, ensureTools, runAsCaller } from './setup.mjs'
+import { crossEnvironment, ensureZig } from './prebuild/cross.mjs'
+import { faults, inspect } from './prebuild/elf.mjs'
+import { rustFor } from './prebuild/rust.mjs'
+import { targets } from './prebuild/targets.mjs'
+
+const names = process.argv.slice(2)
+const unknown = names.find((name) => !targets.some((target) => target.name === name))
+if (unknown) stop(`there is no target ${unknown}: ${targets.map(({ name }) => name).join(', ')}`)
+const chosen = targets.filter(({ name }) => names.length === 0 || names.includes(name))
+
+if (process.arch !== 'x64') stop('packages are built on x64; npm run build:native builds for this machine')
+ensureTools(['readelf', 'python3'])
+ensureBuildTools({ tools: chosen.flatMap(({ binutils }) => (binutils ? [`${binutils}ld`] : [])) })
+ensureZig()
+
+const built = chosen.map((target) => {
+  say(`building ${target.name}`)
+  const file = build(target)
+  const facts = inspect(file)
+  return { target, file, facts, wrong: faults(facts, target) }
+})
+
+console.log('\n| file | bytes | glibc | needs |\n|---|---|---|---|')
+for (const { file, facts } of built) {
+  console.log(`| ${relative(root, file)} | ${facts.bytes} | ${facts.glibc.join('.')} | ${facts.needed.join(', ')} |`)
+}
+const wrong = built.flatMap(({ file, wrong }) => wrong.map((fault) => `${relative(root, file)}: ${fault}`))
+if (wrong.length > 0) stop(wrong.join('\n'))
+
+/** Builds for one target and returns the path of its binary. */
+function build(target) {
+  const binary = `netring.${target.name}.node`
+  const folder = join(root, 'target', 'prebuild', target.name)
+  const env = { ...process.env, ...crossEnvironment(target, rustFor(target)) }
+  const options = ['--platform', '--release', '--cross-compile', '--target', target.zig]
+  const crate = ['--manifest-path', 'crates/netring-node/Cargo.toml', '--package', 'netring-node']
+  // The bindings are the same for every target; those that build:native wrote stay.
+  const outputs = ['-o', relative(root, folder), '--no-js', '--dts', 'index.d.ts']
+  if (!runAsCaller(['node_modules/.bin/napi', 'build', ...options, ...crate, ...outputs, '--', '--locked'], { env })) {
+    stop(`${target.name} does not build: see above`)
+  }
+  const file = join(root, 'npm', target.name, binary)
+  mkdirSync(join(root, 'npm', target.name), { recursive: true })
+  copyFileSync(join(folder, binary), file)
+  return file
+}

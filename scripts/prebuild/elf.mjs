@@ -1,0 +1,40 @@
+/** What a shared object asks of the system that is to load it, read with readelf, which reads any processor's. */
+import { statSync } from 'node:fs'
+import { read, stop } from '../run.mjs'
+import { formerlyApart, oldestGlibc } from './targets.mjs'
+
+/** The facts that decide where a .node file loads. */
+export function inspect(file) {
+  const elf = (...options) => read('readelf', '-W', ...options, file) ?? stop(`readelf cannot read ${file}`)
+  const versions = [...elf('-V').matchAll(/\bGLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [+major, +minor])
+  return {
+    bytes: statSync(file).size,
+    machine: /^\s*Machine:\s+(.+)$/m.exec(elf('-h'))?.[1],
+    needed: [...elf('-d').matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, library]) => library),
+    glibc: versions.reduce((newest, version) => (isOlder(newest, version) ? version : newest), [0, 0]),
+    stripped: !/ \.(symtab|debug_\w+) /.test(elf('-S')),
+    alignment: Math.min(
+      ...[...elf('-l').matchAll(/^\s*LOAD\s.*\s0x([0-9a-f]+)$/gm)].map(([, size]) => parseInt(size, 16)),
+    ),
+    addon: / napi_register_module_v1$/m.test(elf('--dyn-syms')),
+  }
+}
+
+/** What is wrong with the binary of a target, a line each. */
+export function faults(facts, { machine, libraries, largestPage }) {
+  const foreign = facts.needed.filter((library) => ![...libraries, ...formerlyApart].includes(library))
+  return [
+    facts.machine !== machine && `it is for ${facts.machine}, not for ${machine}`,
+    foreign.length > 0 && `it needs ${foreign.join(', ')}; a machine that only runs Node may not have that`,
+    isOlder(oldestGlibc, facts.glibc) &&
+      `it needs glibc ${facts.glibc.join('.')}; the floor is ${oldestGlibc.join('.')}`,
+    !facts.stripped && 'it still has symbols or debug sections',
+    facts.alignment < largestPage &&
+      `its segments are aligned to ${facts.alignment} bytes: kernels with pages of ${largestPage} refuse it`,
+    !facts.addon && 'it does not export napi_register_module_v1: Node cannot load it',
+  ].filter(Boolean)
+}
+
+function isOlder([major, minor], [otherMajor, otherMinor]) {
+  return major < otherMajor || (major === otherMajor && minor < otherMinor)
+}
