@@ -9,9 +9,10 @@ import { enterPrivateNamespace } from './namespace.mjs'
 import { makeProjects } from './pack/project.mjs'
 import { installRuntimes } from './pack/runtimes.mjs'
 import { packAll } from './pack/tarballs.mjs'
-import { ensureReady } from './setup.mjs'
+import { buildPlatformPackage, ensureReady } from './setup.mjs'
 
 ensureReady({ tools: ['ip', 'sysctl', 'tar'] })
+buildPlatformPackage(`linux-${process.arch}-gnu`)
 installRuntimes()
 
 const folder = mkdtempSync(join(tmpdir(), 'netring-pack-'))
