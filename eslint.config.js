@@ -4,13 +4,14 @@ import tseslint from 'typescript-eslint'
 
 export default defineConfig(
   globalIgnores([
-    'index.js',
     'index.d.ts',
     'dist',
     'docs/reference',
     'target',
     'coverage',
     'npm',
+    // Compiled against the installed package, by scripts/pack/types.mjs.
+    'scripts/pack/consumer/types',
     'benchmark/peers',
     'benchmark/results',
   ]),

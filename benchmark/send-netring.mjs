@@ -16,8 +16,8 @@ const { values } = parseArgs({
 const count = Number(values.count)
 const size = Number(values.size)
 const XDP = values.backend === 'xdp'
-/** Of long frames fewer: what has been copied into the UMEM is in the cache yet when the kernel reads it. */
-const BATCH = XDP && size > 256 ? 256 : 1024
+/** Of long frames fewer: what has been copied into the slots is in the cache yet when the kernel reads it. */
+const BATCH = size > 256 ? 256 : 1024
 const injector = XDP
   ? XdpSocket.open(values.interface, { mode: 'tx', frameCount: 4096 })
   : Injector.open(values.interface, {

@@ -48,7 +48,7 @@ function build(target) {
   const options = ['--platform', '--release', '--cross-compile', '--target', target.zig]
   const crate = ['--manifest-path', 'crates/netring-node/Cargo.toml', '--package', 'netring-node']
   // The bindings are the same for every target; those that build:native wrote stay.
-  const outputs = ['-o', relative(root, folder), '--esm', '--js', 'index.js', '--dts', 'index.d.ts']
+  const outputs = ['-o', relative(root, folder), '--no-js', '--dts', 'index.d.ts']
   if (!run(['node_modules/.bin/napi', 'build', ...options, ...crate, ...outputs, '--', '--locked'], { env })) {
     stop(`${target.name} does not build: see above`)
   }

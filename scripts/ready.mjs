@@ -14,5 +14,7 @@ for (const script of ['lint:rust', 'lint:ts', 'check:generated']) {
 }
 await suite(total, new ReportTally(), 'check:supply', npm('run', '--silent', 'check:supply'))
 
+await suite(total, new ReportTally(), 'pack:check', npm('run', '--silent', 'pack:check'))
+
 console.log(total.report())
 process.exitCode = total.failed.length === 0 ? 0 : 1

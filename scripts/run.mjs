@@ -51,10 +51,10 @@ export function run([command, ...args], options = {}) {
  * the signal that ended it. The program gets a process group of its own: a time-out or a signal then reaches all that
  * it has started, and nothing that keeps its pipe open can hold this script back.
  */
-export function runLines([command, ...args], onLine, { timeoutMs, env } = {}) {
+export function runLines([command, ...args], onLine, { timeoutMs, env, cwd = root } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
-      cwd: root,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,

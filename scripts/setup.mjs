@@ -152,11 +152,21 @@ function readLock(file) {
   }
 }
 
+const manifests = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock']
+
+/** Builds the binary of a platform package, as a release has it, unless it is newer than its sources. */
+export function buildPlatformPackage(name) {
+  buildWhenOlder('prebuild', `the binary of npm/${name}, some minutes the first time`, {
+    outputs: [`npm/${name}/netring.${name}.node`],
+    sources: [...manifests, 'crates'],
+    args: ['--', name],
+  })
+}
+
 function build() {
-  const manifests = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.lock']
   const binding = readdirSync(root).filter((name) => name.endsWith(`.linux-${process.arch}-gnu.node`))
   buildWhenOlder('build:native', 'the Rust part, a minute or two the first time', {
-    outputs: ['index.js', 'index.d.ts', binding[0] ?? 'netring.node'],
+    outputs: ['index.d.ts', binding[0] ?? 'netring.node'],
     sources: [...manifests, 'crates'],
   })
   buildWhenOlder('build:ts', 'the TypeScript part', {
@@ -165,12 +175,12 @@ function build() {
   })
 }
 
-function buildWhenOlder(script, what, { outputs, sources }) {
+function buildWhenOlder(script, what, { outputs, sources, args = [] }) {
   const started = new Date()
   const oldest = Math.min(...outputs.map((path) => newest(path) ?? 0))
   if (Math.max(...sources.map((path) => newest(path) ?? 0)) < oldest) return
   say(`building ${what} (npm run ${script})`)
-  if (!runAsCaller(npm('run', '--silent', script))) stop(`npm run ${script} failed: see above`)
+  if (!runAsCaller(npm('run', '--silent', script, ...args))) stop(`npm run ${script} failed: see above`)
   // A source that was saved while its build ran is newer than the build.
   for (const path of outputs) if (newest(path)) utimesSync(join(root, path), started, started)
 }

@@ -1,5 +1,5 @@
 /** Forwarding between two interfaces. */
-import { NativeBridge, nativeOpenLanes, nativeOpenXdpLanes } from './binding.js'
+import { addon } from './binding.js'
 import { bridgeDirections, closedError, type BridgeDirection, type BridgeStats, type Engine } from './bridge/engine.js'
 import { HookedEngine } from './bridge/hooked.js'
 import { ThreadedEngine } from './bridge/threaded.js'
@@ -62,12 +62,14 @@ export class Bridge extends Endpoint {
       if (onPacket === undefined) {
         const bridge =
           sides.backend === 'xdp'
-            ? NativeBridge.openXdp(a, b, sides.a, sides.b)
-            : NativeBridge.open(a, b, sides.a, sides.b)
+            ? addon().NativeBridge.openXdp(a, b, sides.a, sides.b)
+            : addon().NativeBridge.open(a, b, sides.a, sides.b)
         return new ThreadedEngine(bridge, report)
       }
       const lanes =
-        sides.backend === 'xdp' ? nativeOpenXdpLanes(a, b, sides.a, sides.b) : nativeOpenLanes(a, b, sides.a, sides.b)
+        sides.backend === 'xdp'
+          ? addon().nativeOpenXdpLanes(a, b, sides.a, sides.b)
+          : addon().nativeOpenLanes(a, b, sides.a, sides.b)
       return new HookedEngine(lanes, onPacket, report)
     })
   }

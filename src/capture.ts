@@ -1,5 +1,5 @@
 /** Receiving from an interface. */
-import { NativeCapture } from './binding.js'
+import { addon, type NativeCapture } from './binding.js'
 import { native } from './errors.js'
 import { captureDefaults, checkCaptureOptions, type CaptureOptions } from './options/capture.js'
 import { checkString, constructing } from './options/check.js'
@@ -55,7 +55,7 @@ export class Capture extends NativePacketSource<NativeCapture> {
   }
 
   private constructor(interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number) {
-    super(constructing('Capture', NativeCapture, nativeCapture), pollTimeoutMs)
+    super(constructing('Capture', addon().NativeCapture, nativeCapture), pollTimeoutMs)
     const { fd, fanoutId, ...ring } = nativeCapture.ring()
     this.interface = interfaceName
     this.fd = fd
@@ -74,7 +74,7 @@ export class Capture extends NativePacketSource<NativeCapture> {
   static open(interfaceName: string, options?: CaptureOptions): Capture {
     const name = checkString('interfaceName', interfaceName)
     const checked = checkCaptureOptions(options)
-    const opened = native(() => NativeCapture.open(name, checked.native))
+    const opened = native(() => addon().NativeCapture.open(name, checked.native))
     return new Capture(name, opened, checked.pollTimeoutMs)
   }
 

@@ -1,5 +1,5 @@
 /** Receiving through a queue: a thread drains the ring while JavaScript is busy. */
-import { NativeChannel } from './binding.js'
+import { addon, type NativeChannel } from './binding.js'
 import { Inbox } from './channel/inbox.js'
 import { ChannelLoop } from './channel/loop.js'
 import { Requests } from './channel/requests.js'
@@ -62,7 +62,7 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
 
   private constructor(interfaceName: string, nativeChannel: NativeChannel) {
     const state = { closed: false }
-    super(state, constructing('ChannelCapture', NativeChannel, nativeChannel))
+    super(state, constructing('ChannelCapture', addon().NativeChannel, nativeChannel))
     const { fd, fanoutId, ...ring } = nativeChannel.ring()
     this.interface = interfaceName
     this.fd = fd
@@ -98,7 +98,7 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
   static open(interfaceName: string, options?: ChannelOptions): ChannelCapture {
     const name = checkString('interfaceName', interfaceName)
     const checked = checkChannelOptions(options)
-    const opened = native(() => NativeChannel.open(name, checked))
+    const opened = native(() => addon().NativeChannel.open(name, checked))
     return new ChannelCapture(name, opened)
   }
 

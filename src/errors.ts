@@ -29,6 +29,8 @@ export interface NetringErrorDetails {
   readonly option?: string
   /** The interface concerned. */
   readonly interface?: string
+  /** What was thrown below, where that says more. */
+  readonly cause?: unknown
 }
 
 /**
@@ -50,7 +52,7 @@ export class NetringError extends Error {
   declare readonly interface?: string
 
   constructor(code: NetringErrorCode, message: string, details: NetringErrorDetails = {}) {
-    super(message)
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     if (details.syscall !== undefined) this.syscall = details.syscall
     if (details.errno !== undefined) this.errno = details.errno

@@ -1,5 +1,5 @@
 /** Sending on an interface. */
-import { NativeInjector } from './binding.js'
+import { addon, type NativeInjector } from './binding.js'
 import { native, NetringError } from './errors.js'
 import { checkString, constructing } from './options/check.js'
 import { checkInjectorOptions, type InjectorOptions } from './options/injector.js'
@@ -32,7 +32,7 @@ export class Injector extends NativePacketSink<NativeInjector> {
   protected override readonly room: Waiters
 
   private constructor(interfaceName: string, nativeInjector: NativeInjector, frameSize: number, frameCount: number) {
-    super(constructing('Injector', NativeInjector, nativeInjector), 'injector', frameSize, frameCount)
+    super(constructing('Injector', addon().NativeInjector, nativeInjector), 'injector', frameSize, frameCount)
     this.interface = interfaceName
     this.fd = nativeInjector.fd()
     const onMessage = weakly<Injector>(this, this.#wake)
@@ -69,7 +69,7 @@ export class Injector extends NativePacketSink<NativeInjector> {
   static open(interfaceName: string, options?: InjectorOptions): Injector {
     const name = checkString('interfaceName', interfaceName)
     const checked = checkInjectorOptions(options)
-    const opened = native(() => NativeInjector.open(name, checked))
+    const opened = native(() => addon().NativeInjector.open(name, checked))
     return new Injector(name, opened, checked.frameSize, checked.frameCount)
   }
 

@@ -1,6 +1,6 @@
 /** Interfaces: what they are and what suits them. */
 import { availableParallelism } from 'node:os'
-import { nativeInterfaceInfo, nativeListInterfaces, type NativeInterfaceInfo } from './binding.js'
+import { addon, type NativeInterfaceInfo } from './binding.js'
 import { native } from './errors.js'
 import { checkObject, checkString } from './options/check.js'
 import type { Profile } from './options/capture.js'
@@ -47,7 +47,7 @@ function namespaceOf(options: { readonly netns?: string } | undefined): string |
  */
 export function listInterfaces(options?: { readonly netns?: string }): InterfaceInfo[] {
   const netns = namespaceOf(options)
-  return native(() => nativeListInterfaces(netns)).map(describe)
+  return native(() => addon().nativeListInterfaces(netns)).map(describe)
 }
 
 /**
@@ -58,7 +58,7 @@ export function listInterfaces(options?: { readonly netns?: string }): Interface
 export function interfaceInfo(name: string, options?: { readonly netns?: string }): InterfaceInfo {
   const checked = checkString('name', name)
   const netns = namespaceOf(options)
-  return describe(native(() => nativeInterfaceInfo(checked, netns)))
+  return describe(native(() => addon().nativeInterfaceInfo(checked, netns)))
 }
 
 const TEN_GIGABIT_MBPS = 10_000

@@ -1,6 +1,6 @@
 /** Receiving and sending over AF_XDP. */
 import type { Writable } from 'node:stream'
-import { NativeXdpSocket } from './binding.js'
+import { addon, type NativeXdpSocket } from './binding.js'
 import { native, type NetringError } from './errors.js'
 import { checkString, constructing } from './options/check.js'
 import { checkXdpOptions, xdpDefaults, type XdpDefaults, type XdpOptions } from './options/xdp.js'
@@ -81,7 +81,7 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   }
 
   private constructor(interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number) {
-    super(constructing('XdpSocket', NativeXdpSocket, nativeSocket), pollTimeoutMs)
+    super(constructing('XdpSocket', addon().NativeXdpSocket, nativeSocket), pollTimeoutMs)
     const { queues, zeroCopy, frameCapacity, txFrames } = nativeSocket.shape()
     this.interface = interfaceName
     this.queues = Object.freeze(queues)
@@ -103,7 +103,7 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   static open(interfaceName: string, options?: XdpOptions): XdpSocket {
     const name = checkString('interfaceName', interfaceName)
     const checked = checkXdpOptions(options)
-    const opened = native(() => NativeXdpSocket.open(name, checked.native))
+    const opened = native(() => addon().NativeXdpSocket.open(name, checked.native))
     return new XdpSocket(name, opened, checked.pollTimeoutMs)
   }
 

@@ -16,9 +16,13 @@ export function nodeProgram(version) {
 
 /** Installs what is missing; without a registry the tests on that version are skipped by name. */
 export function installNodes() {
-  for (const version of otherVersions.filter((version) => nodeProgram(version) === undefined)) {
-    say(`installing Node ${version} for the tests of views`)
-    const name = `node-linux-${architecture}@${version}`
-    runAsCaller(npm('install', '--no-save', '--no-package-lock', '--silent', '--prefix', folder(version), name))
-  }
+  for (const version of otherVersions) installNode(version)
+}
+
+/** Installs a version unless it is there. */
+export function installNode(version) {
+  if (nodeProgram(version) !== undefined) return
+  say(`installing Node ${version} for the tests`)
+  const name = `node-linux-${architecture}@${version}`
+  runAsCaller(npm('install', '--no-save', '--no-package-lock', '--silent', '--prefix', folder(version), name))
 }

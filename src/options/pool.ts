@@ -1,7 +1,7 @@
 /** Options of a fanout pool. */
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { nativeAllowedCpus, type NativeFanout } from '../binding.js'
+import { addon, type NativeFanout } from '../binding.js'
 import { native } from '../errors.js'
 import { suggestFanoutThreads } from '../interfaces.js'
 import type { SharingPlan } from '../pool/sharing.js'
@@ -180,7 +180,7 @@ function checkGroup(given: Partial<FanoutPoolOptions>): NativeFanout {
 /** The CPUs, in the order of the workers. */
 function checkCpus(value: FanoutPoolOptions['pinToCpus']): readonly number[] {
   if (value === undefined || value === false) return []
-  const allowed = native(nativeAllowedCpus)
+  const allowed = native(() => addon().nativeAllowedCpus())
   if (value === true) return allowed
   const name = 'options.pinToCpus'
   if (!Array.isArray(value)) throw wrongType(name, 'a boolean or an array of CPU numbers', value)

@@ -1,5 +1,5 @@
 /** The headers of a batch's packets as columns. */
-import { nativeParsedStarts } from '../binding.js'
+import { parsedStarts as starts } from '../binding.js'
 
 /**
  * The headers of a batch's packets. Each array has `batch.length` entries, addresses 16 bytes each, and is empty after
@@ -60,7 +60,6 @@ const Parsed = {
 type Parsed = (typeof Parsed)[keyof typeof Parsed]
 
 const ADDRESS = 16
-const starts: readonly number[] = nativeParsedStarts()
 
 /** The parsed columns of `count` packets, over the memory that native code filled. */
 export function parsedColumns(buffer: ArrayBuffer, count: number): ParsedColumns {

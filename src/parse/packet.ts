@@ -1,5 +1,5 @@
 /** One packet's headers as an object. */
-import { nativeParsePacket } from '../binding.js'
+import { addon } from '../binding.js'
 import { fromNative } from '../errors.js'
 import { bufferOver } from '../source/buffer.js'
 import { hardwareAddress, ipv4Address, ipv6Address } from './address.js'
@@ -167,7 +167,7 @@ const ICMPV6 = 58
  */
 export function parsePacket(bytes: Buffer, originalLength: number): ParsedPacket {
   try {
-    nativeParsePacket(bytes, originalLength, recordBytes)
+    addon().nativeParsePacket(bytes, originalLength, recordBytes)
   } catch (error) {
     throw fromNative(error)
   }

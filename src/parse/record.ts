@@ -1,5 +1,5 @@
 /** The record that native code fills with one packet's headers: crates/netring/src/parse/record.rs. */
-import { nativeRecordWords } from '../binding.js'
+import { recordWords } from '../binding.js'
 
 /** The words that hold one value each, in the order of `Word` there. */
 export const Word = {
@@ -50,6 +50,6 @@ export const Part = {
 } as const
 
 /** One for all packets: whoever has it filled reads it before anything else can run. */
-export const record: Uint32Array = new Uint32Array(nativeRecordWords())
+export const record: Uint32Array = new Uint32Array(recordWords)
 /** Its bytes. */
 export const recordBytes: Uint8Array = new Uint8Array(record.buffer)

@@ -65,7 +65,7 @@ export function asThrown(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(`a worker threw ${inspect(error, { depth: 1 })}`, { cause: error })
   const { code } = error as { code?: unknown }
   if (isNetringCode(code) && !(error instanceof NetringError)) {
-    return asNetringError(error, code, error as NetringErrorDetails)
+    return asNetringError(error, code, error)
   }
   const isOne: boolean = types.isNativeError(error)
   if (isOne) return error

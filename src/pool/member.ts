@@ -9,7 +9,9 @@ import { asThrown, unpackError } from './failures.js'
 import { receiveNow, type FromWorker, type ToWorker, type WorkerPlan } from './messages.js'
 
 /** The entry beside this file, in whichever form this one is run. */
-const entry = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+function entry(): URL {
+  return new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
+}
 
 /** How long a module may go on being loaded when it is not wanted any more. */
 const LOADING_MS = 500
@@ -77,7 +79,7 @@ export class Member {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
     try {
-      this.worker = new Worker(entry, {
+      this.worker = new Worker(entry(), {
         workerData: { ...plan, port: port2 } satisfies WorkerPlan,
         transferList: [port2],
         ...execArguments(),

@@ -1,6 +1,9 @@
 /** Worker threads that share an interface's packets. */
 import type { Worker } from 'node:worker_threads'
+import { workerRefusal } from '../addon/host.js'
+import { addon } from '../binding.js'
 import { Emitter } from '../emitter.js'
+import { NetringError } from '../errors.js'
 import { checkPool, type FanoutPoolOptions, type PoolPlan } from '../options/pool.js'
 import { waitSignal } from '../options/wait.js'
 import type { CaptureStats, WaitOptions } from '../source/packet-source.js'
@@ -99,6 +102,10 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   static async start(interfaceName: string, module: URL | string, options?: FanoutPoolOptions): Promise<FanoutPool> {
     const plan = checkPool(interfaceName, module, options)
     plan.signal?.throwIfAborted()
+    // Each worker would come to it by itself, after a thread was started for it.
+    addon()
+    const reason = workerRefusal(process.versions)
+    if (reason !== undefined) throw new NetringError('ERR_NETRING_UNSUPPORTED', reason)
     const pool = new FanoutPool(plan)
     await pool.#start()
     return pool

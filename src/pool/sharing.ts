@@ -1,11 +1,5 @@
 /** What divides an interface's packets among the workers of a pool: a fanout group, or an XDP program with its map. */
-import {
-  NativeSharedProgram,
-  nativeOpenGates,
-  nativeShutGates,
-  type NativeCaptureOptions,
-  type NativeXdpOptions,
-} from '../binding.js'
+import { addon, type NativeCaptureOptions, type NativeXdpOptions } from '../binding.js'
 import { native } from '../errors.js'
 import { refusal } from '../options/check.js'
 import type { SourcePlan } from './messages.js'
@@ -49,12 +43,12 @@ function shareGroup({ options, pollTimeoutMs, workers }: SharingPlan & { backend
     sourceOf: () => ({ backend: 'packet', options, pollTimeoutMs }),
     open: (gates) => {
       native(() => {
-        nativeOpenGates([...gates])
+        addon().nativeOpenGates([...gates])
       })
     },
     shut: (gates) => {
       native(() => {
-        nativeShutGates([...gates])
+        addon().nativeShutGates([...gates])
       })
     },
     close: () => undefined,
@@ -67,7 +61,7 @@ function shareGroup({ options, pollTimeoutMs, workers }: SharingPlan & { backend
  */
 function shareProgram(name: string, plan: SharingPlan & { backend: 'xdp' }): Sharing {
   const { options, pollTimeoutMs } = plan
-  const program = native(() => NativeSharedProgram.prepare(name, options))
+  const program = native(() => addon().NativeSharedProgram.prepare(name, options))
   const queues = program.queues()
   const workers = plan.workers ?? queues.length
   const close = (): void => {

@@ -1,5 +1,5 @@
 /** How a worker comes to its source: first everything is made ready, then it joins, and last the gate is opened. */
-import { NativeCapture, NativeXdpSocket } from '../binding.js'
+import { addon } from '../binding.js'
 import { adoptCapture } from '../capture.js'
 import { native } from '../errors.js'
 import type { PacketSource } from '../source/packet-source.js'
@@ -26,7 +26,7 @@ export function prepare(interfaceName: string, plan: SourcePlan): Prepared {
 }
 
 function prepareCapture(name: string, { options, pollTimeoutMs }: SourcePlan & { backend: 'packet' }): Prepared {
-  const capture = native(() => NativeCapture.open(name, options))
+  const capture = native(() => addon().NativeCapture.open(name, options))
   return {
     join: (group) => native(() => ({ group: capture.joinGroup(group), gate: capture.gateId() ?? undefined })),
     open: () => {
@@ -40,7 +40,7 @@ function prepareCapture(name: string, { options, pollTimeoutMs }: SourcePlan & {
 
 /** There is no group to join: which queue a packet is in decides, and whose that is is settled from the start. */
 function prepareXdpSocket(name: string, { options, pollTimeoutMs }: SourcePlan & { backend: 'xdp' }): Prepared {
-  const socket = native(() => NativeXdpSocket.open(name, options))
+  const socket = native(() => addon().NativeXdpSocket.open(name, options))
   return {
     join: () => ({ group: undefined, gate: undefined }),
     open: () => {

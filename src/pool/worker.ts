@@ -1,6 +1,6 @@
 /** The thread of a pool's worker: runs the user's module on a source. Started by member.ts, imported by nobody. */
 import { workerData } from 'node:worker_threads'
-import { nativePinThread } from '../binding.js'
+import { addon } from '../binding.js'
 import { native } from '../errors.js'
 import { wrongType } from '../options/check.js'
 import type { CaptureStats, PacketSource } from '../source/packet-source.js'
@@ -43,7 +43,7 @@ class Task {
       // First of all, so that the ring lies in memory that is near this CPU.
       if (cpu !== undefined) {
         native(() => {
-          nativePinThread(cpu)
+          addon().nativePinThread(cpu)
         })
       }
       this.#module = await load(module)

@@ -1,6 +1,6 @@
 /** Packets as columns: one typed array a field, over one piece of memory. */
 import { endianness } from 'node:os'
-import { nativeColumnStarts } from '../binding.js'
+import { columnStarts as starts } from '../binding.js'
 import { moved } from './buffer.js'
 
 /** Which way a packet went; `direction` columns hold the index into this (PACKET_HOST … PACKET_OUTGOING). */
@@ -82,7 +82,6 @@ type Column = (typeof Column)[keyof typeof Column]
 /** The set of columns that every access to bytes needs. */
 export const PLACE: number = (1 << Column.offset) | (1 << Column.capturedLength)
 
-const starts: readonly number[] = nativeColumnStarts()
 /** Bytes that all columns take a packet. */
 export const BYTES_PER_PACKET: number = starts[starts.length - 1] ?? 0
 /** Capacities are multiples of this. */

@@ -123,7 +123,7 @@ impl NativeChannel {
 
     /// True when fetch() would give something or fail; otherwise the waker is called once it would.
     #[napi]
-    pub fn poll_or_wait(&mut self, waker: Waker<'_>) -> Result<bool> {
+    pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
         self.set_waker(&waker)?;
         self.channel()?.wait().map_err(to_js)
     }
@@ -143,7 +143,7 @@ impl NativeChannel {
 
     /// From now on the waker is called with every change of the link.
     #[napi]
-    pub fn watch_link(&mut self, waker: Waker<'_>) -> Result<()> {
+    pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         if self.link.is_none() {
             self.set_waker(&waker)?;
             let tell = Signal::in_place(&mut self.signal, &waker)?.sender();
@@ -161,7 +161,7 @@ impl NativeChannel {
 
     /// Nothing more is let in, and what is in the ring is queued. The waker is called when that is done.
     #[napi]
-    pub fn stop(&mut self, waker: Waker<'_>) -> Result<()> {
+    pub fn stop(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         self.set_waker(&waker)?;
         self.channel()?.stop();
         Ok(())

@@ -1,0 +1,118 @@
+/** Where the addon is looked for, and what is said where it cannot be loaded. */
+import test from 'ava'
+import type { Host } from '../../src/addon/host.js'
+import { loadAddon } from '../../src/addon/load.js'
+
+const report = (header: object) => ({ getReport: () => ({ header }) })
+const glibc = report({ glibcVersionRuntime: '2.36' })
+const linux: Host = { platform: 'linux', arch: 'x64', versions: { node: '24.0.0' }, mainThread: true, report: glibc }
+
+function failure(properties: { code?: string; name?: string; message?: string }): Error {
+  return Object.assign(new Error(properties.message ?? 'failed'), properties)
+}
+
+const missing = failure({ code: 'MODULE_NOT_FOUND' })
+
+/** Loads on `host` where everything throws what `thrown` says of it. */
+function refused(
+  host: Host,
+  thrown: (name: string) => Error = () => missing,
+): { code: string; message: string; cause?: unknown } {
+  const { refusal } = loadAddon(host, (name) => {
+    throw thrown(name)
+  })
+  if (refusal === undefined) throw new Error('it was loaded')
+  return refusal
+}
+
+test('the binary is looked for in the checkout, then in the package, for glibc and then for musl', (t) => {
+  const asked: string[] = []
+  refused({ ...linux, arch: 'arm64' }, (name) => {
+    asked.push(name)
+    return missing
+  })
+  t.deepEqual(asked, [
+    '../../netring.linux-arm64-gnu.node',
+    'netring-linux-arm64-gnu',
+    '../../netring.linux-arm64-musl.node',
+    'netring-linux-arm64-musl',
+  ])
+})
+
+test('a package for another C library, which does not load, is no obstacle to the right one', (t) => {
+  const right = {}
+  const { addon } = loadAddon(linux, (name) => {
+    if (name === 'netring-linux-x64-musl') return right
+    throw name === 'netring-linux-x64-gnu' ? failure({ code: 'ERR_DLOPEN_FAILED' }) : missing
+  })
+  t.is(addon, right as typeof addon)
+})
+
+for (const [what, host, words] of [
+  ['macOS', { ...linux, platform: 'darwin' }, /this is darwin: it can be imported here, and nothing can be opened/],
+  ['Windows', { ...linux, platform: 'win32' }, /this is win32: .*Run it on Linux/],
+  ['Electron', { ...linux, versions: { node: '24.0.0', electron: '42.0.0' } }, /Electron forbids external buffers/],
+  ['a worker of Deno', { ...linux, versions: { deno: '2.9.0' }, mainThread: false }, /Deno does not free/],
+  ['another processor', { ...linux, arch: 'riscv64' }, /no binary of netring for riscv64, only for x64 and arm64/],
+] as const) {
+  test(`on ${what} nothing is loaded, and why is said`, (t) => {
+    const { code, message } = refused(host, (name) => t.fail(name))
+    t.is(code, 'ERR_NETRING_UNSUPPORTED')
+    t.regex(message, words)
+  })
+}
+
+test('workers of Node.js and Bun, and the main thread of Deno, load it', (t) => {
+  const addon = {}
+  for (const host of [
+    { ...linux, mainThread: false },
+    { ...linux, versions: { bun: '1.4.0' }, mainThread: false },
+    { ...linux, versions: { deno: '2.9.0' } },
+  ]) {
+    t.is(loadAddon(host, () => addon).addon, addon as ReturnType<typeof loadAddon>['addon'])
+  }
+})
+
+test('a package that is not installed is named, with how to install it', (t) => {
+  const { code, message, cause } = refused(linux)
+  t.is(code, 'ERR_NETRING_UNSUPPORTED')
+  t.regex(message, /no package netring-linux-x64-gnu.*without --omit=optional/)
+  t.false(message.includes('Alpine'))
+  t.is(cause, missing)
+})
+
+test('on musl it is the package for musl, and another image is what is sure', (t) => {
+  const { message } = refused({ ...linux, report: report({}) })
+  t.regex(message, /no package netring-linux-x64-musl.*Alpine, an image with glibc/)
+})
+
+test('a runtime without a report is not taken for one with musl', (t) => {
+  t.regex(refused({ ...linux, report: undefined }).message, /netring-linux-x64-gnu/)
+})
+
+for (const [what, thrown, code, words] of [
+  [
+    '--permission',
+    { code: 'ERR_DLOPEN_DISABLED' },
+    'ERR_NETRING_PERMISSION',
+    /--allow-addons, and for a FanoutPool with --allow-worker/,
+  ],
+  ['a folder that must not be read', { code: 'ERR_ACCESS_DENIED' }, 'ERR_NETRING_PERMISSION', /--allow-fs-read/],
+  ['Deno without --allow-ffi', { name: 'NotCapable' }, 'ERR_NETRING_PERMISSION', /--allow-ffi and --allow-read/],
+  [
+    'an old glibc',
+    { code: 'ERR_DLOPEN_FAILED', message: "libc.so.6: version `GLIBC_2.17' not found" },
+    'ERR_NETRING_UNSUPPORTED',
+    /C library of this system is too old.*GLIBC_2\.17/,
+  ],
+  ['CommonJS made by a bundler', { code: 'ERR_INVALID_ARG_VALUE' }, 'ERR_NETRING_UNSUPPORTED', /mark it as external/],
+  ['a broken file', { message: 'file too short' }, 'ERR_NETRING_UNSUPPORTED', /does not load: file too short/],
+] as const) {
+  test(`${what} is told by its code and with what to do`, (t) => {
+    const error = failure(thrown)
+    const refusal = refused(linux, (name) => (name === 'netring-linux-x64-gnu' ? error : missing))
+    t.is(refusal.code, code)
+    t.regex(refusal.message, words)
+    t.is(refusal.cause, error)
+  })
+}

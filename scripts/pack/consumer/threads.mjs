@@ -1,0 +1,120 @@
+/** Worker threads: the addon is loaded once for the process, and each of them opens and ends by itself. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { FanoutPool } from 'netring'
+import { check, Skip } from './tap.mjs'
+import { collect, ends, frame, numberOf, openCapture, openInjector, receive, sendAll } from './network.mjs'
+
+function start(task) {
+  return new Worker(new URL('worker.mjs', import.meta.url), { workerData: task })
+}
+
+function descriptors() {
+  return readdirSync('/proc/self/fd').length
+}
+
+async function message(worker) {
+  const [value] = await once(worker, 'message', { signal: AbortSignal.timeout(20_000) })
+  return value
+}
+
+/** Deno leaves open what a worker had when it ends, so that netring refuses there. */
+const refused = process.versions.deno !== undefined
+const checkThreads = refused ? () => undefined : check
+
+if (refused) {
+  check('a worker and a pool are refused, because what a worker has open would outlive it', async () => {
+    const worker = start('open')
+    const [error] = await once(worker, 'error', { signal: AbortSignal.timeout(20_000) })
+    assert.match(error.message, /Deno does not free/)
+    await worker.terminate()
+    const pool = FanoutPool.start(ends.b, new URL('member.mjs', import.meta.url), { workers: 2 })
+    await assert.rejects(pool, { code: 'ERR_NETRING_UNSUPPORTED', message: /Deno does not free/ })
+  })
+}
+
+checkThreads('50 workers load the addon and end, ten at a time, while the main thread captures', async () => {
+  const capture = openCapture()
+  const injector = openInjector()
+  for (let round = 0; round < 5; round++) {
+    const workers = Array.from({ length: 10 }, () => start('open'))
+    const ended = workers.map((worker) => once(worker, 'exit', { signal: AbortSignal.timeout(20_000) }))
+    assert.deepEqual(
+      await Promise.all(workers.map(message)),
+      workers.map(() => 'opened'),
+    )
+    await Promise.all(ended)
+    await sendAll(injector, [frame(60, round)])
+    assert.equal(numberOf((await receive(capture, 1))[0].data), round)
+  }
+  capture.close()
+  injector.close()
+})
+
+checkThreads('terminating a worker that holds views and waits frees what it held, and harms nobody', async () => {
+  const capture = openCapture()
+  const injector = openInjector()
+  let before
+  for (let times = 0; times < 6; times++) {
+    // The first one may start what the runtime keeps for all.
+    if (times === 1) before = descriptors()
+    const worker = start('hold')
+    assert.equal(await message(worker), 'waits')
+    await sendAll(injector, [frame(200, times)])
+    assert.equal(await message(worker), times)
+    await worker.terminate()
+    assert.equal(numberOf((await receive(capture, 1))[0].data), times)
+  }
+  for (let turn = 0; turn < 200 && descriptors() > before; turn++)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  assert.equal(descriptors(), before)
+  capture.close()
+  injector.close()
+})
+
+checkThreads('bytes that a worker has moved to this thread outlive it', async () => {
+  if (ArrayBuffer.prototype.transfer === undefined) throw new Skip('this runtime has no transfer()')
+  const injector = openInjector()
+  for (let times = 0; times < 5; times++) {
+    const worker = start('move')
+    assert.equal(await message(worker), 'waits')
+    await sendAll(injector, [frame(200, times)])
+    const bytes = Buffer.from(await message(worker))
+    bytes.fill(0x11)
+    await worker.terminate()
+    await collect()
+    assert.ok(bytes.every((byte) => byte === 0x11 || byte === 0))
+    bytes.fill(0x22)
+    assert.ok(bytes.every((byte) => byte === 0x22))
+  }
+  injector.close()
+})
+
+checkThreads('a pool shares the packets among its workers', async () => {
+  const pool = await FanoutPool.start(ends.b, new URL('member.mjs', import.meta.url), {
+    workers: 2,
+    mode: 'loadBalance',
+    capture: { profile: 'lowMemory', blockTimeoutMs: 5, ignoreOutgoing: true },
+  })
+  const numbers = []
+  const all = new Promise((resolve) => {
+    pool.on('message', (seen) => {
+      numbers.push(...seen)
+      if (numbers.length === 200) resolve()
+    })
+  })
+  const injector = openInjector()
+  await sendAll(
+    injector,
+    Array.from({ length: 200 }, (_, number) => frame(60, number)),
+  )
+  await all
+  await pool.stop()
+  injector.close()
+  assert.deepEqual(
+    numbers.sort((a, b) => a - b),
+    Array.from({ length: 200 }, (_, number) => number),
+  )
+})

@@ -1,0 +1,88 @@
+/** The checks of `npm run pack:check`, on what scripts/pack-check.mjs has packed and installed: the file that it names says where. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { root, say } from '../run.mjs'
+import { suite } from '../test/suite.mjs'
+import { StepTally, Tally, TapTally } from '../test/tally.mjs'
+import { attempt, refused } from './attempt.mjs'
+import { bundleChecks } from './bundles.mjs'
+import { permissionChecks } from './permissions.mjs'
+import { hidden, installScripts } from './project.mjs'
+import { runtimes } from './runtimes.mjs'
+import { describe, faultsOf, unpack } from './tarballs.mjs'
+import { typeChecks } from './types.mjs'
+
+const [packed] = process.argv.slice(2)
+const { tarballs, project, bare } = JSON.parse(readFileSync(packed, 'utf8'))
+const options = { cwd: project, env: hidden(project), timeoutMs: 3 * 60_000 }
+const total = new Tally()
+
+/** Something that is right when there is nothing to say against it. */
+function step(name, faults) {
+  console.log(`${faults.length === 0 ? 'ok' : 'not ok'} - ${name}`)
+  for (const fault of faults) say(fault)
+  total.step(name, faults.length === 0)
+}
+
+for (const tarball of tarballs) {
+  for (const line of describe(tarball)) console.log(line)
+  const unpacked = join(dirname(packed), 'unpacked', tarball.name)
+  unpack(tarball.file, unpacked)
+  step(`contents of ${tarball.name}`, faultsOf(tarball, join(unpacked, 'package')))
+}
+step('no install script', installScripts(project))
+
+const bin = (name) => join(root, 'node_modules/.bin', name)
+for (const { name, file } of tarballs) {
+  await suite(total, new StepTally(), `publint on ${name}`, [bin('publint'), 'run', '--strict', file], {
+    timeoutMs: 60_000,
+  })
+}
+// A package of modules of ES only: that CommonJS must require() or import() it is meant, and no resolution of before Node 16 matters.
+const attw = [bin('attw'), tarballs[0].file, '--profile', 'esm-only', '--no-emoji']
+await suite(total, new StepTally(), 'are the types wrong', attw, { timeoutMs: 60_000 })
+for (const [name, command] of typeChecks(project)) await suite(total, new StepTally(), name, command, options)
+
+await makeNetwork()
+for (const { name, command } of runtimes()) {
+  if (command === undefined) total.skipped.push(`the package on ${name}: its npm package could not be installed`)
+  else
+    await suite(
+      total,
+      new TapTally(),
+      `the package on ${name}`,
+      [...command, join(project, 'check.mjs'), name],
+      options,
+    )
+}
+const withoutBinary = refused('ERR_NETRING_UNSUPPORTED', /there is no package netring-linux-\w+-gnu.*--omit=optional/)
+step(
+  'installed without optional dependencies',
+  attempt([process.execPath, join(bare, 'try.mjs')], withoutBinary, { ...options, cwd: bare }),
+)
+for (const [name, faults] of permissionChecks(options)) step(name, faults)
+for await (const [name, faults] of bundleChecks(options)) step(name, faults)
+
+console.log(total.report())
+process.exitCode = total.failed.length === 0 ? 0 : 1
+
+/** A veth pair without addresses and IPv6: nothing is on the wire but what a check sends. */
+async function makeNetwork() {
+  const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' })
+  execFileSync('sysctl', ['-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1'])
+  ip('link', 'add', 'va', 'type', 'veth', 'peer', 'name', 'vb')
+  for (const name of ['va', 'vb']) ip('link', 'set', name, 'up')
+  for (let turn = 0; turn < 1000; turn++) {
+    // As in __test__/helpers/network.ts: until then frames are dropped and count as sent.
+    if (
+      ['va', 'vb'].every(
+        (name) => /state UP/.test(ip('link', 'show', name)) && !/qdisc noop /.test(ip('link', 'show', name)),
+      )
+    )
+      return
+    await sleep(10)
+  }
+  throw new Error('va and vb did not come up')
+}

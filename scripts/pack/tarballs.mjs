@@ -1,0 +1,98 @@
+/** The packages as they would be published, and what may be in them. */
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { npm, read, root, run, stop } from '../run.mjs'
+
+/** What is published; all else is a mistake: sources, tests, maps, what an editor left. */
+const allowed = {
+  main: /^(dist\/[\w/-]+\.(js|d\.ts)|index\.d\.ts|package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
+  platform: /^(netring\.linux-[\w-]+\.node|package\.json|README\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
+}
+
+/**
+ * Packs the main package and each platform package that has its binary; stops where that of this machine has none. Which platform
+ * packages netring depends on is written into the packed manifest alone: a lock file of this repository could not name them before they
+ * are published, and `npm ci` refuses one that does not name what package.json does.
+ */
+export function packAll(folder) {
+  const platforms = readdirSync(join(root, 'npm')).map((name) => platformPackage(join(root, 'npm', name)))
+  if (!platforms.some(({ name, built }) => built && name === `netring-linux-${process.arch}-gnu`)) {
+    stop(`npm/linux-${process.arch}-gnu holds no binary to pack. Run:\n  npm run prebuild -- linux-${process.arch}-gnu`)
+  }
+  const staged = stage(folder, Object.fromEntries(platforms.map(({ name, version }) => [name, version])))
+  const main = pack(folder, staged, 'main')
+  return [main, ...platforms.filter(({ built }) => built).map(({ path }) => pack(folder, path, 'platform'))]
+}
+
+function platformPackage(path) {
+  const { name, version, main } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+  return { path, name, version, built: existsSync(join(path, main)) }
+}
+
+/** The files of the main package in a folder of their own, with the manifest that is published. */
+function stage(folder, optionalDependencies) {
+  const { file } = pack(folder, root, 'main')
+  const staged = join(folder, 'staged')
+  unpack(file, staged)
+  rmSync(file)
+  const manifest = join(staged, 'package', 'package.json')
+  const { devDependencies, scripts, ava, ...published } = JSON.parse(readFileSync(manifest, 'utf8'))
+  if (devDependencies === undefined || scripts === undefined || ava === undefined)
+    stop('package.json lacks what is left out')
+  writeFileSync(manifest, `${JSON.stringify({ ...published, optionalDependencies }, undefined, 2)}\n`)
+  return join(staged, 'package')
+}
+
+/** Unpacks a tarball; its files are then below package/. */
+export function unpack(file, folder) {
+  mkdirSync(folder, { recursive: true })
+  if (!run(['tar', '-xzf', file, '-C', folder])) stop(`tar cannot unpack ${file}`)
+}
+
+function pack(folder, path, kind) {
+  const [command, ...args] = npm('pack', path, '--json', '--ignore-scripts', '--pack-destination', folder)
+  const printed = read(command, ...args)
+  if (printed === undefined) stop(`npm pack ${path} failed`)
+  const [{ name, version, filename, size, unpackedSize, files }] = Object.values(JSON.parse(printed))
+  return { name, version, kind, file: join(folder, filename), size, unpackedSize, files }
+}
+
+/** What stands in one line for a package that is fine: its files by folder, and their sizes. */
+export function describe({ name, version, size, unpackedSize, files }) {
+  const kb = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
+  const lines = [`${name}@${version}: ${kb(size)} packed, ${kb(unpackedSize)} unpacked, ${files.length} files`]
+  const inDist = files.filter(({ path }) => path.startsWith('dist/'))
+  if (inDist.length > 0)
+    lines.push(`  dist/ ${inDist.length} files, ${kb(inDist.reduce((sum, { size }) => sum + size, 0))}`)
+  for (const { path, size } of files) if (!path.startsWith('dist/')) lines.push(`  ${path} ${kb(size)}`)
+  return lines
+}
+
+/** What is wrong with a package, `folder` being where it is installed. */
+export function faultsOf({ name, kind, files }, folder) {
+  const faults = []
+  for (const { path } of files) {
+    if (!allowed[kind].test(path)) faults.push(`${name} contains ${path}`)
+    const bytes = readFileSync(join(folder, path))
+    for (const local of localPaths) {
+      const at = bytes.indexOf(local)
+      if (at >= 0) faults.push(`${path} of ${name} contains a path of this machine: ${around(bytes, at)}`)
+    }
+    if (bytes.includes('sourceMappingURL')) faults.push(`${path} of ${name} refers to a source map`)
+  }
+  const { scripts = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const atInstallation = ['preinstall', 'install', 'postinstall', 'prepare'].filter((script) => script in scripts)
+  for (const script of atInstallation) faults.push(`${name} has a script ${script}`)
+  return faults
+}
+
+/** Panics of Rust and assertions of C carry the paths of their sources, unless the build maps them to others. */
+const localPaths = [...new Set([root, `${homedir()}/`, '/.cargo/registry/', '/rustup/toolchains/'])]
+
+function around(bytes, at) {
+  return bytes
+    .subarray(at, at + 100)
+    .toString('latin1')
+    .replace(/[^ -~].*/s, '')
+}

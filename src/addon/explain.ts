@@ -1,0 +1,72 @@
+/** Why the addon did not load, in words that say what to do. */
+import type { NetringErrorCode } from '../errors.js'
+import { libcOf, type Host } from './host.js'
+
+/** Why there is no addon. */
+export interface Refusal {
+  readonly code: NetringErrorCode
+  readonly message: string
+  readonly cause?: unknown
+}
+
+interface Failure {
+  readonly name?: string
+  readonly code?: string
+  readonly message?: string
+}
+
+/** It is not there; anything else went wrong while it was being loaded. */
+export function isMissing(error: unknown): boolean {
+  return (error as Failure).code === 'MODULE_NOT_FOUND'
+}
+
+/** Makes a refusal of what was thrown. */
+export function explain(cause: unknown, host: Host): Refusal {
+  const { name, code, message = String(cause) } = cause as Failure
+  const refusal = (code: NetringErrorCode, text: string): Refusal => ({ code, message: text, cause })
+  if (code === 'ERR_DLOPEN_DISABLED') {
+    return refusal(
+      'ERR_NETRING_PERMISSION',
+      'Node.js was told to load no native addons (--permission, --no-addons): run it with --allow-addons, and for a FanoutPool with --allow-worker',
+    )
+  }
+  if (code === 'ERR_ACCESS_DENIED') {
+    return refusal(
+      'ERR_NETRING_PERMISSION',
+      `the permission model keeps Node.js from reading netring's binary: let --allow-fs-read cover node_modules (${message})`,
+    )
+  }
+  if (name === 'NotCapable') {
+    return refusal(
+      'ERR_NETRING_PERMISSION',
+      `Deno must be allowed to load netring's binary: run it with --allow-ffi and --allow-read (${message})`,
+    )
+  }
+  if (isMissing(cause)) return refusal('ERR_NETRING_UNSUPPORTED', missing(host))
+  if (/GLIBC_[\d.]+' not found/.test(message)) {
+    return refusal(
+      'ERR_NETRING_UNSUPPORTED',
+      `the C library of this system is too old for netring's binary: ${message}`,
+    )
+  }
+  if (code === 'ERR_INVALID_ARG_VALUE') {
+    return refusal(
+      'ERR_NETRING_UNSUPPORTED',
+      "netring was bundled into CommonJS and cannot find its binary: mark it as external. docs/bundlers.md has the bundlers' settings",
+    )
+  }
+  return refusal('ERR_NETRING_UNSUPPORTED', `netring's binary does not load: ${message}`)
+}
+
+function missing(host: Host): string {
+  const libc = libcOf(host)
+  const packageName = `netring-linux-${host.arch}-${libc}`
+  const lines = [
+    `netring's binary for this machine is not installed: there is no package ${packageName}.`,
+    'It is an optional dependency of netring: install without --omit=optional, and on the system it is to run on,',
+    'with a package-lock.json that was not made on another one (remove it and node_modules, then `npm install`).',
+    'A bundler has to leave netring external.',
+  ]
+  if (libc === 'musl') lines.push('On a system with musl, such as Alpine, an image with glibc is the sure way.')
+  return lines.join(' ')
+}

@@ -1,0 +1,54 @@
+/** What decides whether the addon can work here. */
+
+/** A process, as far as that goes; `process` itself is one. */
+export interface Host {
+  readonly platform: string
+  readonly arch: string
+  readonly versions: Readonly<Record<string, string | undefined>>
+  /** This thread is not one of its workers. */
+  readonly mainThread: boolean
+  /** What Node.js can tell of itself. */
+  readonly report?: { getReport(): object } | undefined
+}
+
+/** The architectures that there are binaries for. */
+const architectures = ['x64', 'arm64']
+
+/** Why nothing can be opened on a host, whatever is installed there; undefined where it can. */
+export function hostRefusal(host: Host): string | undefined {
+  const { platform, arch, versions, mainThread } = host
+  if (platform !== 'linux') {
+    return (
+      `netring captures and sends through rings of the Linux kernel, and this is ${platform}: it can be imported here, and ` +
+      'nothing can be opened. Run it on Linux (a virtual machine or a container will do), or use libpcap bindings here'
+    )
+  }
+  if (versions.electron !== undefined) {
+    return (
+      'Electron forbids external buffers, so views onto the ring are impossible in it. Run netring in a process of ' +
+      'Node.js itself, and send on what the window needs'
+    )
+  }
+  if (!architectures.includes(arch)) {
+    return `there is no binary of netring for ${arch}, only for ${architectures.join(' and ')}. docs/building.md tells how to build one`
+  }
+  return mainThread ? undefined : workerRefusal(versions)
+}
+
+/**
+ * Why nothing can be opened in worker threads. Deno 2.9 runs neither finalizers nor clean-up hooks of a worker that ends: its
+ * sockets stay open until the process ends, promiscuous, and in a fanout group they swallow their share of the packets.
+ */
+export function workerRefusal(versions: Host['versions']): string | undefined {
+  if (versions.deno === undefined) return undefined
+  return (
+    'Deno does not free what a worker has open when that ends, and a ring would go on taking packets: in Deno, open ' +
+    'captures on the main thread. FanoutPool and workers need Node.js or Bun'
+  )
+}
+
+/** The C library, as a word in a package's name: musl is known by not being glibc, which says its version. */
+export function libcOf({ report }: Host): 'gnu' | 'musl' {
+  const { header } = (report?.getReport() ?? {}) as { readonly header?: { readonly glibcVersionRuntime?: string } }
+  return header !== undefined && header.glibcVersionRuntime === undefined ? 'musl' : 'gnu'
+}

@@ -1,0 +1,48 @@
+/** Finding the addon and loading it. */
+import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
+import type * as Addon from '../../index.js'
+import { explain, isMissing, type Refusal } from './explain.js'
+import { hostRefusal, type Host } from './host.js'
+
+/** What loading came to: one of the two. */
+export type Loaded =
+  | { readonly addon: typeof Addon; readonly refusal?: undefined }
+  | { readonly addon?: undefined; readonly refusal: Refusal }
+
+/**
+ * Loads the addon, or says why not. Never throws: what imports netring is to be importable everywhere.
+ *
+ * The binary lies at the root of a checkout, or in a package of its own, of which npm installs the one for this processor and
+ * C library. Somebody who installs for several systems at once has more of them; one for another C library fails to load, and the
+ * next is tried. Which C library this is need not be asked for that, which would take milliseconds.
+ */
+export function loadAddon(host: Host = thisHost(), load: (name: string) => unknown = requireHere): Loaded {
+  const message = hostRefusal(host)
+  if (message !== undefined) return { refusal: { code: 'ERR_NETRING_UNSUPPORTED', message } }
+  const failures: unknown[] = []
+  for (const libc of ['gnu', 'musl']) {
+    const target = `linux-${host.arch}-${libc}`
+    for (const name of [`../../netring.${target}.node`, `netring-${target}`]) {
+      try {
+        return { addon: load(name) as typeof Addon }
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  // One that is there and does not load says more than that another is not there.
+  const telling = failures.find((error) => !isMissing(error)) ?? failures[0]
+  return { refusal: explain(telling, host) }
+}
+
+/** Deno's own kind of worker takes itself for a main thread. */
+function thisHost(): Host {
+  const { platform, arch, versions, report } = process
+  return { platform, arch, versions, report, mainThread: isMainThread && !('WorkerGlobalScope' in globalThis) }
+}
+
+/** Not at the top: a bundler that makes CommonJS of this module leaves no URL to start from, which is for explain() to say. */
+function requireHere(name: string): unknown {
+  return createRequire(import.meta.url)(name)
+}
