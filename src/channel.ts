@@ -178,7 +178,8 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
 
   /**
    * Lets nothing more in and resolves with every packet that came before, in order: those that are queued and those that
-   * are still in the ring, whatever the capacity is. The last block of the ring is waited for, `blockTimeoutMs` as a rule.
+   * are still in the ring, whatever the capacity is; and what arrives before the channel's thread has heard of it, a moment later.
+   * The last block of the ring is waited for, `blockTimeoutMs` as a rule.
    * Who waits in recv() is rejected with ERR_NETRING_CLOSED at once. Afterwards the channel is closed; its counters stay.
    *
    * Rejects with NetringError ERR_NETRING_CLOSED where the channel is closed, or close() is called meanwhile.

@@ -43,6 +43,17 @@ export abstract class Emitter {
     if (thrown.length > 0) throw thrown[0]
   }
 
+  /** Emits, and lets what a listener throws reach the process as an uncaught exception and not whoever called. */
+  protected emitApart(event: string, ...args: unknown[]): void {
+    try {
+      this.emit(event, ...args)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  }
+
   /** Whether somebody listens. */
   protected hears(event: string): boolean {
     return this.#events.listenerCount(event) > 0

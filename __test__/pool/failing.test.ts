@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { NetringError, type FanoutPool } from '../../src/index.js'
 import { Backoff } from '../../src/pool/backoff.js'
 import { step } from '../helpers/bpf.js'
+import { runModule } from '../helpers/child.js'
 import { sorted } from '../helpers/fanout.js'
 import { frame, numbered, upTo } from '../helpers/frames.js'
 import { network } from '../helpers/network.js'
@@ -258,4 +259,75 @@ test.serial('who listens hears of a failure before finished() rejects and before
   await closed
   t.is(order[0], 'thrown on purpose')
   t.deepEqual(order.slice(1).sort(), ['closed', 'finished'])
+})
+
+/** A pool in a process that outlives what its listeners throw; `body` has `pool`, `thrown` and `send(numbers)`. */
+function thrower(t: ExecutionContext, worker: string, options: string, body: string): unknown {
+  const { a, b } = network(t)
+  return runModule(`
+    import { setTimeout as sleep } from 'node:timers/promises'
+    const thrown = []
+    process.on('uncaughtException', ({ message }) => thrown.push(message))
+    const injector = netring.Injector.open('${a.name}', { netns: '${a.netns}' })
+    const send = (...numbers) => traffic.sendAll(injector, numbers.map((number) => frames.frame(60, number)))
+    const pool = await netring.FanoutPool.start('${b.name}', new URL('${module(worker).href}'), {
+      ...${options}, capture: { ...traffic.smallRing, netns: '${b.netns}' },
+    })
+    ${body}
+    injector.close()
+  `)
+}
+
+test('listeners that throw keep no message from the others and no pool from ending', (t) => {
+  const got = thrower(
+    t,
+    'speaks',
+    '{ workers: 3 }',
+    `let messages = 0
+    pool.on('message', () => { messages++; throw new Error('message') })
+    pool.on('close', () => { throw new Error('close') })
+    await pool.finished()
+    await pool.stop()
+    await sleep(10)
+    const kinds = [...new Set(thrown)]
+    console.log(JSON.stringify({ messages, thrown: thrown.length, kinds, closed: pool.closed }))`,
+  )
+  t.deepEqual(got, { messages: 3 * 1004, thrown: 3 * 1004 + 1, kinds: ['message', 'close'], closed: true })
+})
+
+test('listeners of a failure that throw keep no pool from ending, nor who waits from hearing of it', (t) => {
+  const got = thrower(
+    t,
+    'fails',
+    `{ workers: 1, workerData: { how: 'throws', number: ${String(BOMB)} } }`,
+    `pool.on('error', () => { throw new Error('error') })
+    pool.on('close', () => { throw new Error('close') })
+    const waiting = pool.finished().catch(({ message }) => message)
+    await send(${String(BOMB)})
+    const heard = await waiting
+    await pool.stop()
+    await sleep(10)
+    console.log(JSON.stringify({ heard, thrown, closed: pool.closed }))`,
+  )
+  t.deepEqual(got, { heard: 'thrown on purpose', thrown: ['error', 'close'], closed: true })
+})
+
+test('a listener of a restart that throws takes nothing from the worker that runs', (t) => {
+  const got = thrower(
+    t,
+    'fails',
+    `{ workers: 1, restart: true, workerData: { how: 'throws', number: ${String(BOMB)} } }`,
+    `const numbers = []
+    const seen = async (number) => { while (!numbers.includes(number)) await sleep(5) }
+    const restarted = new Promise((resolve) => pool.on('restart', () => { resolve(); throw new Error('restart') }))
+    pool.on('message', (message) => numbers.push(...message))
+    await send(${String(BOMB)})
+    await restarted
+    await send(7)
+    await seen(7)
+    const { closed } = pool
+    await pool.stop()
+    console.log(JSON.stringify({ thrown, closed, ends: pool.closed }))`,
+  )
+  t.deepEqual(got, { thrown: ['restart'], closed: false, ends: true })
 })

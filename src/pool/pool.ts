@@ -237,19 +237,16 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
     const heard = this.#awaited || this.#stopping !== undefined
     const waiting = [...this.#waiters]
     this.#waiters.clear()
-    // In a turn of its own: with no listener it is thrown, and that is to reach the process and not whoever called.
-    // Who listens hears of it before who waits, who may go on to end the process.
+    // In a turn of its own, so that who calls start() or stop() has gone on. Who listens hears of it before who waits, who may
+    // go on to end the process.
     this.#untold++
     this.#told = new Promise((resolve) => {
       process.nextTick(() => {
-        try {
-          if (!heard || this.hears('error')) this.emit('error', error, worker)
-        } finally {
-          for (const { reject } of waiting) reject(error)
-          this.#untold--
-          this.#closeIfOver()
-          resolve()
-        }
+        if (!heard || this.hears('error')) this.emitApart('error', error, worker)
+        for (const { reject } of waiting) reject(error)
+        this.#untold--
+        this.#closeIfOver()
+        resolve()
       })
     })
   }
@@ -267,9 +264,10 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
     this.#tell('close')
   }
 
+  /** A listener that throws keeps no worker from ending or from being replaced, and no event from the others. */
   #tell(event: FanoutPoolEvent, ...args: unknown[]): void {
     if (this.#early !== undefined) this.#early.push([event, ...args])
-    else this.emit(event, ...args)
+    else this.emitApart(event, ...args)
   }
 
   #flush(): void {
