@@ -252,6 +252,8 @@ for (const name of ['capture', 'batch', 'low-latency', 'dpi', 'async-stream', 'e
     const { b } = network(t)
     const args = name === 'fanout' ? [b.name, '--workers', '2'] : [b.name]
     const running = await receiving(t, b, name === 'fanout' ? 2 : 1, exampleCommand(name, args))
+    // Its workers have their rings before it can tell of them.
+    if (name === 'fanout') await running.line(/2 workers share/)
     running.kill('SIGINT')
     const { status, lines, errors } = await running.ended()
     t.is(errors, '')
