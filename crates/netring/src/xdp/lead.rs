@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::program::programs;
+use super::program::{may_lead, programs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::{Readiness, Wait, runtime};
-use crate::sys::bpf::{XdpLink, XdpMode};
+use crate::sys::bpf::XdpLink;
 use crate::sys::epoll;
 use crate::sys::netlink::LinkSocket;
 use crate::sys::timer::Timer;
@@ -23,8 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum Lead {
     /// Attached by this process. Whoever has the link, or its number, can detach it or give it another program.
     Link { link: XdpLink, program: u32 },
-    /// Attached by the caller, as one of these. The socket is of the interface's namespace.
-    Present { socket: Mutex<LinkSocket>, index: u32, programs: Vec<(XdpMode, u32)> },
+    /// Attached by the caller, over this map. The socket is of the interface's namespace.
+    Present { socket: Mutex<LinkSocket>, index: u32, map: u32 },
 }
 
 impl Lead {
@@ -40,9 +40,11 @@ impl Lead {
             Self::Link { link, program } => {
                 link.target().map_or(true, |(interface, now)| interface != 0 && now == *program)
             }
-            Self::Present { socket, index, programs: before } => {
+            // Its owner may have put another in its place that leads here as well.
+            Self::Present { socket, index, map } => {
                 let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
-                programs(&mut socket, *index).map_or(true, |now| now.iter().any(|one| before.contains(one)))
+                programs(&mut socket, *index)
+                    .map_or(true, |now| now.iter().any(|(_, program)| may_lead(*program, *map)))
             }
         }
     }
