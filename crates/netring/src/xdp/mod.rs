@@ -157,6 +157,8 @@ pub struct XdpSocket {
     /// Drops of each queue that a batch's `losing` has told of.
     drops_told: Vec<u64>,
     reported: CaptureStats,
+    /// Why frames could not be handed over that a bridge's offer had put into slots.
+    late_failure: Option<Error>,
 }
 
 impl XdpSocket {
@@ -205,6 +207,7 @@ impl XdpSocket {
             sequence: 0,
             spare: Vec::new(),
             reported: CaptureStats::default(),
+            late_failure: None,
         })
     }
 
@@ -250,6 +253,14 @@ impl XdpSocket {
     /// Takes frames for others than this host, for as long as the socket lives.
     pub(crate) fn join_promiscuous(&self) -> Result<()> {
         self.link.join_promiscuous().map_err(|error| error.on_interface(&self.interface))
+    }
+
+    pub(crate) fn set_late_failure(&mut self, failure: Option<Error>) {
+        self.late_failure = failure;
+    }
+
+    pub(crate) fn take_late_failure(&mut self) -> Option<Error> {
+        self.late_failure.take()
     }
 
     /// Whether frames wait that only another flush hands over.
