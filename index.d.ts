@@ -170,6 +170,8 @@ export declare class NativeSharedProgram {
   static prepare(interface: string, options: NativeXdpOptions): NativeSharedProgram
   /** Attaches it, in the place of one that is to be replaced. */
   attach(): void
+  /** Leads packets to no socket any more, and stays attached. */
+  shut(): void
   /** The descriptor of its map, as long as it is not closed. */
   mapFd(): number
   queues(): Array<number>

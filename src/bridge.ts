@@ -97,7 +97,8 @@ export class Bridge extends Endpoint {
    *
    * Rejects with `signal.reason` once nothing is forwarded any more, with what the hook threw (that packet and those behind
    * it in its batch are `dropped`), or with NetringError ERR_NETRING_INTERFACE_REMOVED, ERR_NETRING_CLOSED,
-   * ERR_NETRING_CONFIG when it is running already. A run whose signal is aborted is waited for.
+   * ERR_NETRING_XDP_PROGRAM with backend 'xdp' (a side's program was detached or replaced), ERR_NETRING_CONFIG when it is
+   * running already. A run whose signal is aborted is waited for.
    */
   async run(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)

@@ -133,11 +133,11 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   get availableSlots(): number {
     return this.#sink.availableSlots
   }
-  /** Frames queued or not yet completed by the driver. @throws NetringError ERR_NETRING_CLOSED */
+  /** Frames queued or not yet completed by the driver. Of a socket that is closed, as it was then. */
   get pendingCount(): number {
     return this.#sink.pendingCount
   }
-  /** Frames that the driver dropped. @throws NetringError ERR_NETRING_CLOSED */
+  /** Frames that the driver dropped. Of a socket that is closed, as it was then. */
   get rejectedSlots(): number {
     return this.#sink.rejectedSlots
   }
@@ -166,7 +166,8 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   /**
    * Puts what is queued into the transmit ring and kicks the kernel until the ring is empty; never blocks. Returns how many
    * frames went in. A frame that the driver drops is counted in rejectedSlots and passed to 'rejected' listeners.
-   * @throws NetringError ERR_NETRING_LINK_DOWN (frames stay queued), ERR_NETRING_INTERFACE_REMOVED, ERR_NETRING_CLOSED
+   * @throws NetringError ERR_NETRING_LINK_DOWN (frames stay queued), ERR_NETRING_INTERFACE_REMOVED, ERR_NETRING_CLOSED,
+   * ERR_NETRING_CONFIG in mode 'rx'
    */
   flush(): number {
     return this.#sink.flush()

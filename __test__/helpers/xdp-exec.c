@@ -3,7 +3,13 @@
  *
  * Makes an XSKMAP and an XDP program, without clang or libbpf, and runs a command that inherits their descriptors, by
  * number in XSK_MAP and XSK_PROGRAM. The program leads packets of 100 bytes and more to the map's socket of their queue, and
- * passes shorter ones. With an INTERFACE of this network namespace it is attached there for as long as the command lives.
+ * passes shorter ones. With an INTERFACE of this network namespace it is attached there for as long as the command lives, by
+ * the link whose number is in XSK_LINK.
+ *
+ * xdp-exec --update LINK MAP NAME
+ *
+ * Gives the link of that descriptor another program in the place of the one it has: the same one, over the map of that
+ * descriptor, or over one of its own where MAP is -. The program has that name.
  */
 #include <linux/bpf.h>
 #include <net/if.h>
@@ -30,10 +36,12 @@ static int inherited(enum bpf_cmd command, union bpf_attr *attr, const char *nam
   return fd;
 }
 
-int main(int argc, char **argv) {
-  if (argc < 3) return 2;
+static int new_map(const char *name) {
   union bpf_attr map = {.map_type = BPF_MAP_TYPE_XSKMAP, .key_size = 4, .value_size = 4, .max_entries = 4};
-  int map_fd = inherited(BPF_MAP_CREATE, &map, "XSK_MAP");
+  return inherited(BPF_MAP_CREATE, &map, name);
+}
+
+static int new_program(int map_fd, const char *name) {
   struct bpf_insn code[] = {
       INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(struct xdp_md, data), 0),
       INSN(BPF_LDX | BPF_MEM | BPF_W, 3, 1, offsetof(struct xdp_md, data_end), 0),
@@ -51,8 +59,24 @@ int main(int argc, char **argv) {
   program.insns = (unsigned long)code;
   program.insn_cnt = sizeof(code) / sizeof(code[0]);
   program.license = (unsigned long)"GPL";
-  strcpy(program.prog_name, "over_100_bytes");
-  int program_fd = inherited(BPF_PROG_LOAD, &program, "XSK_PROGRAM");
+  strncpy(program.prog_name, name, sizeof(program.prog_name) - 1);
+  return inherited(BPF_PROG_LOAD, &program, "XSK_PROGRAM");
+}
+
+static int update(char **arguments) {
+  int map_fd = strcmp(arguments[1], "-") == 0 ? new_map("XSK_MAP") : atoi(arguments[1]);
+  union bpf_attr change = {0};
+  change.link_update.link_fd = atoi(arguments[0]);
+  change.link_update.new_prog_fd = new_program(map_fd, arguments[2]);
+  if (syscall(SYS_bpf, BPF_LINK_UPDATE, &change, sizeof(change)) == 0) return 0;
+  perror("BPF_LINK_UPDATE");
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 5 && strcmp(argv[1], "--update") == 0) return update(argv + 2);
+  if (argc < 3) return 2;
+  int program_fd = new_program(new_map("XSK_MAP"), "over_100_bytes");
   if (strcmp(argv[1], "-") != 0) {
     union bpf_attr link = {0};
     link.link_create.prog_fd = program_fd;

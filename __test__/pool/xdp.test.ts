@@ -79,6 +79,46 @@ xdpTest('a worker that fails is replaced and has its queue again', async (t) => 
   t.is((await pool.cumulativeStats()).packets, 51)
 })
 
+xdpTest('workers that know of the stop have their time: nothing comes any more, and none of them fails', async (t) => {
+  const { a, b } = network(t, { queues: 2 })
+  const pool = await FanoutPool.start(b.name, module('attentive'), { backend: 'xdp', xdp: { ...xdp, netns: b.netns } })
+  t.teardown(() => pool.stop())
+  const failures: unknown[] = []
+  const posted: unknown[] = []
+  pool.on('error', (error) => failures.push(error))
+  pool.on('message', (message) => posted.push(message))
+  const injector = injectorOn(t, a)
+  await sendAll(injector, numbered(5))
+  t.true(await until(() => posted.flat().length === 5))
+  const stopped = pool.stop()
+  await sendAll(injector, numbered(20))
+  await stopped
+  t.deepEqual(failures, [])
+  await pool.finished()
+  t.deepEqual(posted.slice(-2), ['stopped', 'stopped'])
+  t.is((await pool.cumulativeStats()).packets, 5, 'what came later passed to the network stack')
+  t.false(programOn(b))
+})
+
+xdpTest("a worker does not come back under somebody else's program, and its failure is told", async (t) => {
+  const { b } = network(t, { queues: 2 })
+  const pool = await FanoutPool.start(b.name, module('attentive'), {
+    backend: 'xdp',
+    restart: true,
+    xdp: { ...xdp, netns: b.netns, queues: 0 },
+  })
+  t.teardown(() => pool.stop())
+  let restarts = 0
+  pool.on('restart', () => restarts++)
+  const failed = new Promise<Error>((resolve) => pool.once('error', resolve))
+  const other = xdpOn(t, b, { ...xdp, queues: 1, replace: true })
+  const error = await failed
+  t.like(error, { code: 'ERR_NETRING_XDP_PROGRAM' })
+  t.regex(error.message, /program \d+ \("netring", native\) does not use this map/)
+  t.is(restarts, 0)
+  t.is(other.attached, 'native')
+})
+
 xdpTest('what cannot be is refused by name, and leaves neither program nor descriptor', async (t) => {
   const { b } = network(t)
   const start = (options: FanoutPoolOptions): Promise<FanoutPool> =>

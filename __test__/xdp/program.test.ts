@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import { addon } from '../../src/binding.js'
+import { native } from '../../src/errors.js'
 import { FanoutPool } from '../../src/index.js'
+import { checkXdpOptions } from '../../src/options/xdp.js'
+import { adoptXdpSocket } from '../../src/xdp.js'
 import { runModule } from '../helpers/child.js'
 import { compile } from '../helpers/compile.js'
 import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
@@ -21,6 +25,10 @@ function withProgram(t: ExecutionContext, at: End, attached: boolean, source: st
     const { execFileSync } = await import('node:child_process')
     const shown = () => execFileSync('ip', ['-d', 'link', 'show', '${at.name}'], { encoding: 'utf8' }).includes('over_100_bytes')
     const program = { xskMapFd: Number(process.env.XSK_MAP), fd: Number(process.env.XSK_PROGRAM) }
+    const update = (map, name) => {
+      const stdio = ['ignore', 'pipe', 'inherit', Number(process.env.XSK_LINK), program.xskMapFd]
+      execFileSync('${program.path}', ['--update', '3', map === undefined ? '-' : '4', name], { stdio })
+    }
     const outcome = {}
     const take = async (injector, socket) => {
       const lengths = [60, 200, 99, 100, 1000]
@@ -77,6 +85,92 @@ xdpTest('sockets go into the map of a program that the caller has attached, whic
     }`,
   )
   t.deepEqual(outcome, { during: ['native', true], taken: longOnes, after: true })
+})
+
+xdpTest('the caller gives the link another program over the same map, and packets go on coming', (t) => {
+  const { a, b } = network(t)
+  const outcome = withProgram(
+    t,
+    b,
+    true,
+    `
+    const injector = netring.Injector.open('${a.name}', { netns: '${a.netns}' })
+    const { xskMapFd } = program
+    const socket = netring.XdpSocket.open('${b.name}', { mode: 'rx', program: { xskMapFd } })
+    const wait = () => socket.readable({ signal: AbortSignal.timeout(3000) }).catch((error) => error.name === 'TimeoutError' ? 'nothing' : error.code)
+    update(xskMapFd, 'another')
+    outcome.waited = await wait()
+    outcome.another = [socket.attached, ...(await take(injector, socket))]
+    // What libxdp puts there: those that it calls use the map.
+    update(undefined, 'xdp_dispatcher')
+    outcome.waitedAgain = await wait()
+    outcome.dispatcher = socket.attached
+    update(undefined, 'stranger')
+    outcome.stranger = socket.attached
+    outcome.lost = await wait()`,
+  )
+  t.deepEqual(outcome, {
+    waited: 'nothing',
+    another: ['native', ...longOnes],
+    waitedAgain: 'nothing',
+    dispatcher: 'native',
+    stranger: 'none',
+    lost: 'ERR_NETRING_XDP_PROGRAM',
+  })
+})
+
+xdpTest("a map goes with its own program or a dispatcher, and a stranger's is named", (t) => {
+  const { b } = network(t)
+  const outcome = withProgram(
+    t,
+    b,
+    true,
+    `
+    const open = () => {
+      try {
+        netring.XdpSocket.open('${b.name}', { mode: 'rx', program: { xskMapFd: program.xskMapFd } }).close()
+      } catch (error) { return error.code + ' ' + error.message }
+    }
+    update(undefined, 'stranger')
+    outcome.stranger = open()
+    update(undefined, 'xdp_dispatcher')
+    outcome.dispatcher = open() ?? 'opened'`,
+  ) as { stranger: string; dispatcher: string }
+  t.regex(outcome.stranger, /^ERR_NETRING_XDP_PROGRAM .*program \d+ \("stranger", native\) does not use this map/)
+  t.is(outcome.dispatcher, 'opened')
+})
+
+xdpTest('a gate without a program stays shut, says so each time, and opens once there is one', async (t) => {
+  const { a, b } = network(t, { queues: 2 })
+  const { netns } = b
+  const { native: options } = checkXdpOptions({ ...small, netns })
+  const shared = addon().NativeSharedProgram.prepare(b.name, options)
+  const program = { xskMapFd: shared.mapFd() }
+  const opened = addon().NativeXdpSocket.open(b.name, { ...options, program, gated: true })
+  const socket = adoptXdpSocket(b.name, opened, 100)
+  t.teardown(() => {
+    socket.close()
+    shared.close()
+  })
+  const open = (): void => {
+    native(() => {
+      opened.openGate()
+    })
+  }
+  const attach = (): void => {
+    native(() => {
+      shared.attach()
+    })
+  }
+  for (const _again of [1, 2]) t.throws(open, { code: 'ERR_NETRING_XDP_PROGRAM', message: /none is attached/ })
+  const other = xdpOn(t, b, { ...small, queues: 1 })
+  for (const _again of [1, 2]) t.throws(attach, { code: 'ERR_NETRING_XDP_PROGRAM', message: /has an XDP program/ })
+  for (const _again of [1, 2]) t.throws(open, { code: 'ERR_NETRING_XDP_PROGRAM', message: /does not use this map/ })
+  other.close()
+  attach()
+  open()
+  await sendAll(injectorOn(t, a), numbered(20))
+  t.deepEqual(numbers(await receive(socket, 20)), upTo(20))
 })
 
 xdpTest('descriptors that are no map and no program are refused, and nothing is attached', (t) => {

@@ -70,8 +70,8 @@ export interface XdpOptions {
    */
   readonly replace?: boolean
   /**
-   * A program of your own: the descriptor of its XSKMAP and its own, or only the first where it is attached already. Both
-   * stay yours.
+   * A program of your own: the descriptor of its XSKMAP and its own, or only the first where it, or another over the same map,
+   * is attached already. Both stay yours.
    */
   readonly program?: {
     /** Of the map that the program redirects through. */

@@ -93,7 +93,12 @@ function shareProgram(name: string, plan: SharingPlan & { backend: 'xdp' }): Sha
         program.attach()
       })
     },
-    shut: close,
+    // Queue by queue, and without the program: workers that are about to end would take theirs for lost.
+    shut: () => {
+      native(() => {
+        program.shut()
+      })
+    },
     close,
   }
 }

@@ -127,7 +127,8 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
 
   /**
    * The next batch, or undefined: never blocks. Several batches may be held; release them in any order.
-   * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_INTERFACE_REMOVED (once the ring is empty)
+   * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_INTERFACE_REMOVED (once the ring is empty) or, of an XdpSocket,
+   * ERR_NETRING_XDP_PROGRAM (likewise; somebody has detached or replaced its program)
    */
   nextBatch(): Batch | undefined {
     const wanted = columnsToFill(this.#lender)
@@ -143,7 +144,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
    * The next batch, waiting for it on this thread (the event loop stands still), at most `timeoutMs` (default: the
    * source's pollTimeoutMs).
    * @throws NetringError ERR_NETRING_CLOSED, ERR_NETRING_LINK_DOWN (wait again: the source goes on when it is up),
-   * ERR_NETRING_INTERFACE_REMOVED
+   * ERR_NETRING_INTERFACE_REMOVED or, of an XdpSocket, ERR_NETRING_XDP_PROGRAM (its program was detached or replaced)
    */
   nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
@@ -156,11 +157,12 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
   }
 
   /**
-   * Resolves when nextBatch() would give a batch. No thread and no polling behind it.
+   * Resolves when nextBatch() would give a batch. The kernel tells of packets: no thread of this wait's own and no polling behind
+   * it. An XdpSocket's XDP program is asked for once a second while something waits, as the kernel tells nobody when it goes.
    *
    * Rejects with `signal.reason`, or NetringError ERR_NETRING_CLOSED, ERR_NETRING_LINK_DOWN (once each time the interface
-   * is set down; wait again, the source goes on when it is up; deleting an interface sets it down first) or
-   * ERR_NETRING_INTERFACE_REMOVED.
+   * is set down; wait again, the source goes on when it is up; deleting an interface sets it down first),
+   * ERR_NETRING_INTERFACE_REMOVED or, of an XdpSocket, ERR_NETRING_XDP_PROGRAM (its program was detached or replaced).
    */
   readable(options?: WaitOptions): Promise<void> {
     return this.#wait(waitSignal(options)) ?? Promise.resolve()
@@ -200,7 +202,8 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
 
   /**
    * Batch after batch; going on to the next one releases the one before. Ends when the source is closed, goes on through
-   * a link that is down, and throws ERR_NETRING_INTERFACE_REMOVED. Leaving the loop does not close the source. At most
+   * a link that is down, and throws ERR_NETRING_INTERFACE_REMOVED or, of an XdpSocket, ERR_NETRING_XDP_PROGRAM (its program was
+   * detached or replaced). Leaving the loop does not close the source. At most
    * one block of the ring a turn of the event loop.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Batch, undefined> {

@@ -154,6 +154,12 @@ impl NativeSharedProgram {
         self.program.as_mut().map_or(Ok(()), SharedProgram::attach).map_err(to_js)
     }
 
+    /// Leads packets to no socket any more, and stays attached.
+    #[napi]
+    pub fn shut(&self) -> Result<()> {
+        self.program.as_ref().map_or(Ok(()), SharedProgram::shut).map_err(to_js)
+    }
+
     /// The descriptor of its map, as long as it is not closed.
     #[napi]
     pub fn map_fd(&self) -> i32 {

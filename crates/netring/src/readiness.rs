@@ -15,13 +15,19 @@ use tokio::task::AbortHandle;
 use crate::sys::epoll::{self, Edge, Edges};
 use crate::sys::timer::Timer;
 
-/// The runtime: one thread, however many captures wait.
+/// The runtime: one thread that waits, however many captures do.
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("netring-io").enable_io().build()?;
+    // What blocks has one more thread, which ends when it had nothing to do for some seconds.
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .thread_name("netring-io")
+        .enable_io()
+        .build()?;
     Ok(RUNTIME.get_or_init(|| runtime))
 }
 
@@ -172,6 +178,12 @@ impl Readiness {
         if let Some(waker) = waker {
             waker.fire(Ok(()));
         }
+    }
+
+    /// Whether somebody waits to be woken.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let waker = self.watch.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        waker.is_some_and(|waker| waker.armed.load(Ordering::SeqCst))
     }
 
     /// Calls `woken` when an edge comes, once each time the watch has been armed: on the runtime's

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::lane::{Lane, Replacements, Step, Verdict, Wait};
-pub use self::outlet::Outlet;
+pub use self::outlet::{Offer, Outlet};
 pub use self::packet::{PacketOutlet, PacketPort, SideOptions};
 pub use self::runner::Runner;
 pub use self::tally::DirectionStats;

@@ -80,6 +80,9 @@ impl Outlet for XdpSocket {
     const HEADER: u32 = 0;
 
     fn offer<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>> + Clone) -> Result<Offer> {
+        if let Some(error) = self.take_late_failure() {
+            return Err(error);
+        }
         // Asked once for all of them.
         let mtu = self.mtu();
         let mut taken = 0;
@@ -95,12 +98,16 @@ impl Outlet for XdpSocket {
             }
             taken += 1;
         }
-        self.nudge()?;
-        Ok(match taken {
+        match (taken, self.nudge()) {
+            (0, Err(error)) => Err(error),
             // Every slot is queued or with the driver: they are all ours.
-            0 => Offer::Full(Full::Queue { ours_wait: true }),
-            count => Offer::Taken(count),
-        })
+            (0, Ok(_)) => Ok(Offer::Full(Full::Queue { ours_wait: true })),
+            // Their slots have them, whatever becomes of those: offered again they would be sent twice.
+            (count, outcome) => {
+                self.set_late_failure(outcome.err());
+                Ok(Offer::Taken(count))
+            }
+        }
     }
 
     /// Never asked for: no offer ends with a full buffer.
@@ -122,6 +129,9 @@ impl Outlet for XdpSocket {
 
     /// While the interface is down frames stay where they are.
     fn nudge(&mut self) -> Result<bool> {
+        if let Some(error) = self.take_late_failure() {
+            return Err(error);
+        }
         match self.flush() {
             Err(error) if error.kind != ErrorKind::LinkDown => Err(error),
             _ => Ok(self.has_unsent()),

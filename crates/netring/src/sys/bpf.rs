@@ -11,15 +11,22 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 // enum bpf_cmd, include/uapi/linux/bpf.h.
 const MAP_CREATE: libc::c_int = 0;
 const MAP_UPDATE_ELEM: libc::c_int = 2;
+const MAP_DELETE_ELEM: libc::c_int = 3;
 const PROG_LOAD: libc::c_int = 5;
 const PROG_GET_FD_BY_ID: libc::c_int = 13;
+const MAP_GET_FD_BY_ID: libc::c_int = 14;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const LINK_CREATE: libc::c_int = 28;
 const LINK_GET_FD_BY_ID: libc::c_int = 30;
 const LINK_GET_NEXT_ID: libc::c_int = 31;
 const LINK_DETACH: libc::c_int = 34;
 
+const MAP_TYPE_PROG_ARRAY: u32 = 3;
+const MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+const MAP_TYPE_HASH_OF_MAPS: u32 = 13;
 const MAP_TYPE_XSKMAP: u32 = 17;
+/// `MAX_USED_MAPS`, include/linux/bpf_verifier.h.
+const MOST_MAPS: usize = 64;
 const PROG_TYPE_XDP: u32 = 6;
 const ATTACH_TYPE_XDP: u32 = 37;
 const LINK_TYPE_XDP: u32 = 6;
@@ -117,8 +124,19 @@ struct Info {
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct ProgInfo {
-    before: [u64; 8],
+    before: [u64; 6],
+    created_by: u32,
+    map_count: u32,
+    map_ids: u64,
     name: [u8; 16],
+}
+
+/// The head of `struct bpf_map_info`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct MapInfo {
+    map_type: u32,
+    id: u32,
 }
 
 /// `struct bpf_link_info` of an XDP link.
@@ -198,6 +216,18 @@ impl XskMap {
             ..zero()
         };
         bpf(MAP_UPDATE_ELEM, &mut attributes).map(drop)
+    }
+
+    /// Packets of a queue go to no socket any more. Not an error where there was none.
+    pub fn remove(&self, queue: u32) -> io::Result<()> {
+        let key = (&raw const queue).expose_provenance() as u64;
+        let mut attributes = Element { map: self.fd.as_raw_fd() as u32, key, ..zero() };
+        bpf(MAP_DELETE_ELEM, &mut attributes).map(drop)
+    }
+
+    /// The number that the kernel knows it by.
+    pub fn id(&self) -> io::Result<u32> {
+        info(self.fd.as_fd()).map(|info: MapInfo| info.id)
     }
 }
 
@@ -319,20 +349,44 @@ impl XdpLink {
 
 fn info<T: Copy>(object: BorrowedFd<'_>) -> io::Result<T> {
     let mut info: T = zero();
-    let mut attributes = Info {
-        object: object.as_raw_fd() as u32,
-        len: size_of::<T>() as u32,
-        info: (&raw mut info).expose_provenance() as u64,
-    };
-
-    bpf(OBJ_GET_INFO_BY_FD, &mut attributes)?;
+    ask_info(object, &mut info)?;
     Ok(info)
 }
 
-/// The name of a loaded program; needs CAP_SYS_ADMIN. Empty where it was loaded without one.
-pub fn program_name(id: u32) -> io::Result<String> {
-    let fd = new_fd(PROG_GET_FD_BY_ID, &mut ById { id, ..zero() })?;
-    let info: ProgInfo = info(fd.as_fd())?;
+fn ask_info<T: Copy>(object: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
+    let mut attributes = Info {
+        object: object.as_raw_fd() as u32,
+        len: size_of::<T>() as u32,
+        info: std::ptr::from_mut(info).expose_provenance() as u64,
+    };
+    bpf(OBJ_GET_INFO_BY_FD, &mut attributes).map(drop)
+}
+
+/// What the kernel says of a loaded program.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Empty where it was loaded without one.
+    pub name: String,
+    /// The numbers of the maps that its own instructions name.
+    pub maps: Vec<u32>,
+}
+
+/// Asks of the program with a number; needs CAP_SYS_ADMIN. ENOENT where there is none.
+pub fn loaded(program: u32) -> io::Result<Loaded> {
+    let fd = new_fd(PROG_GET_FD_BY_ID, &mut ById { id: program, ..zero() })?;
+    let mut ids = [0_u32; MOST_MAPS];
+    let map_ids = ids.as_mut_ptr().expose_provenance() as u64;
+    let mut info = ProgInfo { map_count: MOST_MAPS as u32, map_ids, ..zero() };
+    ask_info(fd.as_fd(), &mut info)?;
     let end = info.name.iter().position(|byte| *byte == 0).unwrap_or(info.name.len());
-    Ok(String::from_utf8_lossy(&info.name[..end]).into_owned())
+    let name = String::from_utf8_lossy(&info.name[..end]).into_owned();
+    let count = MOST_MAPS.min(info.map_count as usize);
+    Ok(Loaded { name, maps: ids[..count].to_vec() })
+}
+
+/// Whether a map leads to other programs or maps, which the program that names it need not name; needs CAP_SYS_ADMIN.
+pub fn leads_on(map: u32) -> io::Result<bool> {
+    let fd = new_fd(MAP_GET_FD_BY_ID, &mut ById { id: map, ..zero() })?;
+    let info: MapInfo = info(fd.as_fd())?;
+    Ok(matches!(info.map_type, MAP_TYPE_PROG_ARRAY | MAP_TYPE_ARRAY_OF_MAPS | MAP_TYPE_HASH_OF_MAPS))
 }

@@ -1,17 +1,17 @@
 //! What leads packets to a socket, and whether it still does.
 //!
 //! Nobody is told when a program goes: the kernel sends no news of a link that is detached (`bpf_xdp_link_detach`,
-//! net/core/dev.c). So it is asked, whenever somebody wants to know, and once a second for who waits for packets.
+//! net/core/dev.c). So it is asked, whenever somebody wants to know, and at most once a second on behalf of who waits for packets.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::program::programs;
+use super::program::{may_lead, programs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::{Readiness, Wait, runtime};
-use crate::sys::bpf::{XdpLink, XdpMode};
+use crate::sys::bpf::XdpLink;
 use crate::sys::epoll;
 use crate::sys::netlink::LinkSocket;
 use crate::sys::timer::Timer;
@@ -23,8 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum Lead {
     /// Attached by this process. Whoever has the link, or its number, can detach it or give it another program.
     Link { link: XdpLink, program: u32 },
-    /// Attached by the caller, as one of these. The socket is of the interface's namespace.
-    Present { socket: Mutex<LinkSocket>, index: u32, programs: Vec<(XdpMode, u32)> },
+    /// Attached by the caller, over this map. The socket is of the interface's namespace.
+    Present { socket: Mutex<LinkSocket>, index: u32, map: u32 },
 }
 
 impl Lead {
@@ -40,9 +40,11 @@ impl Lead {
             Self::Link { link, program } => {
                 link.target().map_or(true, |(interface, now)| interface != 0 && now == *program)
             }
-            Self::Present { socket, index, programs: before } => {
+            // Its owner may have put another in its place that leads here as well.
+            Self::Present { socket, index, map } => {
                 let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
-                programs(&mut socket, *index).map_or(true, |now| now.iter().any(|one| before.contains(one)))
+                programs(&mut socket, *index)
+                    .map_or(true, |now| now.iter().any(|(_, program)| may_lead(*program, *map)))
             }
         }
     }
@@ -55,43 +57,176 @@ impl Lead {
     }
 }
 
-/// Looks after a lead until dropped.
+/// Looks after a lead until dropped, for as long as somebody waits for its packets.
 #[derive(Debug)]
 pub(super) struct LeadWatch {
-    lost: Arc<AtomicBool>,
+    question: Arc<Question>,
     _task: Wait,
+}
+
+/// When the lead is to be asked for next, and what came of it.
+#[derive(Debug)]
+struct Question {
+    timer: Arc<Timer>,
+    /// The timer is set.
+    set: AtomicBool,
+    /// Somebody has looked for packets in vain since it was last asked.
+    wanted: AtomicBool,
+    lost: AtomicBool,
+}
+
+impl Question {
+    fn set_timer(&self, every: Duration) {
+        if !self.set.load(Ordering::SeqCst) && !self.set.swap(true, Ordering::SeqCst) && self.timer.set(every).is_err()
+        {
+            self.set.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether to ask now that the timer has gone off. The timer counts as not set first: who looks from here on sets it.
+    fn is_due(&self, readiness: &Readiness) -> bool {
+        self.set.store(false, Ordering::SeqCst);
+        self.wanted.swap(false, Ordering::SeqCst) || readiness.is_awaited()
+    }
 }
 
 impl LeadWatch {
     /// Once the lead is lost, who waits on `readiness` is woken.
     pub(super) fn over(lead: Arc<Lead>, readiness: Arc<Readiness>) -> Result<Self> {
+        Self::asking(move || lead.holds(), readiness, LOOK_EVERY)
+    }
+
+    fn asking(
+        holds: impl Fn() -> bool + Send + Sync + 'static,
+        readiness: Arc<Readiness>,
+        every: Duration,
+    ) -> Result<Self> {
         let failed =
             |error: io::Error| Error::os(ErrorKind::Io, "timerfd_create", &error, "cannot watch the XDP program");
         let runtime = runtime().map_err(failed)?;
         let _guard = runtime.enter();
         let timer = Arc::new(Timer::new().map_err(failed)?);
-        timer.set(LOOK_EVERY).map_err(failed)?;
         let registered = epoll::register(Arc::clone(&timer)).map_err(failed)?;
-        let lost = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&lost);
+        let question = Arc::new(Question {
+            timer,
+            set: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+        });
+        let asked = Arc::clone(&question);
+        let holds = Arc::new(holds);
         let task = runtime.spawn(async move {
             while let Ok(mut guard) = registered.readable().await {
                 guard.clear_ready();
-                if !lead.holds() {
-                    told.store(true, Ordering::Release);
-                    readiness.wake();
-                    return;
+                if !asked.is_due(&readiness) {
+                    continue;
                 }
-                if timer.set(LOOK_EVERY).is_err() {
-                    return;
+                // The answer may take as long as somebody holds RTNL, and this thread serves every wait of the process.
+                let holds = Arc::clone(&holds);
+                match tokio::task::spawn_blocking(move || holds()).await {
+                    // Who waits need not have looked meanwhile.
+                    Ok(true) => asked.set_timer(every),
+                    Ok(false) => {
+                        asked.lost.store(true, Ordering::Release);
+                        readiness.wake();
+                        return;
+                    }
+                    Err(_) => return,
                 }
             }
         });
-        Ok(Self { lost, _task: Wait::of(&task) })
+        Ok(Self { question, _task: Wait::of(&task) })
     }
 
-    /// Whether it was found lost.
+    /// Whether it was found lost. For who has found no packets: the lead is asked within `LOOK_EVERY` from now, and again
+    /// as long as somebody waits.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+        self.is_lost_or_asked(LOOK_EVERY)
+    }
+
+    fn is_lost_or_asked(&self, within: Duration) -> bool {
+        let Question { lost, wanted, .. } = &*self.question;
+        if lost.load(Ordering::Acquire) {
+            return true;
+        }
+        // Who spins on an empty ring writes no memory.
+        if !wanted.load(Ordering::SeqCst) {
+            wanted.store(true, Ordering::SeqCst);
+        }
+        self.question.set_timer(within);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::readiness::Watch;
+    use crate::sys::epoll::{Edges, Interest};
+
+    const SOON: Duration = Duration::from_secs(20);
+    const OFTEN: Duration = Duration::from_millis(1);
+    /// Long enough for some questions.
+    const SOME_TIME: Duration = Duration::from_millis(50);
+
+    fn waiting() -> (UnixDatagram, UnixDatagram, Arc<Readiness>, Watch, Receiver<()>) {
+        let (sender, receiver) = UnixDatagram::pair().unwrap();
+        let readiness = Readiness::new(Edges::of(receiver.as_fd(), Interest::Read).unwrap());
+        let (wake, woken) = channel();
+        let watch = readiness.watch(move |_| wake.send(()).unwrap()).unwrap();
+        (sender, receiver, readiness, watch, woken)
+    }
+
+    #[test]
+    fn it_is_asked_while_somebody_waits_and_only_then() {
+        let (_sender, _receiver, readiness, watch, woken) = waiting();
+        let (ask, asked) = channel();
+        let (answer, answers) = channel();
+        let answers = Mutex::new(answers);
+        let holds = move || {
+            ask.send(()).unwrap();
+            answers.lock().unwrap().recv().unwrap()
+        };
+        let lead = LeadWatch::asking(holds, readiness, OFTEN).unwrap();
+        assert!(asked.recv_timeout(SOME_TIME).is_err(), "nobody has looked");
+        assert!(!lead.is_lost_or_asked(OFTEN));
+        asked.recv_timeout(SOON).expect("who has looked may wait");
+        answer.send(true).unwrap();
+        assert!(asked.recv_timeout(SOME_TIME).is_err(), "nobody waits");
+        watch.arm();
+        assert!(!lead.is_lost_or_asked(OFTEN));
+        for _ in 0..3 {
+            asked.recv_timeout(SOON).expect("somebody waits");
+            answer.send(true).unwrap();
+        }
+        asked.recv_timeout(SOON).unwrap();
+        assert!(woken.try_recv().is_err());
+        answer.send(false).unwrap();
+        woken.recv_timeout(SOON).expect("it is lost");
+        assert!(lead.is_lost());
+    }
+
+    #[test]
+    fn a_question_that_takes_long_keeps_nobody_from_being_woken() {
+        let (_sender, _receiver, readiness, _watch, _woken) = waiting();
+        let (ask, asked) = channel();
+        let (answer, answers) = channel::<bool>();
+        let answers = Mutex::new(answers);
+        let holds = move || {
+            ask.send(()).unwrap();
+            answers.lock().unwrap().recv().unwrap_or(true)
+        };
+        let lead = LeadWatch::asking(holds, readiness, OFTEN).unwrap();
+        assert!(!lead.is_lost_or_asked(OFTEN));
+        asked.recv_timeout(SOON).unwrap();
+        let (other, _receiver, _readiness, watch, woken) = waiting();
+        watch.arm();
+        other.send(b"packet").unwrap();
+        woken.recv_timeout(SOON).expect("another capture's packets are told of");
+        drop(answer);
     }
 }

@@ -76,8 +76,6 @@ pub struct SharedProgram {
 enum Shared {
     Ready(Ready),
     Attached(Attachment),
-    /// It could not be attached.
-    Refused,
 }
 
 impl SharedProgram {
@@ -89,24 +87,33 @@ impl SharedProgram {
     }
 
     /// Attaches it, in the place of one that is to be replaced. Packets pass to the network stack until sockets open
-    /// their gates. Does nothing the second time.
+    /// their gates. Does nothing once it is; where it failed it may be tried again.
     pub fn attach(&mut self) -> Result<()> {
-        match std::mem::replace(&mut self.state, Shared::Refused) {
-            Shared::Ready(ready) => {
-                let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
-                self.state = Shared::Attached(attachment);
-            }
-            state => self.state = state,
+        if let Shared::Ready(ready) = &self.state {
+            let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
+            self.state = Shared::Attached(attachment);
         }
         Ok(())
     }
 
-    /// The descriptor of the XSKMAP, owned by this; -1 once it could not be attached.
+    /// Leads no more packets to any of its queues' sockets: they pass to the network stack. The program stays, so that
+    /// none of the sockets takes it for lost.
+    pub fn shut(&self) -> Result<()> {
+        let Shared::Attached(attachment) = &self.state else { return Ok(()) };
+        for queue in &self.queues {
+            attachment.map.remove(*queue).map_err(|error| {
+                let what = format!("cannot take the socket of queue {queue} out of the XSKMAP");
+                program::failed("bpf", &error, what).on_interface(&self.interface)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The descriptor of the XSKMAP, owned by this.
     pub fn map_fd(&self) -> RawFd {
         match &self.state {
             Shared::Ready(ready) => ready.map.fd(),
             Shared::Attached(attachment) => attachment.map.fd(),
-            Shared::Refused => -1,
         }
     }
 
@@ -150,6 +157,8 @@ pub struct XdpSocket {
     /// Drops of each queue that a batch's `losing` has told of.
     drops_told: Vec<u64>,
     reported: CaptureStats,
+    /// Why frames could not be handed over that a bridge's offer had put into slots.
+    late_failure: Option<Error>,
 }
 
 impl XdpSocket {
@@ -198,20 +207,21 @@ impl XdpSocket {
             sequence: 0,
             spare: Vec::new(),
             reported: CaptureStats::default(),
+            late_failure: None,
         })
     }
 
     /// Of a socket that was opened `gated`: from now on packets come. By the map alone, where the program is the
-    /// caller's; that has to be attached by now.
+    /// caller's; that has to be attached by now. Where it fails the gate stays, for another try.
     pub fn open_gate(&mut self) -> Result<()> {
-        let Some(ready) = self.gate.take() else { return Ok(()) };
+        let Some(ready) = &self.gate else { return Ok(()) };
         let open = || {
             let attachment = open::attach(ready)?;
             open::enter(&attachment, &self.queues, &self.numbers, self.zero_copy)?;
             Ok((watch_lead(Some(&attachment), &self.readiness)?, attachment))
         };
         let (watch, attachment) = open().map_err(|error: Error| error.on_interface(&self.interface))?;
-        (self.lead_watch, self.attachment) = (watch, Some(attachment));
+        (self.lead_watch, self.attachment, self.gate) = (watch, Some(attachment), None);
         Ok(())
     }
 
@@ -243,6 +253,14 @@ impl XdpSocket {
     /// Takes frames for others than this host, for as long as the socket lives.
     pub(crate) fn join_promiscuous(&self) -> Result<()> {
         self.link.join_promiscuous().map_err(|error| error.on_interface(&self.interface))
+    }
+
+    pub(crate) fn set_late_failure(&mut self, failure: Option<Error>) {
+        self.late_failure = failure;
+    }
+
+    pub(crate) fn take_late_failure(&mut self) -> Option<Error> {
+        self.late_failure.take()
     }
 
     /// Whether frames wait that only another flush hands over.

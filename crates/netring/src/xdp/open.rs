@@ -75,11 +75,11 @@ pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Ready, V
 
 /// Attaches a program from whichever network namespace: its packets pass to the network stack until there are sockets in its
 /// map.
-pub(super) fn attach(ready: Ready) -> Result<Attachment> {
-    let namespace = ready.namespace.clone();
-    let path = namespace.as_deref().map(path_of);
+pub(super) fn attach(ready: &Ready) -> Result<Attachment> {
+    let namespace = ready.namespace.as_deref();
+    let path = namespace.map(path_of);
     within(path.as_deref(), || Ok(ready.attach()))
-        .map_err(|failure| entering(namespace.as_deref(), failure, "cannot attach an XDP program", "socket"))?
+        .map_err(|failure| entering(namespace, failure, "cannot attach an XDP program", "socket"))?
 }
 
 fn control() -> Result<PacketSocket> {
@@ -133,7 +133,7 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
         }
     }
     let (gate, program) = if options.gated { (program, None) } else { (None, program) };
-    let attachment = program.map(Ready::attach).transpose()?;
+    let attachment = program.as_ref().map(Ready::attach).transpose()?;
     if let Some(attachment) = &attachment {
         enter(attachment, &queues, &numbers, zero_copy)?;
     }

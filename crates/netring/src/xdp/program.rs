@@ -8,7 +8,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttache
 use super::lead::Lead;
 use super::options::{Attach, XdpOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, program_name};
+use crate::sys::bpf::{self, XdpLink, XdpMode, XdpProgram, XskMap};
 use crate::sys::netlink::{LinkNews, LinkSocket};
 
 /// How packets are led to the socket, as it was got.
@@ -35,7 +35,7 @@ impl From<XdpMode> for Attached {
 #[derive(Debug)]
 pub(super) struct Attachment {
     lead: Arc<Lead>,
-    pub(super) map: XskMap,
+    pub(super) map: Arc<XskMap>,
     attached: Attached,
 }
 
@@ -77,20 +77,20 @@ pub(super) struct Ready {
     attach: Attach,
     replace: bool,
     pub(super) namespace: Option<String>,
-    pub(super) map: XskMap,
+    pub(super) map: Arc<XskMap>,
     /// `None`: the caller attached the program.
     program: Option<XdpProgram>,
 }
 
 /// Makes the map and the program for an interface of this thread's network namespace. The interface stays as it is.
 pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOptions) -> Result<Ready> {
-    let ready = |map, program| Ready {
+    let ready = |map: XskMap, program| Ready {
         interface: interface.to_owned(),
         index,
         attach: options.attach,
         replace: options.replace,
         namespace: options.namespace.clone(),
-        map,
+        map: Arc::new(map),
         program,
     };
     let present = Present::on(interface, index)?;
@@ -111,13 +111,51 @@ pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOpt
         return Ok(ready(map, Some(program)));
     }
     // Behind a gate it may come later.
-    if present.is_some() || options.gated { Ok(ready(map, None)) } else { Err(none_attached(interface)) }
+    if !options.gated {
+        over(present.as_ref(), interface, &map)?;
+    }
+    Ok(ready(map, None))
 }
 
 fn not_in_the_way(present: Option<&Present>, interface: &str, replace: bool) -> Result<()> {
     match present {
         Some(present) if !replace => Err(present.in_the_way(interface)),
         _ => Ok(()),
+    }
+}
+
+/// The way in which the program is attached that leads packets to `map`, and the map's number.
+fn over(present: Option<&Present>, interface: &str, map: &XskMap) -> Result<(Attached, u32)> {
+    let present = present.ok_or_else(|| none_attached(interface))?;
+    let map = map.id().map_err(|error| failed("bpf", &error, "program: cannot ask which map xskMapFd is"))?;
+    match present.programs.iter().find(|(_, program)| may_lead(*program, map)) {
+        Some((mode, _)) => Ok(((*mode).into(), map)),
+        None => Err(Error::new(
+            ErrorKind::XdpProgram,
+            format!(
+                "program: none is attached to interface {interface:?} that leads to xskMapFd: {} does not use this map; \
+                 attach yours in its place, or give its fd too",
+                present.list()
+            ),
+        )),
+    }
+}
+
+/// What libxdp names the program that calls those of several owners (`XDP_DISPATCHER_...`, libxdp; bpfman does the same).
+const DISPATCHER: &str = "xdp_dispatcher";
+
+/// Whether packets may get to `map` by a program: it names the map itself, or calls what may. Of the last the kernel tells
+/// nothing: neither which programs have replaced a dispatcher's functions nor where a tail call ends. Without CAP_SYS_ADMIN it
+/// tells nothing at all.
+pub(super) fn may_lead(program: u32, map: u32) -> bool {
+    match bpf::loaded(program) {
+        Ok(loaded) => {
+            loaded.maps.contains(&map)
+                || loaded.name == DISPATCHER
+                || loaded.maps.iter().any(|map| bpf::leads_on(*map).unwrap_or(true))
+        }
+        // It is gone by now.
+        Err(error) => error.raw_os_error() != Some(libc::ENOENT),
     }
 }
 
@@ -131,22 +169,21 @@ fn none_attached(interface: &str) -> Error {
 impl Ready {
     /// Attaches the program, in the place of one that is to be replaced; packets go on to the network stack
     /// until the map has sockets.
-    pub(super) fn attach(self) -> Result<Attachment> {
-        let Self { interface, index, attach: wanted, replace, map, program, .. } = self;
-        let interface = interface.as_str();
+    pub(super) fn attach(&self) -> Result<Attachment> {
+        let Self { interface, index, attach: wanted, replace, program, .. } = self;
+        let (interface, index, map) = (interface.as_str(), *index, Arc::clone(&self.map));
         let present = Present::on(interface, index)?;
         let Some(program) = program else {
-            let present = present.ok_or_else(|| none_attached(interface))?;
-            let attached = present.attached();
+            let (attached, id) = over(present.as_ref(), interface, &map)?;
             let socket = question().map_err(|error| cannot_ask(interface, &error))?;
-            let lead = Lead::Present { socket: Mutex::new(socket), index, programs: present.programs };
+            let lead = Lead::Present { socket: Mutex::new(socket), index, map: id };
             return Ok(Attachment { lead: Arc::new(lead), map, attached });
         };
-        not_in_the_way(present.as_ref(), interface, replace)?;
+        not_in_the_way(present.as_ref(), interface, *replace)?;
         if let Some(present) = present {
             present.remove(interface, index)?;
         }
-        let (link, attached) = attach(interface, index, &program, wanted)?;
+        let (link, attached) = attach(interface, index, program, *wanted)?;
         let lead = Lead::link(link).map_err(|error| failed("bpf", &error, "cannot ask what the link holds"))?;
         Ok(Attachment { lead: Arc::new(lead), map, attached })
     }
@@ -198,16 +235,16 @@ impl Present {
         Ok((!programs.is_empty()).then_some(Self { programs }))
     }
 
-    fn attached(&self) -> Attached {
-        self.programs[0].0.into()
+    fn list(&self) -> String {
+        let list: Vec<_> = self.programs.iter().map(|(mode, id)| describe(*mode, *id)).collect();
+        list.join(" and ")
     }
 
     fn in_the_way(&self, interface: &str) -> Error {
-        let list: Vec<_> = self.programs.iter().map(|(mode, id)| describe(*mode, *id)).collect();
         let message = format!(
             "interface {interface:?} has an XDP program already: {}; detach it (`ip link set dev {interface} xdp off`, \
              or end the process that holds its link), or open with replace: true",
-            list.join(" and ")
+            self.list()
         );
         Error { errno: Some(libc::EBUSY), ..Error::new(ErrorKind::XdpProgram, message) }
     }
@@ -241,8 +278,8 @@ fn describe(mode: XdpMode, id: u32) -> String {
         XdpMode::Skb => "skb",
     };
     // Its name takes CAP_SYS_ADMIN, and a program need not have one.
-    match program_name(id) {
-        Ok(name) if !name.is_empty() => format!("program {id} ({name:?}, {way})"),
+    match bpf::loaded(id) {
+        Ok(loaded) if !loaded.name.is_empty() => format!("program {id} ({:?}, {way})", loaded.name),
         _ => format!("program {id} ({way})"),
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use netring::sink::Sink;
-use netring::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, program_name};
+use netring::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, loaded};
 use netring::sys::netlink::LinkSocket;
 use netring::sys::netns::{path_of, within};
 use netring::xdp::{Attach, Attached, Mode, OwnProgram, Queues, SharedProgram, XdpOptions, XdpSocket};
@@ -67,12 +67,12 @@ pub(crate) fn a_killed_process_leaves_nothing() {
     assert_eq!(line, "open\n");
     let id = program_id(&network);
     let links = || in_network(&network, |index| XdpLink::find(index, id)).len();
-    assert_eq!((program_name(id).unwrap().as_str(), links()), ("netring", 1));
+    assert_eq!((loaded(id).unwrap().name.as_str(), links()), ("netring", 1));
     child.kill().unwrap();
     child.wait().unwrap();
     until("the program goes from the interface", || !program_on(&network, "vb"));
     // The program object itself is gone, and the map that only it and the process referred to.
-    until("the program is freed", || program_name(id).is_err());
+    until("the program is freed", || loaded(id).is_err());
     assert_eq!(links(), 0);
     // The queue is still busy for some milliseconds: opening waits for it.
     let mut socket = network.receiver(Attach::Auto);
