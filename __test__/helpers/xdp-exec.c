@@ -2,8 +2,8 @@
  * xdp-exec INTERFACE|- COMMAND ARGUMENT...
  *
  * Makes an XSKMAP and an XDP program, without clang or libbpf, and runs a command that inherits their descriptors, by
- * number in XSK_MAP and XSK_PROGRAM. The program leads packets of 100 bytes and more to the map's socket of their queue, and
- * passes shorter ones. With an INTERFACE of this network namespace it is attached there for as long as the command lives, by
+ * number in XSK_MAP and XSK_PROGRAM, and a map of another type in ARRAY_MAP. The program leads packets of 100 bytes and more
+ * to the map's socket of their queue, and passes shorter ones. With an INTERFACE of this network namespace it is attached there for as long as the command lives, by
  * the link whose number is in XSK_LINK.
  *
  * xdp-exec --update LINK MAP NAME
@@ -36,8 +36,8 @@ static int inherited(enum bpf_cmd command, union bpf_attr *attr, const char *nam
   return fd;
 }
 
-static int new_map(const char *name) {
-  union bpf_attr map = {.map_type = BPF_MAP_TYPE_XSKMAP, .key_size = 4, .value_size = 4, .max_entries = 4};
+static int new_map(enum bpf_map_type type, const char *name) {
+  union bpf_attr map = {.map_type = type, .key_size = 4, .value_size = 4, .max_entries = 4};
   return inherited(BPF_MAP_CREATE, &map, name);
 }
 
@@ -64,7 +64,7 @@ static int new_program(int map_fd, const char *name) {
 }
 
 static int update(char **arguments) {
-  int map_fd = strcmp(arguments[1], "-") == 0 ? new_map("XSK_MAP") : atoi(arguments[1]);
+  int map_fd = strcmp(arguments[1], "-") == 0 ? new_map(BPF_MAP_TYPE_XSKMAP, "XSK_MAP") : atoi(arguments[1]);
   union bpf_attr change = {0};
   change.link_update.link_fd = atoi(arguments[0]);
   change.link_update.new_prog_fd = new_program(map_fd, arguments[2]);
@@ -76,7 +76,8 @@ static int update(char **arguments) {
 int main(int argc, char **argv) {
   if (argc == 5 && strcmp(argv[1], "--update") == 0) return update(argv + 2);
   if (argc < 3) return 2;
-  int program_fd = new_program(new_map("XSK_MAP"), "over_100_bytes");
+  new_map(BPF_MAP_TYPE_ARRAY, "ARRAY_MAP");
+  int program_fd = new_program(new_map(BPF_MAP_TYPE_XSKMAP, "XSK_MAP"), "over_100_bytes");
   if (strcmp(argv[1], "-") != 0) {
     union bpf_attr link = {0};
     link.link_create.prog_fd = program_fd;

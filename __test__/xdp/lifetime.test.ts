@@ -8,7 +8,7 @@ import { openDescriptors } from '../helpers/arguments.js'
 import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
 import { DOWN, eventsOf, REMOVED, remove, soon, until } from '../helpers/link.js'
 import { network, setDown, setUp, type End } from '../helpers/network.js'
-import { injectorOn, receive, receiveFor, sendAll } from '../helpers/traffic.js'
+import { captureOn, injectorOn, receive, receiveFor, sendAll } from '../helpers/traffic.js'
 import { modes, programOn, small, xdpOn, xdpTest } from '../helpers/xdp.js'
 
 /** Opens a socket as `socket` and goes on. */
@@ -146,6 +146,22 @@ for (const attach of modes) {
     t.deepEqual(numbers(await receive(socket, 100)), upTo(100), 'and on it goes')
   })
 }
+
+xdpTest('an interface that moves to another namespace leaves its packets to the stack there', async (t) => {
+  const { a, b } = network(t)
+  const there = network(t).a
+  const socket = xdpOn(t, b)
+  const wait = t.throwsAsync(socket.readable(soon()), { code: REMOVED })
+  await sleep(50)
+  b.ip('link', 'set', b.name, 'netns', there.netns)
+  await wait
+  t.is(socket.attached, 'none')
+  const moved = { ...there, name: b.name }
+  await setUp(moved, a)
+  const capture = captureOn(t, moved)
+  await sendAll(injectorOn(t, a), numbered(10))
+  t.deepEqual(numbers(await receive(capture, 10)), upTo(10))
+})
 
 xdpTest('link down, up and gone are told to who listens and who waits', async (t) => {
   const { a, b } = network(t)

@@ -186,13 +186,15 @@ xdpTest('descriptors that are no map and no program are refused, and nothing is 
     outcome.none = refusal({ xskMapFd: 9999 })
     outcome.mapOnly = refusal({ xskMapFd: program.xskMapFd })
     outcome.noMap = refusal({ xskMapFd: program.fd, fd: program.fd })
+    outcome.otherMap = refusal({ xskMapFd: Number(process.env.ARRAY_MAP), fd: program.fd })
     outcome.noProgram = refusal({ xskMapFd: program.xskMapFd, fd: program.xskMapFd })
     outcome.shown = shown()`,
   )
   t.deepEqual(outcome, {
     none: 'ERR_NETRING_CONFIG',
     mapOnly: 'ERR_NETRING_XDP_PROGRAM',
-    noMap: 'ERR_NETRING_XDP_PROGRAM',
+    noMap: 'ERR_NETRING_CONFIG',
+    otherMap: 'ERR_NETRING_CONFIG',
     noProgram: 'ERR_NETRING_XDP_PROGRAM',
     shown: false,
   })

@@ -200,9 +200,12 @@ impl XskMap {
         self.fd.as_raw_fd()
     }
 
-    /// A map that somebody else made; its descriptor stays theirs.
+    /// A map that somebody else made; its descriptor stays theirs. InvalidInput where it is of another type.
     pub fn of(fd: RawFd) -> io::Result<Self> {
-        Ok(Self { fd: duplicate(fd)? })
+        let fd = duplicate(fd)?;
+        // Programs and links have numbers of their own for their types; what is none of the three is EINVAL.
+        let kind = info(fd.as_fd()).map(|info: MapInfo| info.map_type)?;
+        if kind == MAP_TYPE_XSKMAP { Ok(Self { fd }) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
     }
 
     /// From now on packets of a queue that the program redirects go to this socket. The kernel

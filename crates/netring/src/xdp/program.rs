@@ -101,12 +101,12 @@ pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOpt
             XdpProgram::redirect(&map).map_err(|error| failed("bpf", &error, "cannot load the XDP program"))?;
         return Ok(ready(map, Some(program)));
     };
-    let bad = |name: &str, fd: i32, error: &io::Error| {
-        Error::os(ErrorKind::Config, "fcntl", error, format_args!("program: {name} {fd} is no descriptor"))
+    let bad = |name: &str, fd: i32, what: &str, error: &io::Error| {
+        Error::os(ErrorKind::Config, "bpf", error, format_args!("program: {name} {fd} is no descriptor of {what}"))
     };
-    let map = XskMap::of(own.xsk_map).map_err(|error| bad("xskMapFd", own.xsk_map, &error))?;
+    let map = XskMap::of(own.xsk_map).map_err(|error| bad("xskMapFd", own.xsk_map, "an XSKMAP", &error))?;
     if let Some(fd) = own.program {
-        let program = XdpProgram::of(fd).map_err(|error| bad("fd", fd, &error))?;
+        let program = XdpProgram::of(fd).map_err(|error| bad("fd", fd, "a program", &error))?;
         not_in_the_way(present.as_ref(), interface, options.replace)?;
         return Ok(ready(map, Some(program)));
     }

@@ -98,18 +98,26 @@ impl XdpSocket {
 
     /// No packet will come any more.
     fn fail_if_over(&mut self) -> Result<()> {
-        self.link.fail_if_removed(&self.interface)?;
+        self.link.fail_if_removed(&self.interface).inspect_err(|_| self.give_up_lead())?;
         if !self.lead_watch.as_ref().is_some_and(LeadWatch::is_lost) {
             return Ok(());
         }
         // With the interface its program goes, too, and what goes first is seen first.
-        self.link.fail_if_gone(&self.interface)?;
+        self.link.fail_if_gone(&self.interface).inspect_err(|_| self.give_up_lead())?;
         let message = format!(
             "the XDP program of this socket is no longer on interface {:?}: somebody has detached it or put another in its \
              place; close this socket and open another",
             self.interface
         );
         Err(Error::new(ErrorKind::XdpProgram, message).on_interface(&self.interface))
+    }
+
+    /// An interface that was moved to another network namespace takes its program along, which would go on to lead packets
+    /// away from the stack there, to a socket that gets none.
+    fn give_up_lead(&self) {
+        if let Some(attachment) = &self.attachment {
+            attachment.lead().detach();
+        }
     }
 
     /// The kernel unbinds the sockets of an interface that goes, and says ENETDOWN.
