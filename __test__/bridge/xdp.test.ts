@@ -1,6 +1,8 @@
 /** The same over AF_XDP: no offloads, one copy a frame. */
 import { once } from 'node:events'
+import { addon } from '../../src/binding.js'
 import type { BridgeOptions } from '../../src/index.js'
+import { checkXdpOptions } from '../../src/options/xdp.js'
 import {
   addresses,
   bridged,
@@ -53,6 +55,20 @@ for (const [how, options] of engines) {
     const { aToB, bToA } = bridge.stats()
     t.like(aToB, { received: frames.length, forwarded: frames.length, pending: 0 })
     t.like(bToA, { received: frames.length, forwarded: frames.length, pending: 0 })
+  })
+
+  xdpTest(`a side whose program somebody replaces ends a run over AF_XDP through ${how}`, async (t) => {
+    const hosts = bridged(t)
+    const bridge = bridgeOn(t, hosts, options)
+    const state = running(t, bridge)
+    const { native } = checkXdpOptions({ replace: true, netns: hosts.right.netns })
+    const other = addon().NativeSharedProgram.prepare(hosts.right.name, native)
+    t.teardown(() => {
+      other.close()
+    })
+    other.attach()
+    await until(() => state.failure !== undefined)
+    t.like(state.failure, { code: 'ERR_NETRING_XDP_PROGRAM', interface: hosts.right.name })
   })
 
   xdpTest(`over AF_XDP a burst larger than the frames that send waits its turn through ${how}`, async (t) => {

@@ -9,7 +9,8 @@
  * xdp-exec --update LINK MAP NAME
  *
  * Gives the link of that descriptor another program in the place of the one it has: the same one, over the map of that
- * descriptor, or over one of its own where MAP is -. The program has that name.
+ * descriptor, or over one of its own where MAP is -, or one that calls whatever is in a map of programs where MAP is tail. The
+ * program has that name.
  */
 #include <linux/bpf.h>
 #include <net/if.h>
@@ -41,6 +42,15 @@ static int new_map(enum bpf_map_type type, const char *name) {
   return inherited(BPF_MAP_CREATE, &map, name);
 }
 
+static int load(const struct bpf_insn *code, size_t count, const char *name) {
+  union bpf_attr program = {.prog_type = BPF_PROG_TYPE_XDP};
+  program.insns = (unsigned long)code;
+  program.insn_cnt = count;
+  program.license = (unsigned long)"GPL";
+  strncpy(program.prog_name, name, sizeof(program.prog_name) - 1);
+  return inherited(BPF_PROG_LOAD, &program, "XSK_PROGRAM");
+}
+
 static int new_program(int map_fd, const char *name) {
   struct bpf_insn code[] = {
       INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(struct xdp_md, data), 0),
@@ -55,19 +65,32 @@ static int new_program(int map_fd, const char *name) {
       INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map),
       INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
   };
-  union bpf_attr program = {.prog_type = BPF_PROG_TYPE_XDP};
-  program.insns = (unsigned long)code;
-  program.insn_cnt = sizeof(code) / sizeof(code[0]);
-  program.license = (unsigned long)"GPL";
-  strncpy(program.prog_name, name, sizeof(program.prog_name) - 1);
-  return inherited(BPF_PROG_LOAD, &program, "XSK_PROGRAM");
+  return load(code, sizeof(code) / sizeof(code[0]), name);
+}
+
+static int new_caller(int map_fd, const char *name) {
+  struct bpf_insn code[] = {
+      INSN(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_MAP_FD, 0, map_fd),
+      INSN(0, 0, 0, 0, 0),
+      INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 0),
+      INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call),
+      INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS),
+      INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+  };
+  return load(code, sizeof(code) / sizeof(code[0]), name);
 }
 
 static int update(char **arguments) {
-  int map_fd = strcmp(arguments[1], "-") == 0 ? new_map(BPF_MAP_TYPE_XSKMAP, "XSK_MAP") : atoi(arguments[1]);
+  const char *map = arguments[1], *name = arguments[2];
+  int program_fd;
+  if (strcmp(map, "tail") == 0) {
+    program_fd = new_caller(new_map(BPF_MAP_TYPE_PROG_ARRAY, "PROG_ARRAY"), name);
+  } else {
+    program_fd = new_program(strcmp(map, "-") == 0 ? new_map(BPF_MAP_TYPE_XSKMAP, "XSK_MAP") : atoi(map), name);
+  }
   union bpf_attr change = {0};
   change.link_update.link_fd = atoi(arguments[0]);
-  change.link_update.new_prog_fd = new_program(map_fd, arguments[2]);
+  change.link_update.new_prog_fd = program_fd;
   if (syscall(SYS_bpf, BPF_LINK_UPDATE, &change, sizeof(change)) == 0) return 0;
   perror("BPF_LINK_UPDATE");
   return 1;

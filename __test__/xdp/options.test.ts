@@ -115,6 +115,8 @@ xdpTest('what a mode cannot do is refused by name', async (t) => {
   t.throws(() => receiver.flush(), sends)
   await t.throwsAsync(receiver.sendBatchAsync([frame(60)]), sends)
   t.deepEqual(receiver.txStats(), { sent: 0, rejected: 0, pending: 0, bytes: 0 })
+  receiver.close()
+  t.deepEqual([receiver.pendingCount, receiver.rejectedSlots], [0, 0])
 })
 
 xdpTest('frames that are none are refused by name', (t) => {

@@ -153,7 +153,8 @@ struct LinkInfo {
 
 fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_int> {
     // SAFETY: R5. Every T used here is a plain struct laid out as the head of union bpf_attr; the
-    // kernel reads and writes no more than its size, and takes what it does not reach as zeros.
+    // kernel reads and writes no more than its size, and takes what it does not reach as zeros. What its addresses
+    // point to is as large as the counts beside them say and lives until this returns; the kernel keeps none.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as libc::c_int) }
 }
