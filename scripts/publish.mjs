@@ -13,6 +13,12 @@ import { npm, read, root, run, say, stop } from './run.mjs'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { 'dry-run': { type: 'boolean' } } })
 const dryRun = values['dry-run'] === true
+// A tag is what says that somebody means this version.
+if (positionals.length !== 1 && !dryRun) {
+  stop(
+    'which release? Give its tag: npm run publish:packages -- v1.2.3; or nothing but --dry-run, to see what would be published',
+  )
+}
 
 const found = [...problems(positionals[0]), ...missing()]
 for (const problem of found) say(problem)

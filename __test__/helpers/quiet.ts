@@ -3,21 +3,29 @@ import type { ExecutionContext } from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const WINDOW_MS = 100
+/** The share of one CPU that waiting may take. */
+const QUIET = 0.1
+/** So many quiet windows in a row: a spin that comes in bursts, or a wait that looks again too often, has none or a few. */
+const IN_A_ROW = 5
+const TRIES = 100
 
 /**
- * Asserts that this process comes to rest while `wait` (a sleep of 100 ms, by itself) goes by. A spin is never quiet; a
- * wait is, as soon as the collector and the compiler have done their work, and so it has many tries and no time to keep.
+ * Asserts that this process comes to rest while `wait` (a sleep of 100 ms, by itself) goes by. A spin is never quiet for long;
+ * a wait is, as soon as the collector and the compiler have done their work, and so it has many tries and no time to keep.
  */
 export async function comesToRest(t: ExecutionContext, wait: () => unknown = () => sleep(WINDOW_MS)): Promise<void> {
   const shares: number[] = []
-  do {
+  let quiet = 0
+  while (quiet < IN_A_ROW && shares.length < TRIES) {
     const [before, at] = [process.cpuUsage(), performance.now()]
     await wait()
     const { user, system } = process.cpuUsage(before)
-    shares.push((user + system) / 1000 / (performance.now() - at))
-  } while (shares.length < 50 && shares.at(-1)! > 0.3)
+    const share = (user + system) / 1000 / (performance.now() - at)
+    shares.push(share)
+    quiet = share <= QUIET ? quiet + 1 : 0
+  }
   t.true(
-    shares.at(-1)! <= 0.3,
+    quiet === IN_A_ROW,
     `shares of one CPU that waiting took: ${shares.map((share) => share.toFixed(2)).join(', ')}`,
   )
 }

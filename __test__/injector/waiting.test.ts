@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { type Injector, NetringError, type PacketSink } from '../../src/index.js'
 import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
 import { type End, network, received, shape } from '../helpers/network.js'
+import { comesToRest } from '../helpers/quiet.js'
 import { captureOn, injectorOn, receive } from '../helpers/traffic.js'
 import { xdpOn, xdpTest } from '../helpers/xdp.js'
 
@@ -54,6 +55,22 @@ test.serial('aborting a wait to send or to drain rejects with the reason; the fr
   t.is(await t.throwsAsync(injector.sendAsync(frame(60), { signal })), reason, 'aborted already')
   t.is(await t.throwsAsync(injector.sendBatchAsync([frame(60)], { signal })), reason)
   t.is(await t.throwsAsync(injector.drained({ signal })), reason)
+})
+
+test.serial('however many wait for room, they sleep as long as there is none', async (t) => {
+  const { a } = network(t)
+  shape(a, '2kbit')
+  const injector = injectorOn(t, a, { frameCount: 2 })
+  await fillUp(injector)
+  for (const waiters of [1, 2, 3]) {
+    const controller = new AbortController()
+    const { signal } = controller
+    const waits = upTo(waiters).map(() => injector.drained({ signal }))
+    waits.push(injector.sendAsync(frame(1000), { signal }))
+    await comesToRest(t)
+    controller.abort(new Error('enough'))
+    for (const wait of waits) await t.throwsAsync(wait, { message: 'enough' })
+  }
 })
 
 test.serial('close() rejects who waits to send or to drain', async (t) => {

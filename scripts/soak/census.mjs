@@ -55,7 +55,7 @@ export async function compare(before) {
 function grown(before, held) {
   const by = (name) => held[name] - before[name]
   return [
-    ...(by('descriptors') === 0 ? [] : [`${by('descriptors')} descriptors`]),
+    ...(by('descriptors') <= 0 ? [] : [`${by('descriptors')} descriptors`]),
     ...(by('mappings') <= MAPPINGS ? [] : [`${by('mappings')} mappings (${newKinds(before.kinds, held.kinds)})`]),
     ...(by('bytes') <= BYTES ? [] : [`${by('bytes') >> 20} MiB`]),
   ]

@@ -8,7 +8,7 @@ import { fromNative, native, parseNative } from '../errors.js'
 import { checkBytes, checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
 import { waitSignal } from '../options/wait.js'
 import type { WaitOptions } from '../source/packet-source.js'
-import { inSlices, nextTurn, pause, Sequence, unlessAborted } from '../source/turns.js'
+import { inSlices, nextTurn, pause, Sequence } from '../source/turns.js'
 import type { Waiters } from '../source/waiters.js'
 import type { NativeSink } from './native-sink.js'
 import type { PacketSink, Slot, TxStats } from './packet-sink.js'
@@ -134,23 +134,44 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
     signal?.throwIfAborted()
     checkBytes('frame', frame)
     if (this.#senders.idle && this.send(frame)) return
-    await this.#inTurn(signal, async () => {
-      for (let looks = 1; !this.send(frame); looks++) await this.#makeRoom(signal, looks)
-    })
-  }
-
-  /** Does something once all before it in the queue of senders is done. An abort does not wait for that. */
-  #inTurn(signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> {
-    const done = this.#senders.add(() => {
-      signal?.throwIfAborted()
-      return work()
-    })
-    return unlessAborted(done, signal)
+    await this.#inTurn(signal, () => (this.send(frame) ? 0 : 1))
   }
 
   /**
-   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued;
-   * with a TypeError, none. The array may be changed meanwhile, the frames' bytes not before it has resolved.
+   * Once all before it in the queue of senders is done, calls `queue`, which says how many frames are left, until none is,
+   * and makes room in between. An abort does not wait for that; after it nothing is queued.
+   */
+  #inTurn(signal: AbortSignal | undefined, queue: () => number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        reject(signal?.reason as Error)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      const work = async (): Promise<void> => {
+        let before = Infinity
+        for (let looks = 1; ; looks++) {
+          signal?.throwIfAborted()
+          const left = queue()
+          // Not only when this function's promise tells it: an abort in between would reject with all of it queued.
+          if (left === 0) {
+            resolve()
+            return
+          }
+          if (left < before) looks = 1
+          before = left
+          await this.#makeRoom(signal, looks)
+        }
+      }
+      void this.#senders
+        .add(work)
+        .catch(reject)
+        .finally(() => signal?.removeEventListener('abort', abort))
+    })
+  }
+
+  /**
+   * Queues many frames in order, waiting for free slots by flushing. Where it rejects, some of them may have been queued,
+   * and no more will be; with a TypeError, none. The array may be changed meanwhile, the frames' bytes not before it has resolved.
    * @throws TypeError when one of them is no Uint8Array
    * @throws NetringError as sendBatch() and flush()
    */
@@ -159,16 +180,11 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
     signal?.throwIfAborted()
     if (!Array.isArray(frames)) throw wrongType('frames', 'an array of Buffers', frames)
     const all = checkFrames(frames, frames.length)
-    await this.#inTurn(signal, async () => {
-      let queued = 0
-      for (let looks = 1; ; looks++) {
-        const some = all.slice(queued, queued + this.availableSlots)
-        const more = native(() => this.native.sendMany(some, queued))
-        if (more > 0) looks = 1
-        queued += more
-        if (queued >= all.length) return
-        await this.#makeRoom(signal, looks)
-      }
+    let queued = 0
+    await this.#inTurn(signal, () => {
+      const some = all.slice(queued, queued + this.availableSlots)
+      queued += native(() => this.native.sendMany(some, queued))
+      return all.length - queued
     })
   }
 

@@ -25,20 +25,6 @@ export function pause(ms: number, signal: AbortSignal | undefined, keepAlive: bo
   })
 }
 
-/** What a promise gives, or a rejection with the reason of a signal that is aborted meanwhile. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', abort)
-    })
-  })
-}
-
 /** Steps that are taken one after the other, in the order in which they were asked for. */
 export class Sequence {
   #last: Promise<unknown> | undefined

@@ -91,16 +91,76 @@ pub fn open_gates(ids: &[u32]) -> Result<()> {
 }
 
 /// Shuts the gates with these ids, of captures of any thread, for good: nothing passes any more. One whose
-/// capture is gone is shut.
+/// capture is gone is shut. Where the kernel refuses one, the others are shut all the same, and the first
+/// refusal is told; whatever filter such a capture is given later lets nothing pass.
 pub fn shut_gates(ids: &[u32]) -> Result<()> {
     let mut registry = registry();
     let nothing = filter::nothing();
+    let mut outcome = Ok(());
     for id in ids {
         let Some(entry) = registry.entries.get_mut(id) else { continue };
         entry.shut = true;
         if let Some(socket) = entry.socket.upgrade() {
-            open::attach(&socket, Some(&nothing))?;
+            outcome = outcome.and(open::attach(&socket, Some(&nothing)));
         }
     }
-    Ok(())
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    /// A gated socket. Of another family, which needs no privilege: a filter is any socket's.
+    struct Gated {
+        sender: UnixDatagram,
+        receiver: UnixDatagram,
+        socket: Arc<PacketSocket>,
+        gate: Gate,
+    }
+
+    impl Gated {
+        fn new() -> Self {
+            let (sender, receiver) = UnixDatagram::pair().unwrap();
+            receiver.set_nonblocking(true).unwrap();
+            let socket = Arc::new(PacketSocket::of(receiver.try_clone().unwrap().into()));
+            open::attach(&socket, Some(&filter::nothing())).unwrap();
+            let gate = Gate::new(&socket, None, None, false);
+            Self { sender, receiver, socket, gate }
+        }
+
+        fn lets_pass(&self) -> bool {
+            self.sender.send(b"packet").unwrap();
+            self.receiver.recv(&mut [0; 16]).is_ok()
+        }
+    }
+
+    #[test]
+    fn gates_open_and_shut_together() {
+        let all: Vec<_> = (0..3).map(|_| Gated::new()).collect();
+        let ids: Vec<_> = all.iter().map(|one| one.gate.id()).collect();
+        assert!(!all.iter().any(Gated::lets_pass));
+        open_gates(&ids).unwrap();
+        assert!(all.iter().all(Gated::lets_pass));
+        shut_gates(&ids).unwrap();
+        assert!(!all.iter().any(Gated::lets_pass));
+        open_gates(&ids).unwrap();
+        assert!(!all.iter().any(Gated::lets_pass), "for good");
+    }
+
+    #[test]
+    fn a_gate_that_cannot_be_shut_leaves_no_other_one_open_and_is_told() {
+        let all: Vec<_> = (0..4).map(|_| Gated::new()).collect();
+        let ids: Vec<_> = all.iter().map(|one| one.gate.id()).collect();
+        open_gates(&ids).unwrap();
+        for locked in [1, 2] {
+            all[locked].socket.set_socket(libc::SO_LOCK_FILTER, 1).unwrap();
+        }
+        let error = shut_gates(&ids).unwrap_err();
+        assert_eq!((error.kind, error.errno), (ErrorKind::Permission, Some(libc::EPERM)));
+        assert_eq!(all.iter().map(Gated::lets_pass).collect::<Vec<_>>(), [false, true, true, false]);
+        assert!(all.iter().all(|one| one.gate.with_shut(|shut| shut)), "no later filter opens any");
+    }
 }

@@ -91,6 +91,31 @@ impl Injector {
         Ok(sent as u32)
     }
 
+    fn flush_all(&mut self) -> Result<(u32, Flushed)> {
+        let mut taken = 0;
+        while self.slots.queued() > 0 {
+            match self.flush_some() {
+                Ok(count) => taken += count,
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN) => {
+                        self.socket.watch()?;
+                        return self.settle(taken, Flushed::BufferFull);
+                    }
+                    Some(libc::ENOBUFS | libc::ENOMEM) => {
+                        if !self.is_hopeless()? {
+                            return self.settle(taken, Flushed::QueueFull);
+                        }
+                        self.reject(&error)?;
+                    }
+                    Some(libc::EINTR) => {}
+                    Some(libc::EMSGSIZE | libc::EINVAL) => self.reject(&error)?,
+                    _ => return Err(self.link_error(&error)),
+                },
+            }
+        }
+        self.settle(taken, Flushed::Everything)
+    }
+
     fn settle(&mut self, taken: u32, end: Flushed) -> Result<(u32, Flushed)> {
         self.count_left()?;
         Ok((taken, end))
@@ -214,33 +239,17 @@ impl Sink for Injector {
 
     /// A refused frame is taken out of the queue, counted and kept for `take_rejections`.
     fn flush(&mut self) -> Result<(u32, Flushed)> {
-        if self.socket.stop_watching()? {
+        let watched = self.socket.stop_watching()?;
+        if watched {
             self.socket.clear_edges()?;
-            // Who waits for that room hears of it no more otherwise, should this be somebody else's flush.
+        }
+        let flushed = self.flush_all();
+        // Who waits for room hears of it no more otherwise, should this be somebody else's flush. Where the buffer is as
+        // full as before it is watched again: two who wait would wake each other for as long as it is.
+        if watched && !matches!(flushed, Ok((0, Flushed::BufferFull))) {
             self.socket.room().wake();
         }
-        let mut taken = 0;
-        while self.slots.queued() > 0 {
-            match self.flush_some() {
-                Ok(count) => taken += count,
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EAGAIN) => {
-                        self.socket.watch()?;
-                        return self.settle(taken, Flushed::BufferFull);
-                    }
-                    Some(libc::ENOBUFS | libc::ENOMEM) => {
-                        if !self.is_hopeless()? {
-                            return self.settle(taken, Flushed::QueueFull);
-                        }
-                        self.reject(&error)?;
-                    }
-                    Some(libc::EINTR) => {}
-                    Some(libc::EMSGSIZE | libc::EINVAL) => self.reject(&error)?,
-                    _ => return Err(self.link_error(&error)),
-                },
-            }
-        }
-        self.settle(taken, Flushed::Everything)
+        flushed
     }
 
     fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {

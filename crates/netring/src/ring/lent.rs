@@ -8,8 +8,8 @@ use std::ptr::NonNull;
 /// SharedArrayBuffer can be written by another thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Lent<'a> {
-    pub(super) base: NonNull<u8>,
-    pub(super) len: usize,
+    base: NonNull<u8>,
+    len: usize,
     lender: PhantomData<&'a u8>,
 }
 
@@ -17,16 +17,19 @@ impl<'a> Lent<'a> {
     /// # Safety
     ///
     /// `len` bytes at `base` stay readable for `'a` (R5).
+    #[inline]
     pub unsafe fn new(base: NonNull<u8>, len: usize) -> Self {
         Self { base, len, lender: PhantomData }
     }
 
     /// Length in bytes.
+    #[inline]
     pub fn len(self) -> usize {
         self.len
     }
 
     /// The address, for the kernel to read from.
+    #[inline]
     pub fn as_ptr(self) -> *const u8 {
         self.base.as_ptr()
     }

@@ -5,7 +5,6 @@
 #![expect(unsafe_code, reason = "raw access to shared memory; everything above it is safe")]
 
 use std::any::Any;
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -152,7 +151,8 @@ impl Memory {
         self.check(offset, N)?;
         // SAFETY: in bounds by check().
         let base = unsafe { self.base.add(offset) };
-        base.cast::<u64>().is_aligned().then_some(Window { base, memory: PhantomData })
+        // SAFETY: R2. In bounds and, where it is called, aligned; the window borrows this memory.
+        base.cast::<u64>().is_aligned().then(|| unsafe { Window::new(base) })
     }
 
     /// `count` values in a row, checked once; `None` outside the range or off the alignment.
@@ -160,7 +160,8 @@ impl Memory {
         self.check(offset, count.checked_mul(size_of::<T>())?)?;
         // SAFETY: in bounds by check().
         let base = unsafe { self.base.add(offset) }.cast::<T>();
-        base.is_aligned().then_some(Lane { base, count, memory: PhantomData })
+        // SAFETY: R2. In bounds and, where it is called, aligned; the lane borrows this memory.
+        base.is_aligned().then(|| unsafe { Lane::new(base, count) })
     }
 
     /// Asks for the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a place
@@ -233,12 +234,12 @@ impl Memory {
 
     /// Copies lent bytes in; false, and nothing written, outside the range.
     pub fn copy_from(&self, offset: usize, bytes: Lent<'_>) -> bool {
-        if self.check(offset, bytes.len).is_none() {
+        if self.check(offset, bytes.len()).is_none() {
             return false;
         }
         // SAFETY: R2, R5. Both ranges are in bounds, and no reference to either exists or is made
         // (R1); copy() allows overlap.
-        unsafe { std::ptr::copy(bytes.base.as_ptr(), self.base.as_ptr().add(offset), bytes.len) };
+        unsafe { std::ptr::copy(bytes.as_ptr(), self.base.as_ptr().add(offset), bytes.len()) };
         true
     }
 

@@ -1,6 +1,7 @@
 //! Parts of a [`Memory`] that were checked once, for places that are read or written for every packet.
 //!
-//! Only [`Memory::window`] and [`Memory::lane`] make them, after the check that everything here rests on (R2).
+//! Only [`Memory::window`] and [`Memory::lane`] make them, after the check that everything here rests on (R2). Nobody else
+//! can in safe code: their fields are private to this module.
 #![expect(unsafe_code, reason = "raw access to shared memory that has been checked before")]
 
 use std::marker::PhantomData;
@@ -12,8 +13,8 @@ use super::memory::Memory;
 /// has to be checked any more.
 #[derive(Clone, Copy)]
 pub struct Window<'a, const N: usize> {
-    pub(super) base: NonNull<u8>,
-    pub(super) memory: PhantomData<&'a Memory>,
+    base: NonNull<u8>,
+    memory: PhantomData<&'a Memory>,
 }
 
 macro_rules! fields {
@@ -30,6 +31,14 @@ macro_rules! fields {
 }
 
 impl<const N: usize> Window<'_, N> {
+    /// # Safety
+    ///
+    /// `N` bytes at `base`, which is aligned to 8, lie in a [`Memory`] that stays borrowed for the window's lifetime (R2).
+    #[inline(always)]
+    pub(super) unsafe fn new(base: NonNull<u8>) -> Self {
+        Self { base, memory: PhantomData }
+    }
+
     fields! {
         u8: u8;
         u16: u16;
@@ -48,12 +57,20 @@ impl<const N: usize> Window<'_, N> {
 /// Part of a [`Memory`] that is read and written as an array.
 #[derive(Clone, Copy)]
 pub struct Lane<'a, T> {
-    pub(super) base: NonNull<T>,
-    pub(super) count: usize,
-    pub(super) memory: PhantomData<&'a Memory>,
+    base: NonNull<T>,
+    count: usize,
+    memory: PhantomData<&'a Memory>,
 }
 
 impl<T: Copy> Lane<'_, T> {
+    /// # Safety
+    ///
+    /// `count` values at `base`, which is aligned, lie in a [`Memory`] that stays borrowed for the lane's lifetime (R2).
+    #[inline(always)]
+    pub(super) unsafe fn new(base: NonNull<T>, count: usize) -> Self {
+        Self { base, count, memory: PhantomData }
+    }
+
     /// Writes value `index`; nothing outside the lane.
     #[inline(always)]
     pub fn set(self, index: u32, value: T) {

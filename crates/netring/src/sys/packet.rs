@@ -61,6 +61,12 @@ impl PacketSocket {
         })
     }
 
+    /// Any socket, for tests of what sockets have in common.
+    #[cfg(test)]
+    pub(crate) fn of(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+
     fn set<T>(&self, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
         self.set_bytes(level, name, std::ptr::from_ref(value).cast(), size_of_val(value))
     }

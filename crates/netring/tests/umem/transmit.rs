@@ -216,7 +216,7 @@ proptest! {
             transmitter.collect(&mut kernel);
         }
         prop_assert!(!transmitter.has_unsent());
-        prop_assert!(late || kernel.sent.len() as u64 == transmitter.stats().sent);
+        prop_assert_eq!(kernel.sent.len() as u64, transmitter.stats().sent);
         let stats = transmitter.stats();
         prop_assert_eq!(stats.pending, 0);
         prop_assert_eq!(stats.bytes, stats.sent * 60);
