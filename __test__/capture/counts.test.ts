@@ -1,7 +1,7 @@
 /** Nothing is lost without being counted. */
 import test from 'ava'
-import { frame, numberOf } from '../helpers/frames.js'
-import { network } from '../helpers/network.js'
+import { frame, numberOf, upTo } from '../helpers/frames.js'
+import { network, received } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, receiveUntilSilent, sendAll } from '../helpers/traffic.js'
 
 test.serial('what a ring cannot hold is counted: sent = seen + dropped', async (t) => {
@@ -13,16 +13,21 @@ test.serial('what a ring cannot hold is counted: sent = seen + dropped', async (
     injector,
     Array.from({ length: sent }, (_, number) => frame(200, number)),
   )
-  let seen = 0
+  // On a busy machine the kernel's queue behind a veth (netdev_max_backlog) may be full: what it drops never came here.
+  const arrived = received(b)
+  const numbersSeen: number[] = []
   let losing = false
   // Without looking at the statistics: reading them is what ends `losing`.
   for (const packet of await receiveUntilSilent(capture, 200)) {
-    t.is(numberOf(packet.data), seen++, 'what is seen is the beginning, in order')
+    numbersSeen.push(numberOf(packet.data))
     losing ||= packet.losing
   }
+  const seen = numbersSeen.length
+  if (arrived === sent) t.deepEqual(numbersSeen, upTo(seen), 'what is seen is the beginning, in order')
+  else t.true(numbersSeen.every((number, index) => index === 0 || number > numbersSeen[index - 1]!))
   const { packets, drops, freezeCount } = capture.cumulativeStats()
   t.is(packets, seen)
-  t.is(seen + drops, sent)
+  t.is(seen + drops, arrived)
   t.true(drops > 0 && freezeCount > 0)
   await sendAll(injector, [frame(60, 1)])
   const [next] = await receive(capture, 1)
