@@ -9,18 +9,27 @@ const QUIET = 0.1
 const IN_A_ROW = 5
 const TRIES = 100
 
+/** The share of one CPU that this process takes while `wait` goes by. */
+async function shareDuring(wait: () => unknown): Promise<number> {
+  const [before, at] = [process.cpuUsage(), performance.now()]
+  await wait()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000 / (performance.now() - at)
+}
+
 /**
  * Asserts that this process comes to rest while `wait` (a sleep of 100 ms, by itself) goes by. A spin is never quiet for long;
  * a wait is, as soon as the collector and the compiler have done their work, and so it has many tries and no time to keep.
  */
-export async function comesToRest(t: ExecutionContext, wait: () => unknown = () => sleep(WINDOW_MS)): Promise<void> {
+export async function comesToRest(
+  t: ExecutionContext,
+  wait: () => unknown = () => sleep(WINDOW_MS),
+  measure: (wait: () => unknown) => Promise<number> = shareDuring,
+): Promise<void> {
   const shares: number[] = []
   let quiet = 0
   while (quiet < IN_A_ROW && shares.length < TRIES) {
-    const [before, at] = [process.cpuUsage(), performance.now()]
-    await wait()
-    const { user, system } = process.cpuUsage(before)
-    const share = (user + system) / 1000 / (performance.now() - at)
+    const share = await measure(wait)
     shares.push(share)
     quiet = share <= QUIET ? quiet + 1 : 0
   }
