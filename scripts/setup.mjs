@@ -214,7 +214,11 @@ function underSudo() {
 
 /** rustup and the caches of npm and cargo are found through HOME, which sudo sets to root's. */
 function useHomeOfCaller() {
-  if (underSudo()) process.env.HOME = read('getent', 'passwd', process.env.SUDO_UID)?.split(':')[5] ?? process.env.HOME
+  if (!underSudo()) return
+  process.env.HOME = read('getent', 'passwd', process.env.SUDO_UID)?.split(':')[5] ?? process.env.HOME
+  // npm tells its scripts where it found these, which was below root's home.
+  delete process.env.npm_config_cache
+  delete process.env.npm_config_userconfig
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {

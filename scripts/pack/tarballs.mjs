@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { targets } from '../prebuild/targets.mjs'
 import { npm, read, root, run, stop } from '../run.mjs'
 
 /** What is published; all else is a mistake: sources, tests, maps, what an editor left. */
@@ -69,9 +71,41 @@ export function describe({ name, version, size, unpackedSize, files }) {
   return lines
 }
 
+/** What has to be in each. */
+const required = {
+  main: ['dist/index.js', 'dist/index.d.ts', 'index.d.ts', 'README.md'],
+  platform: ['README.md'],
+}
+const notices = ['package.json', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md']
+
+/** What npm decides by whether a package goes onto a machine, and onto which. */
+export function manifestFaults(manifest, paths) {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const target = targets.find(({ name }) => manifest.name === `netring-${name}`)
+  const binary = target && `netring.${target.name}.node`
+  const dependencies = Object.fromEntries(targets.map(({ name }) => [`netring-${name}`, version]))
+  const wanted = target
+    ? {
+        version,
+        os: ['linux'],
+        cpu: [target.name.split('-')[1]],
+        libc: ['glibc'],
+        main: binary,
+        dependencies: undefined,
+      }
+    : { name: 'netring', version, optionalDependencies: dependencies, dependencies: undefined, cpu: undefined }
+  const faults = Object.entries(wanted)
+    .filter(([key, value]) => !isDeepStrictEqual(manifest[key], value))
+    .map(([key, value]) => `${manifest.name}: ${key} is ${JSON.stringify(manifest[key])}, not ${JSON.stringify(value)}`)
+  const files = [...notices, ...(target ? [...required.platform, binary] : required.main)]
+  for (const file of files) if (!paths.includes(file)) faults.push(`${manifest.name} lacks ${file}`)
+  return faults
+}
+
 /** What is wrong with a package, `folder` being where it is installed. */
 export function faultsOf({ name, kind, files }, folder) {
-  const faults = []
+  const paths = files.map(({ path }) => path)
+  const faults = manifestFaults(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')), paths)
   for (const { path } of files) {
     if (!allowed[kind].test(path)) faults.push(`${name} contains ${path}`)
     const bytes = readFileSync(join(folder, path))

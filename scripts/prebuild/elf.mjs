@@ -6,16 +6,19 @@ import { formerlyApart, oldestGlibc } from './targets.mjs'
 /** The facts that decide where a .node file loads. */
 export function inspect(file) {
   const elf = (...options) => read('readelf', '-W', ...options, file) ?? stop(`readelf cannot read ${file}`)
-  const versions = [...elf('-V').matchAll(/\bGLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [+major, +minor])
+  const symbols = elf('-V')
+  const versions = [...symbols.matchAll(/\bGLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [+major, +minor])
+  const loads = [...elf('-l').matchAll(/^\s*LOAD\s.*\s0x([0-9a-f]+)$/gm)].map(([, size]) => parseInt(size, 16))
+  if (loads.length === 0) stop(`readelf tells of no segments of ${file}`)
   return {
     bytes: statSync(file).size,
     machine: /^\s*Machine:\s+(.+)$/m.exec(elf('-h'))?.[1],
     needed: [...elf('-d').matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, library]) => library),
     glibc: versions.reduce((newest, version) => (isOlder(newest, version) ? version : newest), [0, 0]),
     stripped: !/ \.(symtab|debug_\w+) /.test(elf('-S')),
-    alignment: Math.min(
-      ...[...elf('-l').matchAll(/^\s*LOAD\s.*\s0x([0-9a-f]+)$/gm)].map(([, size]) => parseInt(size, 16)),
-    ),
+    alignment: Math.min(...loads),
+    /** Needs of glibc that are no version, such as GLIBC_ABI_DT_RELR, which is 2.36's. */
+    unversioned: [...new Set(symbols.match(/\bGLIBC_[A-Z]\w*/g))],
     addon: / napi_register_module_v1$/m.test(elf('--dyn-syms')),
   }
 }
@@ -28,6 +31,7 @@ export function faults(facts, { machine, libraries, largestPage }) {
     foreign.length > 0 && `it needs ${foreign.join(', ')}; a machine that only runs Node may not have that`,
     isOlder(oldestGlibc, facts.glibc) &&
       `it needs glibc ${facts.glibc.join('.')}; the floor is ${oldestGlibc.join('.')}`,
+    facts.unversioned.length > 0 && `it needs ${facts.unversioned.join(', ')} of glibc`,
     !facts.stripped && 'it still has symbols or debug sections',
     facts.alignment < largestPage &&
       `its segments are aligned to ${facts.alignment} bytes: kernels with pages of ${largestPage} refuse it`,

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { read, say, stop, which } from '../run.mjs'
-import { aptInstall } from '../setup.mjs'
+import { aptInstall, runAsCaller } from '../setup.mjs'
 
 /** Debian's compiler of the age that is needed, beside the older one that is plainly called rustc. */
 const debianCompiler = '/usr/bin/rustc'
@@ -13,6 +13,8 @@ export function rustFor(target) {
   if (knows(debianCompiler, target)) return debianCompiler
 
   const rustup = `rustup target add ${target.rust}`
+  if (which('rustup') && runAsCaller(rustup.split(' ')) && knows('rustc', target)) return undefined
+
   const packages = ['rustc-web', `libstd-rust-web-dev:${target.debian}`]
   const addArchitecture = ['dpkg', '--add-architecture', target.debian]
   if (!target.debian || !which('apt-get') || read('apt-cache', 'show', packages[0]) === undefined) {

@@ -98,7 +98,7 @@ export class CargoTally extends Tally {
 
 /** Reads the output of `ava --tap`. */
 export class TapTally extends Tally {
-  #finished = false
+  #planned
 
   line(text, stream) {
     if (stream !== 'stdout') return
@@ -106,11 +106,15 @@ export class TapTally extends Tally {
     if (mark) this.skipped.push(title)
     else if (outcome === 'ok') this.passed += 1
     else if (outcome === 'not ok') this.failed.push(title)
-    this.#finished ||= /^1\.\.\d+$/.test(text)
+    this.#planned ??= /^1\.\.(\d+)$/.exec(text)?.[1]
   }
 
+  /** A line that was lost, or a plan that never came, is a failure, too. */
   end(name, status) {
-    if (!this.#finished || (status !== 0 && this.failed.length === 0)) this.failed.push(`${name} ended with ${status}`)
+    const told = this.passed + this.failed.length + this.skipped.length
+    if (told !== Number(this.#planned))
+      this.failed.push(`${name} told of ${told} tests of ${this.#planned ?? 'no plan'}`)
+    else if (status !== 0 && this.failed.length === 0) this.failed.push(`${name} ended with ${status}`)
   }
 }
 

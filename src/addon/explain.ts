@@ -1,6 +1,6 @@
 /** Why the addon did not load, in words that say what to do. */
 import type { NetringErrorCode } from '../errors.js'
-import { libcOf, type Host } from './host.js'
+import { hasMusl, type Host } from './host.js'
 
 /** Why there is no addon. */
 export interface Refusal {
@@ -59,14 +59,13 @@ export function explain(cause: unknown, host: Host): Refusal {
 }
 
 function missing(host: Host): string {
-  const libc = libcOf(host)
-  const packageName = `netring-linux-${host.arch}-${libc}`
-  const lines = [
-    `netring's binary for this machine is not installed: there is no package ${packageName}.`,
+  if (hasMusl(host)) {
+    return "there is no binary of netring for musl yet, which this system (Alpine?) has: use an image with glibc, such as Debian's"
+  }
+  return [
+    `netring's binary for this machine is not installed: there is no package netring-linux-${host.arch}-gnu.`,
     'It is an optional dependency of netring: install without --omit=optional, and on the system it is to run on,',
     'with a package-lock.json that was not made on another one (remove it and node_modules, then `npm install`).',
     'A bundler has to leave netring external.',
-  ]
-  if (libc === 'musl') lines.push('On a system with musl, such as Alpine, an image with glibc is the sure way.')
-  return lines.join(' ')
+  ].join(' ')
 }

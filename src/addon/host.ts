@@ -47,8 +47,8 @@ export function workerRefusal(versions: Host['versions']): string | undefined {
   )
 }
 
-/** The C library, as a word in a package's name: musl is known by not being glibc, which says its version. */
-export function libcOf({ report }: Host): 'gnu' | 'musl' {
+/** The C library is musl: known by not being glibc, which says its version. */
+export function hasMusl({ report }: Host): boolean {
   const { header } = (report?.getReport() ?? {}) as { readonly header?: { readonly glibcVersionRuntime?: string } }
-  return header !== undefined && header.glibcVersionRuntime === undefined ? 'musl' : 'gnu'
+  return header !== undefined && header.glibcVersionRuntime === undefined
 }

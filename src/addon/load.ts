@@ -13,22 +13,19 @@ export type Loaded =
 /**
  * Loads the addon, or says why not. Never throws: what imports netring is to be importable everywhere.
  *
- * The binary lies at the root of a checkout, or in a package of its own, of which npm installs the one for this processor and
- * C library. Somebody who installs for several systems at once has more of them; one for another C library fails to load, and the
- * next is tried. Which C library this is need not be asked for that, which would take milliseconds.
+ * The binary lies at the root of a checkout, or in a package of its own, of which npm installs the one for this processor. Only
+ * packages that are published are asked for: another's name could be anybody's.
  */
 export function loadAddon(host: Host = thisHost(), load: (name: string) => unknown = requireHere): Loaded {
   const message = hostRefusal(host)
   if (message !== undefined) return { refusal: { code: 'ERR_NETRING_UNSUPPORTED', message } }
   const failures: unknown[] = []
-  for (const libc of ['gnu', 'musl']) {
-    const target = `linux-${host.arch}-${libc}`
-    for (const name of [`../../netring.${target}.node`, `netring-${target}`]) {
-      try {
-        return { addon: load(name) as typeof Addon }
-      } catch (error) {
-        failures.push(error)
-      }
+  const target = `linux-${host.arch}-gnu`
+  for (const name of [`../../netring.${target}.node`, `netring-${target}`]) {
+    try {
+      return { addon: load(name) as typeof Addon }
+    } catch (error) {
+      failures.push(error)
     }
   }
   // One that is there and does not load says more than that another is not there.

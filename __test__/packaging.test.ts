@@ -1,0 +1,74 @@
+/** What a release is checked by: the checks themselves. */
+import test from 'ava'
+import { readFileSync } from 'node:fs'
+
+interface Tally {
+  passed: number
+  readonly failed: string[]
+  line(text: string, stream: string): void
+  end(name: string, status: number): void
+}
+
+const tarballs = '../scripts/pack/tarballs.mjs'
+const tally = '../scripts/test/tally.mjs'
+const { manifestFaults } = (await import(tarballs)) as {
+  manifestFaults: (manifest: object, paths: readonly string[]) => string[]
+}
+const { TapTally } = (await import(tally)) as { TapTally: new () => Tally }
+
+interface Manifest {
+  readonly name: string
+  readonly main: string
+  readonly [key: string]: unknown
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(new URL(`../npm/${folder}/package.json`, import.meta.url), 'utf8')) as Manifest
+}
+
+for (const folder of ['linux-x64-gnu', 'linux-arm64-gnu']) {
+  test(`${folder}: a manifest that would keep the package from where it belongs is found`, (t) => {
+    const manifest = manifestOf(folder)
+    const paths = ['package.json', 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md', manifest.main]
+    t.deepEqual(manifestFaults(manifest, paths), [])
+    const wrong = { cpu: ['riscv64'], os: ['darwin'], libc: ['musl'], main: 'other.node', version: '9.9.9' }
+    for (const [key, value] of Object.entries(wrong)) {
+      const faults = manifestFaults({ ...manifest, [key]: value }, paths)
+      t.is(faults.length, 1, key)
+      t.true(faults[0]?.startsWith(`netring-${folder}: ${key} is`))
+    }
+    for (const path of paths) {
+      t.deepEqual(
+        manifestFaults(
+          manifest,
+          paths.filter((other) => other !== path),
+        ),
+        [`netring-${folder} lacks ${path}`],
+      )
+    }
+  })
+}
+
+test('optional dependencies that bring no binary, or another one, are found', (t) => {
+  const { version } = manifestOf('linux-x64-gnu') as unknown as { version: string }
+  const paths = ['package.json', 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md', 'index.d.ts']
+  paths.push('dist/index.js', 'dist/index.d.ts')
+  const x64 = { 'netring-linux-x64-gnu': version }
+  const both = { ...x64, 'netring-linux-arm64-gnu': version }
+  const faults = (optionalDependencies: unknown): number =>
+    manifestFaults({ name: 'netring', version, optionalDependencies }, paths).length
+  t.is(faults(both), 0)
+  for (const wrong of [undefined, {}, x64, { ...both, 'netring-linux-arm64-gnu': '^0.1.0' }]) t.is(faults(wrong), 1)
+})
+
+test('a TAP line that is lost is a failure', (t) => {
+  const told = (...lines: string[]): string[] => {
+    const reader = new TapTally()
+    for (const line of lines) reader.line(line, 'stdout')
+    reader.end('checks', 0)
+    return reader.failed
+  }
+  t.deepEqual(told('ok 1 - a', 'ok 2 - b', '1..2'), [])
+  t.deepEqual(told('ok 1 - a', '[ 12.3] a kernel says not ok 2 - b', '1..2'), ['checks told of 1 tests of 2'])
+  t.deepEqual(told('ok 1 - a'), ['checks told of 1 tests of no plan'])
+})
