@@ -69,6 +69,8 @@ test('a TAP line that is lost is a failure', (t) => {
     return reader.failed
   }
   t.deepEqual(told('ok 1 - a', 'ok 2 - b', '1..2'), [])
-  t.deepEqual(told('ok 1 - a', '[ 12.3] a kernel says not ok 2 - b', '1..2'), ['checks told of 1 tests of 2'])
-  t.deepEqual(told('ok 1 - a'), ['checks told of 1 tests of no plan'])
+  t.deepEqual(told('ok 1 - a', '[ 12.3] a kernel says not ok 2 - b', '1..2'), [
+    'checks told of 1 tests of 2 and ended with 0',
+  ])
+  t.deepEqual(told('ok 1 - a'), ['checks told of 1 tests of no plan and ended with 0'])
 })

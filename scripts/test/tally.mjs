@@ -112,9 +112,9 @@ export class TapTally extends Tally {
   /** A line that was lost, or a plan that never came, is a failure, too. */
   end(name, status) {
     const told = this.passed + this.failed.length + this.skipped.length
-    if (told !== Number(this.#planned))
-      this.failed.push(`${name} told of ${told} tests of ${this.#planned ?? 'no plan'}`)
-    else if (status !== 0 && this.failed.length === 0) this.failed.push(`${name} ended with ${status}`)
+    if (told !== Number(this.#planned)) {
+      this.failed.push(`${name} told of ${told} tests of ${this.#planned ?? 'no plan'} and ended with ${status}`)
+    } else if (status !== 0 && this.failed.length === 0) this.failed.push(`${name} ended with ${status}`)
   }
 }
 
