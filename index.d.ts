@@ -167,7 +167,9 @@ export declare class NativeLane {
 
 /** A program that leads packets to the sockets of several threads, until it is closed. */
 export declare class NativeSharedProgram {
-  static attach(interface: string, options: NativeXdpOptions): NativeSharedProgram
+  static prepare(interface: string, options: NativeXdpOptions): NativeSharedProgram
+  /** Attaches it, in the place of one that is to be replaced. */
+  attach(): void
   /** The descriptor of its map, as long as it is not closed. */
   mapFd(): number
   queues(): Array<number>
@@ -180,6 +182,8 @@ export declare class NativeXdpSocket {
   /** Of a gated socket: from now on packets come. */
   openGate(): void
   shape(): NativeXdpShape
+  /** How packets get here now. */
+  attached(): 'native' | 'skb' | 'none'
   /** The kernel's counters. */
   xdpStats(): NativeXdpStats
   close(): void
@@ -429,7 +433,6 @@ export interface NativeXdpProgram {
 
 export interface NativeXdpShape {
   queues: Array<number>
-  attached: 'native' | 'skb' | 'none'
   zeroCopy: boolean
   frameCapacity: number
   /** Frames that send. */

@@ -1,8 +1,13 @@
-/** The addon is to load on any Linux with glibc: what it needs beside itself is libc's own libraries. */
-import test from 'ava'
+/** What is in the addon, and what it needs beside itself: to load on any Linux with glibc, and to be passed on. */
+import test, { type ExecutionContext } from 'ava'
 import { readdirSync, readFileSync } from 'node:fs'
 
 const root = new URL('../', import.meta.url)
+
+/** The first bytes of every ELF file, and where it says which processor it is for: elf(5). */
+const ELFMAG = '\x7fELF'
+const E_MACHINE = 18
+const EM_BPF = 247
 
 /** Types of section and of entry, and where the fields are: elf(5), 64 bits, little-endian. */
 const SHT_DYNAMIC = 6
@@ -43,13 +48,32 @@ function needed(file: Buffer): string[] {
   return names
 }
 
+/** Where an ELF file begins inside another one, its own beginning included. */
+function elfFilesIn(file: Buffer): number[] {
+  const places: number[] = []
+  for (let at = file.indexOf(ELFMAG, 0, 'latin1'); at >= 0; at = file.indexOf(ELFMAG, at + 1, 'latin1')) places.push(at)
+  return places
+}
+
+function addons(t: ExecutionContext): Buffer[] {
+  const names = readdirSync(root).filter((name) => name.endsWith('.node'))
+  t.true(names.length > 0)
+  return names.map((name) => readFileSync(new URL(name, root)))
+}
+
 test('the addon needs no library but those of libc and the compiler', (t) => {
-  const addons = readdirSync(root).filter((name) => name.endsWith('.node'))
-  t.true(addons.length > 0)
-  for (const addon of addons) {
-    const names = needed(readFileSync(new URL(addon, root)))
+  for (const addon of addons(t)) {
+    const names = needed(addon)
     t.true(names.includes('libc.so.6'), names.join(' '))
     const others = names.filter((name) => !/^(libc|libm|libgcc_s|ld-linux-[\w-]+)\.so\.\d$/.test(name))
     t.deepEqual(others, [])
+  }
+})
+
+test("the addon carries none of libxdp's BPF programs, whose licence is GPL-2.0", (t) => {
+  for (const addon of addons(t)) {
+    const machines = elfFilesIn(addon).map((at) => addon.readUInt16LE(at + E_MACHINE))
+    t.true(machines.length > 0)
+    t.false(machines.includes(EM_BPF))
   }
 })

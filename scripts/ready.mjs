@@ -12,6 +12,7 @@ if (!read('cargo', 'fmt', '--version') || !read('cargo', 'clippy', '--version'))
 for (const script of ['lint:rust', 'lint:ts', 'check:generated']) {
   await suite(total, new StepTally(), script, npm('run', '--silent', script))
 }
+await suite(total, new ReportTally(), 'check:supply', npm('run', '--silent', 'check:supply'))
 
 await suite(total, new ReportTally(), 'pack:check', npm('run', '--silent', 'pack:check'))
 

@@ -54,6 +54,10 @@ export function ensureBuildTools({ tools = [] } = {}) {
   useHomeOfCaller()
   checkTools([...buildTools, ...tools])
   checkRust()
+  // napi would have cargo mend the lock file in silence.
+  if (read('cargo', 'tree', '--locked', '--depth', '0') === undefined) {
+    stop('Cargo.lock does not fit, or crates cannot be fetched. To see which, run:\n  cargo tree --locked --depth 0')
+  }
 }
 
 /** Returns when scripts can run here: Node, the npm packages, and `tools`. */

@@ -42,6 +42,10 @@ export class Bridge extends Endpoint {
   readonly #engine: Engine
   readonly #pollTimeoutMs: number
   #busy = false
+  /** The counters of a bridge that is closed. */
+  #final: Readonly<Record<BridgeDirection, BridgeStats>> | undefined
+  /** The run under way, if run() was called. */
+  #running: { readonly signal: AbortSignal | undefined; readonly over: Promise<unknown> } | undefined
 
   private constructor(a: string, b: string, checked: CheckedBridgeOptions) {
     const state = { closed: false }
@@ -93,11 +97,25 @@ export class Bridge extends Endpoint {
    *
    * Rejects with `signal.reason` once nothing is forwarded any more, with what the hook threw (that packet and those behind
    * it in its batch are `dropped`), or with NetringError ERR_NETRING_INTERFACE_REMOVED, ERR_NETRING_CLOSED,
-   * ERR_NETRING_CONFIG when it is running already.
+   * ERR_NETRING_CONFIG when it is running already. A run whose signal is aborted is waited for.
    */
   async run(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
-    await this.#exclusively(() => this.#engine.run(signal))
+    // One that was aborted is about to end.
+    while (this.#running?.signal?.aborted) await this.#running.over
+    this.#start()
+    const run = this.#run(signal)
+    this.#running = { signal, over: run.catch(() => undefined) }
+    await run
+  }
+
+  async #run(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.#engine.run(signal)
+    } finally {
+      this.#busy = false
+      this.#running = undefined
+    }
   }
 
   /**
@@ -125,29 +143,20 @@ export class Bridge extends Endpoint {
     this.#busy = true
   }
 
-  async #exclusively(work: () => Promise<void>): Promise<void> {
-    this.#start()
-    try {
-      await work()
-    } finally {
-      this.#busy = false
-    }
-  }
-
   #tell(reports: readonly (readonly string[])[]): void {
-    for (const [index, direction] of bridgeDirections.entries()) {
-      for (const text of reports[index] ?? []) {
-        const error = parseNative(text)
-        if (error !== undefined) this.emit('rejected', error, direction)
-      }
-    }
+    // A listener that throws keeps no reason from the others.
+    const errors = bridgeDirections.flatMap((direction, index) =>
+      (reports[index] ?? []).map((text) => [parseNative(text), direction]),
+    )
+    this.emitEach('rejected', errors)
   }
 
-  /**
-   * What has become of the frames of each direction since the bridge was opened.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
+  /** What has become of the frames of each direction since the bridge was opened; of one that is closed, until then. */
   stats(): Readonly<Record<BridgeDirection, BridgeStats>> {
+    return this.#final ?? this.#stats()
+  }
+
+  #stats(): Readonly<Record<BridgeDirection, BridgeStats>> {
     const [aToB, bToA] = native(() => this.#engine.stats())
     if (aToB === undefined || bToA === undefined) throw new TypeError('two directions were expected')
     return { aToB, bToA }
@@ -155,7 +164,8 @@ export class Bridge extends Endpoint {
 
   /**
    * 'rejected': a frame was not forwarded (too large, never room, the other side down), with an error that says why; the
-   * first 64 between two turns of the event loop, stats() counts all.
+   * first 64 between two turns of the event loop, stats() counts all. What a listener throws is thrown once all have been
+   * told: with a hook run() rejects with it, without one it is an uncaught exception, as of any listener.
    */
   on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
   on(event: 'close', listener: () => void): this
@@ -165,6 +175,14 @@ export class Bridge extends Endpoint {
   }
 
   protected end(): void {
-    this.#engine.close()
+    try {
+      // What is forwarded after counting would be missing.
+      this.#engine.halt()
+      this.#final = this.#stats()
+    } catch {
+      // Then there are none to keep, and that keeps nobody from closing.
+    } finally {
+      this.#engine.close()
+    }
   }
 }

@@ -11,6 +11,7 @@ import { checkProgram, type Filter, type Program } from './options/program.js'
 import { waitSignal } from './options/wait.js'
 import type { OwnedPacket } from './source/packet.js'
 import { LinkedEndpoint } from './source/linked-endpoint.js'
+import { Counts } from './source/counts.js'
 import type { CaptureStats, WaitOptions } from './source/packet-source.js'
 import { nextTurn } from './source/turns.js'
 
@@ -19,12 +20,6 @@ const DRAIN_PACKETS = 16_384
 
 /** Channels that are stopping are reachable from here: the addon itself refers to them weakly. */
 const stopping = new Set<ChannelCapture>()
-
-/** The counters of a channel that has stopped. */
-interface Final {
-  readonly since: CaptureStats
-  readonly cumulative: CaptureStats
-}
 
 /**
  * A capture that a thread of its own drains into a bounded queue of packets that own their bytes. While JavaScript is busy,
@@ -57,13 +52,13 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
   /** The ring as it was got: sizes in bytes, and whether it is locked in memory. */
   readonly ring: RingShape
   readonly #native: NativeChannel
+  readonly #counts: Counts
   readonly #state: { closed: boolean }
   readonly #inbox: Inbox
   readonly #requests: Requests
   /** While it stops. */
   #stop: { readonly done: () => void; readonly failed: (reason: unknown) => void } | undefined
   #overflowed = 0
-  #final: Final | undefined
 
   private constructor(interfaceName: string, nativeChannel: NativeChannel) {
     const state = { closed: false }
@@ -74,6 +69,7 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
     this.fanoutId = fanoutId
     this.ring = Object.freeze(ring)
     this.#native = nativeChannel
+    this.#counts = new Counts(nativeChannel)
     this.#state = state
     const inbox = new Inbox(nativeChannel)
     this.#inbox = inbox
@@ -220,7 +216,7 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
       if (more.length < DRAIN_PACKETS) break
       await nextTurn()
     }
-    this.#final = native(() => ({ since: this.#native.stats(false), cumulative: this.#native.stats(true) }))
+    this.#counts.keep()
     return packets
   }
 
@@ -240,27 +236,25 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
   /**
    * Packets that came into the ring, and drops there, since the last call of this. Asks the thread, which answers between
    * two batches.
-   * @throws NetringError ERR_NETRING_CLOSED after close(), not after stopAndDrain()
    */
   stats(): CaptureStats {
-    if (this.#final === undefined) return native(() => this.#native.stats(false))
-    const { since, cumulative } = this.#final
-    this.#final = { since: { packets: 0, drops: 0, freezeCount: 0 }, cumulative }
-    return since
+    return this.#counts.since()
   }
 
-  /** The same since open. */
+  /** The same since open. Both go on answering when the channel is closed. */
   cumulativeStats(): CaptureStats {
-    return this.#final?.cumulative ?? native(() => this.#native.stats(true))
+    return this.#counts.cumulative()
   }
 
   /**
    * Replaces the filter. No packet that the new one refuses is seen afterwards: what is queued and what is in the ring is
    * discarded. Takes some milliseconds, in which nothing is received.
-   * @throws NetringError ERR_NETRING_FILTER; the filter is then as it was, and nothing is discarded. ERR_NETRING_CLOSED
+   * @throws NetringError ERR_NETRING_FILTER; the filter is then as it was, and nothing is discarded. ERR_NETRING_CLOSED,
+   * also from stopAndDrain() on: what is drained came through the filter that there was
    */
   setFilter(filter: Filter): void {
     const program = checkProgram('filter', filter)
+    this.#checkOpen()
     native(() => {
       this.#native.setFilter(program)
     })
@@ -268,6 +262,7 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
 
   /** Takes the filter away: everything passes from now on. What was queued is discarded as by setFilter(). */
   detachFilter(): void {
+    this.#checkOpen()
     native(() => {
       this.#native.setFilter()
     })
@@ -279,6 +274,7 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
    */
   attachFanoutProgram(program: Program): void {
     const checked = checkProgram('program', program)
+    this.#checkOpen()
     native(() => {
       this.#native.setFanoutProgram(checked)
     })
@@ -290,6 +286,7 @@ export class ChannelCapture extends LinkedEndpoint implements AsyncIterable<Owne
       this.#stop?.failed(closedError())
       this.#inbox.clear()
       this.#overflowed = this.#native.overflowed()
+      this.#counts.keep()
     } finally {
       native(() => {
         this.#native.close()

@@ -30,6 +30,19 @@ export abstract class Emitter {
     this.#events.emit(event, ...args)
   }
 
+  /** Emits an event once for each of these, and throws what a listener first threw once all have been told. */
+  protected emitEach(event: string, each: Iterable<readonly unknown[]>): void {
+    const thrown: unknown[] = []
+    for (const args of each) {
+      try {
+        this.emit(event, ...args)
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
+    if (thrown.length > 0) throw thrown[0]
+  }
+
   /** Whether somebody listens. */
   protected hears(event: string): boolean {
     return this.#events.listenerCount(event) > 0

@@ -81,6 +81,7 @@ export class Injector extends NativePacketSink<NativeInjector> {
   protected override end(): void {
     try {
       this.room.fail(new NetringError('ERR_NETRING_CLOSED', 'the injector is closed; open another'))
+      this.keepStats()
     } finally {
       native(() => {
         this.native.close()

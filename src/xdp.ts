@@ -36,6 +36,7 @@ class XdpSink extends NativePacketSink<NativeXdpSocket> {
 
   protected override end(): void {
     // No slot and no wait is native here.
+    this.keepStats()
   }
 }
 
@@ -70,11 +71,10 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   readonly interface: string
   /** The queues, in the order of the options. Frames leave through the first. */
   readonly queues: readonly number[]
-  /** How packets get here: by a program in the driver, behind it, or not at all (mode 'tx'). */
-  readonly attached: 'native' | 'skb' | 'none'
   /** Whether the driver uses the frames itself, without a copy. */
   readonly zeroCopy: boolean
   readonly #sink: XdpSink
+  #last: XdpStats | undefined
 
   static {
     adoptXdpSocket = (...opened) => new XdpSocket(...opened)
@@ -82,10 +82,9 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
 
   private constructor(interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number) {
     super(constructing('XdpSocket', addon().NativeXdpSocket, nativeSocket), pollTimeoutMs)
-    const { queues, attached, zeroCopy, frameCapacity, txFrames } = nativeSocket.shape()
+    const { queues, zeroCopy, frameCapacity, txFrames } = nativeSocket.shape()
     this.interface = interfaceName
     this.queues = Object.freeze(queues)
-    this.attached = attached
     this.zeroCopy = zeroCopy
     this.#sink = new XdpSink(nativeSocket, frameCapacity, txFrames)
   }
@@ -109,11 +108,17 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   }
 
   /**
-   * The kernel's counters since open. A system call a queue.
-   * @throws NetringError ERR_NETRING_CLOSED
+   * How packets get here: by a program in the driver, behind it, or not at all (mode 'tx', a closed socket, and one whose
+   * program somebody else has detached or replaced: its loops and waits end with ERR_NETRING_XDP_PROGRAM within some
+   * seconds). A system call.
    */
+  get attached(): 'native' | 'skb' | 'none' {
+    return this.closed ? 'none' : native(() => this.native.attached())
+  }
+
+  /** The kernel's counters since open. A system call a queue. Of a socket that is closed, as they were then. */
   xdpStats(): XdpStats {
-    return native(() => this.native.xdpStats())
+    return this.#last ?? native(() => this.native.xdpStats())
   }
 
   /** Bytes of the largest frame: 1792 or 3840, whatever the interface's MTU is. */
@@ -187,7 +192,7 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
     return this.#sink.waitDrained(timeoutMs)
   }
 
-  /** The counters of what was sent. No system call. @throws NetringError ERR_NETRING_CLOSED */
+  /** The counters of what was sent. No system call. Of a socket that is closed, as they were then. */
   txStats(): TxStats {
     return this.#sink.txStats()
   }
@@ -225,7 +230,13 @@ export class XdpSocket extends NativePacketSource<NativeXdpSocket> implements Pa
   }
 
   protected override end(): void {
-    this.#sink.close()
-    super.end()
+    try {
+      this.#sink.close()
+      this.#last = this.xdpStats()
+    } catch {
+      // Then there are none to keep, and that keeps nobody from closing.
+    } finally {
+      super.end()
+    }
   }
 }

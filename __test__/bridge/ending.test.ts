@@ -7,7 +7,7 @@ import type { Bridge } from '../../src/index.js'
 import { bridged, bridgeOn, counted, engines, listener, running, type Bridged } from '../helpers/bridged.js'
 import { numbered, numbers, upTo } from '../helpers/frames.js'
 import { remove } from '../helpers/link.js'
-import { setDown, setUp, type End } from '../helpers/network.js'
+import { received, setDown, setUp, type End } from '../helpers/network.js'
 import { injectorOn, receive, receiveFor, receiveNoMoreThan, sendAll, until } from '../helpers/traffic.js'
 
 const REMOVED = 'ERR_NETRING_INTERFACE_REMOVED'
@@ -62,7 +62,6 @@ for (const [how, options] of engines) {
     t.is(threads(), before)
     await t.notThrowsAsync(run)
     bridge.close()
-    t.throws(() => bridge.stats(), { code: 'ERR_NETRING_CLOSED' })
     t.throws(
       () => {
         bridge.runIterations(1)
@@ -70,6 +69,78 @@ for (const [how, options] of engines) {
       { code: 'ERR_NETRING_CLOSED' },
     )
     await t.throwsAsync(bridge.run(), { code: 'ERR_NETRING_CLOSED' })
+  })
+
+  test.serial(`stats() of ${how} are what they were once it is closed`, async (t) => {
+    const hosts = bridged(t)
+    const bridge = bridgeOn(t, hosts, options)
+    running(t, bridge)
+    await sendAll(injectorOn(t, hosts.a), numbered(7))
+    const last = await counted(bridge, 'aToB', ({ forwarded }) => forwarded === 7)
+    bridge.close()
+    t.deepEqual(bridge.stats().aToB, last)
+    t.like(bridge.stats().bToA, { received: 0, pending: 0 })
+  })
+
+  test.serial(`right after an abort ${how} runs again`, async (t) => {
+    const hosts = bridged(t)
+    const far = listener(t, hosts.b)
+    const bridge = bridgeOn(t, hosts, options)
+    const controller = new AbortController()
+    const first = bridge.run({ signal: controller.signal })
+    await sleep(5)
+    controller.abort(new Error('enough'))
+    const state = running(t, bridge)
+    await t.throwsAsync(first, { message: 'enough' })
+    await sendAll(injectorOn(t, hosts.a), numbered(5))
+    t.deepEqual(numbers(await receive(far, 5)), upTo(5))
+    t.is(state.failure, undefined)
+    await t.throwsAsync(bridge.run(), { code: 'ERR_NETRING_CONFIG', message: /running already/ })
+  })
+
+  test.serial(`frames for an interface that was removed before ${how} ran are rejected`, async (t) => {
+    const hosts = bridged(t)
+    const bridge = bridgeOn(t, hosts, options)
+    const told: string[] = []
+    bridge.on('rejected', ({ code }, direction) => told.push(`${direction} ${code}`))
+    const injector = injectorOn(t, hosts.a)
+    await sendAll(injector, numbered(5))
+    // In the ring, not only on its way there.
+    t.true(await until(() => received(hosts.left) >= 5))
+    await sleep(20)
+    remove(hosts.right)
+    await t.throwsAsync(bridge.run(), { code: REMOVED })
+    // Where the removal is seen before a frame is tried, what is in the ring comes with the next run.
+    for (let turn = 0; turn < 50 && bridge.stats().aToB.received < 5; turn++) {
+      await t.throwsAsync(bridge.run(), { code: REMOVED })
+    }
+    t.like(bridge.stats().aToB, { received: 5, rejected: 5, forwarded: 0, pending: 0 })
+    t.true(await until(() => told.length === 5))
+    t.deepEqual([...new Set(told)], [`aToB ${REMOVED}`])
+  })
+
+  test.serial(`a listener that throws keeps no rejection of ${how} from the others`, async (t) => {
+    const hosts = bridged(t)
+    const bridge = bridgeOn(t, hosts, options)
+    setDown(hosts.right)
+    await sendAll(injectorOn(t, hosts.a), numbered(3))
+    let told = 0
+    bridge.on('rejected', () => {
+      told++
+      throw new Error('mine')
+    })
+    for (let turn = 0; turn < 200 && told < 3; turn++) {
+      const before = told
+      try {
+        bridge.runIterations(1)
+        t.is(told, before)
+      } catch (error) {
+        t.is((error as Error).message, 'mine')
+        t.true(told > before)
+      }
+    }
+    t.is(told, 3)
+    t.is(bridge.stats().aToB.rejected, 3)
   })
 
   test.serial(`${how} runs once at a time`, async (t) => {

@@ -133,6 +133,39 @@ test.serial('a hook that throws ends the run with that error, and the next run g
   )
 })
 
+test.serial('what was decided before a hook threw is carried out before the run rejects', async (t) => {
+  const hosts = bridged(t)
+  const far = listener(t, hosts.b)
+  let seen = 0
+  // A block of a second, so that all come in one batch: more than are handed over at a time.
+  const bridge = bridgeOn(t, hosts, {
+    a: { blockTimeoutMs: 1000 },
+    onPacket: () => {
+      if (++seen > 400) throw new Error('mine')
+      return 'forward'
+    },
+  })
+  await sendAll(injectorOn(t, hosts.a), numbered(500))
+  await t.throwsAsync(bridge.run({ signal: AbortSignal.timeout(20_000) }), { message: 'mine' })
+  const { aToB } = bridge.stats()
+  t.like(aToB, { forwarded: 400, pending: 0 })
+  t.is(aToB.dropped, aToB.received - 400)
+  t.deepEqual(numbers(await receiveNoMoreThan(far, 400)), upTo(400))
+})
+
+test.serial('a packet that is empty because its hook has closed the bridge is no wrong answer', async (t) => {
+  const hosts = bridged(t)
+  const bridge = bridgeOn(t, hosts, {
+    onPacket: ({ data }) => {
+      bridge.close()
+      return data
+    },
+  })
+  const run = bridge.run()
+  await sendAll(injectorOn(t, hosts.a), numbered(3))
+  await t.notThrowsAsync(run)
+})
+
 for (const [what, answer, code] of [
   ['nothing', undefined, 'ERR_INVALID_ARG_TYPE'],
   ['another word', 'pass', 'ERR_INVALID_ARG_TYPE'],

@@ -31,6 +31,36 @@ test('names are checked', (t) => {
   t.throws(() => Bridge.open('va', 'va'), { code: 'ERR_NETRING_CONFIG', message: /between two/ })
 })
 
+for (const backend of ['packet', 'xdp'] as const) {
+  for (const hook of [{}, { onPacket: () => 'drop' as const }]) {
+    const how = `${backend}${'onPacket' in hook ? ', with a hook' : ''}`
+    test.serial(`one interface by two names is refused, and so is one in a namespace by two names: ${how}`, (t) => {
+      const { a, b } = network(t)
+      a.ip('link', 'property', 'add', 'dev', a.name, 'altname', 'another')
+      const path = `/run/netns/${a.netns}`
+      const open = (one: string, other: string, ...at: (string | undefined)[]): void => {
+        const [first, second] = at.map((netns) => (netns === undefined ? {} : { netns }))
+        Bridge.open(one, other, { backend, ...hook, a: first!, b: second! }).close()
+      }
+      const expected = { code: 'ERR_NETRING_CONFIG', message: /between two/ }
+      t.throws(() => {
+        open(a.name, a.name, a.netns, path)
+      }, expected)
+      t.throws(() => {
+        open(a.name, 'another', a.netns, a.netns)
+      }, expected)
+      t.throws(() => {
+        open('lo', 'lo', undefined, '/proc/self/ns/net')
+      }, expected)
+      if (backend === 'packet') {
+        t.notThrows(() => {
+          open('lo', 'lo', a.netns, b.netns)
+        })
+      }
+    })
+  }
+}
+
 test.serial('an interface that is not there is named', (t) => {
   const { a } = network(t)
   const sides = { a: { netns: a.netns }, b: { netns: a.netns } }

@@ -6,7 +6,7 @@ import { hasCode } from '../../src/errors.js'
 import type { Capture } from '../../src/index.js'
 import { frame, numberOf, numbers, upTo } from '../helpers/frames.js'
 import { DOWN, REMOVED, eventsOf, remove, removeMeanwhile, soon, until } from '../helpers/link.js'
-import { network, setDown } from '../helpers/network.js'
+import { network, setDown, setUp, type End } from '../helpers/network.js'
 import { arrived, captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
 import { numbersOf } from '../helpers/views.js'
 
@@ -210,4 +210,35 @@ test('removal is told, after every frame, by a ring whose blocks last a millisec
     for (const got of seen) t.deepEqual(got, sent)
     for (const capture of captures) capture.close()
   }
+})
+
+test('an interface that has another name goes down, comes up and is removed as before', async (t) => {
+  const { a, b } = network(t)
+  const capture = captureOn(t, b)
+  const injector = injectorOn(t, b)
+  const renamed: End = { ...b, name: 'other' }
+  setDown(b)
+  await t.throwsAsync(capture.readable(soon()), { code: DOWN })
+  b.ip('link', 'set', b.name, 'name', renamed.name)
+  await setUp(renamed, a)
+  // Looks at the interface and sees that it is up: from now on going down is news again.
+  const pending = capture.readable({ signal: AbortSignal.timeout(200) })
+  await t.throwsAsync(pending, { any: true, name: 'TimeoutError' })
+  await sendAll(injectorOn(t, a), [frame(60, 7)])
+  t.is(numberOf((await capture.recv(soon()))[0]!.data), 7)
+  const again = capture.readable(soon())
+  setDown(renamed)
+  await t.throwsAsync(again, { code: DOWN })
+  await setUp(renamed, a)
+  const reasons: string[] = []
+  injector.on('rejected', ({ message }) => reasons.push(message))
+  await sendAll(injector, [frame(1600)])
+  t.regex(reasons[0] ?? '', /1500/, 'its MTU is known')
+  remove(renamed)
+  await t.throwsAsync(
+    (async () => {
+      for await (const batch of capture) t.log(batch)
+    })(),
+    { code: REMOVED },
+  )
 })

@@ -239,3 +239,23 @@ test.serial(
     t.true(pool.closed)
   },
 )
+
+test.serial('who listens hears of a failure before finished() rejects and before the end', async (t) => {
+  const { a, b } = network(t)
+  const workerData: Failing = { how: 'throws', number: 1 }
+  const pool = await poolOn(t, b, module('fails'), { workers: 1, workerData })
+  const order: string[] = []
+  pool.on('error', ({ message }) => order.push(message))
+  const closed = new Promise<void>((resolve) => {
+    pool.on('close', () => {
+      order.push('closed')
+      resolve()
+    })
+  })
+  const finished = pool.finished().catch(() => order.push('finished'))
+  await sendAll(injectorOn(t, a), [frame(60, 1)])
+  await finished
+  await closed
+  t.is(order[0], 'thrown on purpose')
+  t.deepEqual(order.slice(1).sort(), ['closed', 'finished'])
+})

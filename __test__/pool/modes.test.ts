@@ -11,13 +11,18 @@ import { network } from '../helpers/network.js'
 import { collected, counted, module, poolOn } from '../helpers/pool.js'
 import { injectorOn, sendAll } from '../helpers/traffic.js'
 
-const modes = ['hash', 'loadBalance', 'cpu', 'rollover', 'random', 'queueMapping', 'cbpf', 'ebpf'] as const
+// 'ebpf' has tests of its own.
+const modes = ['hash', 'loadBalance', 'cpu', 'rollover', 'random', 'queueMapping', 'cbpf'] as const
 
 for (const mode of modes) {
   for (const workers of [1, 3]) {
     test.serial(`${mode}: every frame arrives at exactly one of ${workers} workers, and is counted once`, async (t) => {
       const { a, b } = network(t)
-      const pool = await poolOn(t, b, module('numbers'), { mode, workers })
+      const pool = await poolOn(t, b, module('numbers'), {
+        mode,
+        workers,
+        ...(mode === 'cbpf' && { program: [step.loadByte(3), step.modulo(workers), step.returnA] }),
+      })
       t.is(pool.workers.length, workers)
       const { shares, total } = collected<number>(pool)
       await sendAll(injectorOn(t, a), numbered(600))

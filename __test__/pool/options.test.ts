@@ -85,12 +85,38 @@ test.serial('options that contradict each other are refused, naming both', async
   }
 })
 
+test.serial('workerData that cannot be cloned is refused by name', async (t) => {
+  const before = [openDescriptors(), threads()]
+  const error = await t.throwsAsync(FanoutPool.start('lo', ok, { workers: 2, workerData: { call: () => undefined } }), {
+    instanceOf: NetringError,
+    code: 'ERR_NETRING_CONFIG',
+    message: /^options\.workerData cannot be sent/,
+  })
+  t.is((error?.cause as Error).name, 'DataCloneError')
+  t.true(await until(() => openDescriptors() <= before[0]! && threads() <= before[1]!))
+})
+
+test('a mode that needs a program is refused without one, before the interface is looked at', async (t) => {
+  for (const mode of ['cbpf', 'ebpf'] as const) {
+    const expected = {
+      instanceOf: NetringError,
+      code: 'ERR_NETRING_CONFIG',
+      message: new RegExp(`options\\.mode '${mode}' needs options\\.program`),
+    }
+    await t.throwsAsync(FanoutPool.start('none', ok, { workers: 2, mode }), expected)
+    await t.throwsAsync(
+      FanoutPool.start('none', ok, { workers: 2, capture: { fanout: { mode, group: 'unique' } } }),
+      expected,
+    )
+  }
+})
+
 const failing: readonly (readonly [what: string, module: URL | string, options: object, error: object])[] = [
   ['a module that throws at import', module('throws'), {}, { name: 'TypeError', message: 'this module throws' }],
   ['a module that is not there', module('missing'), {}, { code: 'ERR_MODULE_NOT_FOUND' }],
   ['a relative module that is not there', './missing.js', {}, { code: 'ERR_MODULE_NOT_FOUND' }],
   ['a module without a function', module('nothing'), {}, { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }],
-  ['workerData that cannot be cloned', ok, { workerData: () => undefined }, { name: 'DataCloneError' }],
+  ['workerData that cannot be cloned', ok, { workerData: () => undefined }, { code: 'ERR_NETRING_CONFIG' }],
   ['a ring the kernel refuses', ok, { capture: { blockSize: 5000 } }, { code: 'ERR_NETRING_CONFIG' }],
   ['a filter the kernel refuses', ok, { capture: { filter: [step.jump(5)] } }, { code: 'ERR_NETRING_FILTER' }],
   [

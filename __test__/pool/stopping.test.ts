@@ -201,3 +201,17 @@ test.serial('thirty starts and stops leave no descriptor and no thread', async (
   t.deepEqual({ descriptors: openDescriptors(), threads: threads() }, before)
   t.is(promiscuity(b), 0)
 })
+
+test.serial('a worker that replaces its filter while the pool stops lets nothing in again', async (t) => {
+  const { a, b } = network(t)
+  const pool = await poolOn(t, b, module('refilters'))
+  const got = posts(pool)
+  const stopped = pool.stop()
+  t.true(await until(() => got.every((messages) => messages.includes('replaced'))))
+  await sendAll(injectorOn(t, a), numbered(200))
+  await stopped
+  t.deepEqual(got, [
+    ['replaced', 0],
+    ['replaced', 0],
+  ])
+})

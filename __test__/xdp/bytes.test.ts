@@ -60,9 +60,12 @@ xdpTest('lo has skb mode only, and gives back what is sent on it', async (t) => 
   t.throws(() => xdpOn(t, lo, { attach: 'native' }), { code: 'ERR_NETRING_XDP_PROGRAM', message: /attach 'skb'/ })
   const socket = xdpOn(t, lo)
   t.is(socket.attached, 'skb')
-  t.is(socket.sendBatch(numbered(100)), 100)
-  t.is(socket.flush(), 100)
-  t.deepEqual(numbers(await receive(socket, 100)), upTo(100))
+  // Of a tag in the device's metadata nothing comes in skb mode.
+  const frames = fitting().filter((bytes) => bytes.readUInt16BE(12) === 0x88b5)
+  t.is(socket.sendBatch(frames), frames.length)
+  t.is(socket.flush(), frames.length)
+  const packets = await receiveNoMoreThan(socket, frames.length)
+  t.deepEqual(hex(packets.map(({ data }) => data)), hex(frames))
 })
 
 const ways: Record<string, (socket: XdpSocket, frames: readonly Buffer[]) => void> = {

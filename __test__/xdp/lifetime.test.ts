@@ -173,3 +173,33 @@ xdpTest('link down, up and gone are told to who listens and who waits', async (t
   socket.close()
   await until(t, 'close', () => events.includes('close'))
 })
+
+xdpTest('the counts of a socket are those of its end once it is closed', async (t) => {
+  const { a, b } = network(t)
+  const socket = xdpOn(t, b, small)
+  await sendAll(injectorOn(t, a), numbered(5))
+  t.is((await receive(socket, 5)).length, 5)
+  await sendAll(socket, numbered(3))
+  const [counts, sent, kernel] = [socket.cumulativeStats(), socket.txStats(), socket.xdpStats()]
+  t.like(counts, { packets: 5 })
+  t.like(sent, { sent: 3, pending: 0 })
+  socket.close()
+  t.deepEqual([socket.cumulativeStats(), socket.txStats(), socket.xdpStats()], [counts, sent, kernel])
+  t.is(socket.stats().packets, 5)
+  t.is(socket.stats().packets, 0)
+})
+
+xdpTest('a socket whose interface has another name is told that it goes down', async (t) => {
+  const { a, b } = network(t)
+  const socket = xdpOn(t, b, small)
+  const renamed: End = { ...b, name: 'other' }
+  setDown(b)
+  await t.throwsAsync(socket.readable(soon()), { code: DOWN })
+  b.ip('link', 'set', b.name, 'name', renamed.name)
+  await setUp(renamed, a)
+  await sendAll(injectorOn(t, a), [frame(60, 7)])
+  t.deepEqual(numbers(await receive(socket, 1)), [7])
+  const pending = socket.readable(soon())
+  setDown(renamed)
+  await t.throwsAsync(pending, { code: DOWN })
+})

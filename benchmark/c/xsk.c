@@ -24,6 +24,14 @@ static struct xsk_ring map_ring(int fd, const struct xdp_ring_offset *offset, ui
                            base + offset->desc, size, size - 1};
 }
 
+/* A queue stays busy for some 20 to 50 ms after its socket was closed, that of the trial before too. */
+static void bind_to_queue(int fd, const struct sockaddr_xdp *address) {
+  for (int attempt = 0; bind(fd, (const struct sockaddr *)address, sizeof *address) != 0; attempt++) {
+    if (errno != EBUSY || attempt == 200) fail_errno("bind to queue %u", address->sxdp_queue_id);
+    usleep(5000);
+  }
+}
+
 struct xsk xsk_open(const char *interface, uint32_t queue, uint32_t frame_count, uint32_t frame_size) {
   struct xsk xsk = {.frame_size = frame_size, .frame_count = frame_count};
   if (frame_count == 0 || (frame_count & (frame_count - 1)) != 0) fail("--frames is a power of two");
@@ -51,7 +59,7 @@ struct xsk xsk_open(const char *interface, uint32_t queue, uint32_t frame_count,
                                  .sxdp_flags = XDP_USE_NEED_WAKEUP,
                                  .sxdp_ifindex = interface_index(interface),
                                  .sxdp_queue_id = queue};
-  if (bind(xsk.fd, (struct sockaddr *)&address, sizeof address) != 0) fail_errno("bind to queue %u", queue);
+  bind_to_queue(xsk.fd, &address);
   return xsk;
 }
 

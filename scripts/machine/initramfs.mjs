@@ -1,5 +1,15 @@
 /** The machine's only file system: Node, the package as npm would install it, and the checks. */
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { read, root, run, stop } from '../run.mjs'
 
@@ -33,9 +43,8 @@ export function makeInitramfs(system, { folder, system: debian, node, version })
   copyModule(image, join(debian, 'lib', 'modules', version, 'kernel', 'drivers', 'net', 'veth.ko'))
 
   const modules = join(image, 'app', 'node_modules')
-  install('netring', root, modules, ['package.json', 'dist'])
-  const binary = `netring-${system.binary}`
-  install(binary, join(root, 'npm', system.binary), modules, ['package.json', `netring.${system.binary}.node`])
+  install('netring', root, modules)
+  install(`netring-${system.binary}`, join(root, 'npm', system.binary), modules)
   cpSync(join(root, 'scripts', 'machine', 'guest'), join(image, 'app', 'checks'), { recursive: true })
 
   writeFileSync(join(image, 'init'), init)
@@ -65,8 +74,12 @@ function copyModule(image, file) {
   else if (!run(['sh', '-c', 'exec xz -dc "$0" > "$1"', `${file}.xz`, to])) stop(`${file} is neither there nor packed`)
 }
 
-function install(name, from, modules, files) {
+/** What npm would pack of the package in a folder. */
+function install(name, from, modules) {
+  const { files } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'))
   const to = join(modules, name)
   mkdirSync(to, { recursive: true })
-  for (const file of files) cpSync(join(from, file), join(to, file), { recursive: true })
+  for (const file of ['package.json', ...files].filter((file) => existsSync(join(from, file)))) {
+    cpSync(join(from, file), join(to, file), { recursive: true })
+  }
 }

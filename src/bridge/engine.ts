@@ -43,6 +43,8 @@ export interface Engine {
   /** Forwards what is there, waiting for something on this thread, at most so long; whether there was. */
   round(timeoutMs: number): boolean
   stats(): readonly NativeDirectionStats[]
+  /** Forwards nothing more; to be closed next. */
+  halt(): void
   close(): void
 }
 

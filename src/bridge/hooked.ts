@@ -122,9 +122,26 @@ export class HookedEngine implements Engine {
     const state = lane.native.push()
     lane.blocked = state === pushed.noRoom
     if (state !== pushed.nothingLeft) return state === pushed.more
-    if (!this.#decide(lane)) return false
+    try {
+      if (!this.#decide(lane)) return false
+    } catch (error) {
+      this.#carryOut(lane)
+      throw error
+    }
     if (!this.#closed) lane.blocked = lane.native.push() === pushed.noRoom
     return true
+  }
+
+  /** Sends what was decided before the hook threw. What there is no room for goes with the next run. */
+  #carryOut(lane: Lane): void {
+    if (this.#closed) return
+    let state: number = pushed.more
+    try {
+      while (state === pushed.more) state = lane.native.push()
+      lane.blocked = state === pushed.noRoom
+    } catch {
+      // The next run hears of it: what the hook threw comes first.
+    }
   }
 
   /** Asks the hook about the next batch, if there is one. Where it throws, that packet and all behind it are dropped. */
@@ -141,6 +158,7 @@ export class HookedEngine implements Engine {
       for (const packet of batch) {
         verdicts[index] = this.#ask(packet, lane.direction, replacements)
         index++
+        if (this.#closed) break
       }
     } finally {
       // Nothing is sent any more of a bridge that its hook has closed.
@@ -155,6 +173,8 @@ export class HookedEngine implements Engine {
   #ask(packet: Packet, direction: BridgeDirection, replacements: Uint8Array[]): number {
     const { length } = packet
     const answer: unknown = this.#hook(packet, direction)
+    // What it had in mind is empty by now.
+    if (this.#closed) return verdict.drop
     if (answer === 'forward') return verdict.forward
     if (answer === 'drop') return verdict.drop
     if (!types.isUint8Array(answer)) {
@@ -178,6 +198,10 @@ export class HookedEngine implements Engine {
 
   stats(): readonly NativeDirectionStats[] {
     return this.#lanes.map(({ native }) => native.stats())
+  }
+
+  halt(): void {
+    this.#closed = true
   }
 
   close(): void {

@@ -47,9 +47,16 @@ export class ThreadedEngine implements Engine {
 
   #receive(message: number): void {
     if (this.#settle === undefined) return
-    this.#report(this.#native.takeReports())
+    try {
+      this.#report(this.#native.takeReports())
+    } finally {
+      if (message === Message.ended) this.#join()
+    }
+  }
+
+  #join(): void {
     // A listener may have closed it.
-    if (message !== Message.ended || this.#settle === undefined) return
+    if (this.#settle === undefined) return
     let failure: { readonly reason: unknown } | undefined
     try {
       this.#native.keepAlive(false)
@@ -72,6 +79,15 @@ export class ThreadedEngine implements Engine {
 
   stats(): readonly NativeDirectionStats[] {
     return this.#native.stats()
+  }
+
+  halt(): void {
+    this.#native.stop()
+    try {
+      this.#native.join()
+    } catch {
+      // Why the thread ended matters to who waits for it, not to who closes it.
+    }
   }
 
   close(): void {

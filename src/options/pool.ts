@@ -169,7 +169,12 @@ function checkGroup(given: Partial<FanoutPoolOptions>): NativeFanout {
   }
   const own: Partial<Record<(typeof groupKeys)[number], unknown>> = {}
   for (const key of groupKeys) if (given[key] !== undefined) own[key] = given[key]
-  return checkFanout({ mode: 'hash', ...inner, ...own, group: 'unique' } as FanoutOptions, 'options')
+  const group = checkFanout({ mode: 'hash', ...inner, ...own, group: 'unique' } as FanoutOptions, 'options')
+  // Without one the kernel gives everything to the first (`fanout_demux_bpf`, net/packet/af_packet.c).
+  if ((group.mode === 'cbpf' || group.mode === 'ebpf') && group.program === undefined) {
+    throw refusal(`options.mode '${group.mode}' needs options.program, which says which worker gets a packet`)
+  }
+  return group
 }
 
 /** The CPUs, in the order of the workers. */

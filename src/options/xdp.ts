@@ -64,8 +64,9 @@ export interface XdpOptions {
    */
   readonly coalesceUs?: number
   /**
-   * Take the place of an XDP program that is already on the interface, for good: whoever attached it is not told. It goes once
-   * everything else has been had; where open() throws before, it stays. Default false.
+   * Take the place of an XDP program that is already on the interface, for good: another socket's loops and waits end with
+   * ERR_NETRING_XDP_PROGRAM then, other programs are not told. It goes once everything else has been had; where open() (or a
+   * pool's start()) throws before, it stays. Default false.
    */
   readonly replace?: boolean
   /**

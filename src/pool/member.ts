@@ -1,6 +1,7 @@
 /** A worker of a pool, as the pool sees it: a thread, what it is asked, and how it ends. */
 import { extname } from 'node:path'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import { refusal } from '../options/check.js'
 import type { CaptureStats } from '../source/packet-source.js'
 import { LONGEST_TIMER } from '../source/turns.js'
 import { nothing } from './counts.js'
@@ -86,7 +87,10 @@ export class Member {
       })
     } catch (error) {
       port1.close()
-      throw error
+      // Of what is sent nothing else is the user's.
+      if (!(error instanceof DOMException) || error.name !== 'DataCloneError') throw error
+      const refused = refusal(`options.workerData cannot be sent to a worker as a structured clone: ${error.message}`)
+      throw Object.assign(refused, { cause: error })
     }
     port1.on('message', (message: FromWorker) => {
       this.#receive(message)

@@ -72,6 +72,9 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   readonly #waiters = new Set<Waiter>()
   #closed = false
   #failure: Error | undefined
+  /** Failures of which listeners are about to hear, and when they have. */
+  #untold = 0
+  #told: Promise<void> = Promise.resolve()
   /** Somebody has called finished(): failures have a way out. */
   #awaited = false
   #referenced = true
@@ -232,31 +235,35 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
     }
     // Also of the second worker that fails, when nobody waits any more, and of one that fails while it is stopped.
     const heard = this.#awaited || this.#stopping !== undefined
-    this.#settle(error)
-    if (!heard || this.hears('error')) {
-      // In a turn of its own: with no listener it is thrown, and that is to reach the process and not whoever called.
-      process.nextTick(() => {
-        this.emit('error', error, worker)
-      })
-    }
-  }
-
-  #settle(failure: Error | undefined): void {
-    for (const { resolve, reject } of this.#waiters) {
-      if (failure === undefined) resolve()
-      else reject(failure)
-    }
+    const waiting = [...this.#waiters]
     this.#waiters.clear()
+    // In a turn of its own: with no listener it is thrown, and that is to reach the process and not whoever called.
+    // Who listens hears of it before who waits, who may go on to end the process.
+    this.#untold++
+    this.#told = new Promise((resolve) => {
+      process.nextTick(() => {
+        try {
+          if (!heard || this.hears('error')) this.emit('error', error, worker)
+        } finally {
+          for (const { reject } of waiting) reject(error)
+          this.#untold--
+          this.#closeIfOver()
+          resolve()
+        }
+      })
+    })
   }
 
-  /** Once no worker is left. */
+  /** Once no worker is left, and everybody has heard why. */
   #closeIfOver(): void {
     if (this.#closed || this.#places.some(({ restart, member }) => restart !== undefined || !member.over)) return
+    this.#flush()
+    if (this.#untold > 0) return
     this.#closed = true
     this.#sharing.close()
     this.#plan.signal?.removeEventListener('abort', this.#onAbort)
-    this.#flush()
-    this.#settle(undefined)
+    for (const { resolve } of this.#waiters) resolve()
+    this.#waiters.clear()
     this.#tell('close')
   }
 
@@ -412,6 +419,7 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
       place.member.stop(this.#plan.stopTimeoutMs)
     }
     await Promise.all(this.#places.map(({ member }) => member.ended))
+    await this.#told
     // All may have ended before, while one of them waited for its restart.
     this.#closeIfOver()
   }

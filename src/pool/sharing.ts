@@ -61,7 +61,7 @@ function shareGroup({ options, pollTimeoutMs, workers }: SharingPlan & { backend
  */
 function shareProgram(name: string, plan: SharingPlan & { backend: 'xdp' }): Sharing {
   const { options, pollTimeoutMs } = plan
-  const program = native(() => addon().NativeSharedProgram.attach(name, options))
+  const program = native(() => addon().NativeSharedProgram.prepare(name, options))
   const queues = program.queues()
   const workers = plan.workers ?? queues.length
   const close = (): void => {
@@ -86,8 +86,13 @@ function shareProgram(name: string, plan: SharingPlan & { backend: 'xdp' }): Sha
         gated: true,
       },
     }),
-    // Each worker enters the map itself: no other one would get its packets before.
-    open: () => undefined,
+    // Once all sockets are bound, so that a start that fails leaves a program that is to be replaced in its place. Then each
+    // worker enters the map itself: no other one would get its packets before.
+    open: () => {
+      native(() => {
+        program.attach()
+      })
+    },
     shut: close,
     close,
   }

@@ -37,6 +37,7 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   /** Who waits for room in the send buffer, where a flush can end for want of it. */
   protected readonly room: Waiters | undefined
   readonly #lender: SlotLender
+  #last: TxStats | undefined
   /** Who waits for slots: in the order of their calls. */
   readonly #senders = new Sequence()
 
@@ -178,16 +179,9 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   }
 
   #tellRejections(): void {
-    const thrown: unknown[] = []
-    for (const text of this.native.takeRejections()) {
-      try {
-        this.emit('rejected', parseNative(text))
-      } catch (error) {
-        thrown.push(error)
-      }
-    }
-    // Once all have been told: a listener that throws keeps no reason from the others.
-    if (thrown.length > 0) throw thrown[0]
+    // A listener that throws keeps no reason from the others.
+    const reasons = this.native.takeRejections().map((text) => [parseNative(text)])
+    this.emitEach('rejected', reasons)
   }
 
   /** Waits until another flush may get further. */
@@ -243,27 +237,27 @@ export abstract class NativePacketSink<N extends NativeSink> extends Endpoint im
   get availableSlots(): number {
     return native(() => this.native.available())
   }
-  /**
-   * Frames that are queued here or may still wait in the kernel. One system call.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
+  /** Frames that are queued here or may still wait in the kernel, as txStats() says. */
   get pendingCount(): number {
     return this.txStats().pending
   }
-  /**
-   * Frames that the kernel refused. One system call.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
+  /** Frames that the kernel refused, as txStats() says. */
   get rejectedSlots(): number {
     return this.txStats().rejected
   }
 
-  /**
-   * The counters now. One system call.
-   * @throws NetringError ERR_NETRING_CLOSED
-   */
+  /** The counters now. One system call. Of a sink that is closed, as they were then. */
   txStats(): TxStats {
-    return native(() => this.native.txStats())
+    return this.#last ?? native(() => this.native.txStats())
+  }
+
+  /** Reads the counters for the last time. For subclasses, before they close what is native. */
+  protected keepStats(): void {
+    try {
+      this.#last ??= this.txStats()
+    } catch {
+      // Then there are none to keep, and that keeps nobody from closing.
+    }
   }
 
   /**

@@ -8,6 +8,7 @@ import { copyAndRelease, LoanedBatch, type Batch } from './batch.js'
 import { BatchHead } from './head.js'
 import { columnsToFill, type Lender } from './loan.js'
 import { AsyncPacketLoop, BatchLoop, checkLoop, PacketLoop } from './loops.js'
+import { Counts } from './counts.js'
 import { LinkedEndpoint, type SourceEvent } from './linked-endpoint.js'
 import type { NativeSource } from './native-source.js'
 import type { OwnedPacket, Packet } from './packet.js'
@@ -57,12 +58,12 @@ export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined
   packets(options?: PacketLoopOptions): Iterable<Packet>
   /** Packet after packet, waiting without blocking. */
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet>
-  /** Since the last call of stats(). */
+  /** Since the last call of stats(). Both go on answering after close(). */
   stats(): CaptureStats
   /** Since open. Neither disturbs the other. */
   cumulativeStats(): CaptureStats
   /** A web stream, a batch a chunk. */
-  readableStream(): ReadableStream<Batch>
+  readableStream(options?: WaitOptions): ReadableStream<Batch>
   /** A node:stream in object mode, owned packets. */
   stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable
   /** Events inform; failures reach whoever waits or calls. */
@@ -88,6 +89,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
   /** The next batch is there already, of the same block as the one before. */
   #more = false
   readonly #waiters: Waiters
+  readonly #counts: Counts
   readonly #pollTimeoutMs: number
 
   protected constructor(nativeSource: N, pollTimeoutMs: number) {
@@ -96,6 +98,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
     this.native = nativeSource
     this.#lender = lender
     this.#head = new BatchHead(nativeSource.head())
+    this.#counts = new Counts(nativeSource)
     this.#pollTimeoutMs = pollTimeoutMs
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
@@ -234,19 +237,22 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
     }
   }
 
-  /** Packets and drops since the last call of this. */
+  /** Packets and drops since the last call of this; of a source that is closed, until then. */
   stats(): CaptureStats {
-    return native(() => this.native.stats(false))
+    return this.#counts.since()
   }
 
-  /** Packets and drops since open. */
+  /** Packets and drops since open; of a source that is closed, until then. */
   cumulativeStats(): CaptureStats {
-    return native(() => this.native.stats(true))
+    return this.#counts.cumulative()
   }
 
-  /** A web stream, a batch a chunk, none fetched before it is asked for. Release each batch; cancelling ends the stream. */
-  readableStream(): ReadableStream<Batch> {
-    return batchStream(this)
+  /**
+   * A web stream, a batch a chunk, none fetched before it is asked for. Release each batch; cancelling ends the stream, and
+   * aborting `signal` makes it fail with `signal.reason`. Either leaves the source open.
+   */
+  readableStream(options?: WaitOptions): ReadableStream<Batch> {
+    return batchStream(this, waitSignal(options))
   }
 
   /** A node:stream in object mode, owned packets, with backpressure. Destroying it leaves the source open. */
@@ -257,6 +263,7 @@ export abstract class NativePacketSource<N extends NativeSource> extends LinkedE
   protected end(): void {
     try {
       this.#waiters.fail(closedError())
+      this.#counts.keep()
     } finally {
       native(() => {
         this.native.close()

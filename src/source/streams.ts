@@ -8,20 +8,33 @@ import type { PacketSource } from './packet-source.js'
 import { nextTurn } from './turns.js'
 
 /** Nothing is fetched ahead, so no batch waits in the stream where nobody would release it. */
-export function batchStream(source: PacketSource): ReadableStream<Batch> {
+export function batchStream(source: PacketSource, signal: AbortSignal | undefined): ReadableStream<Batch> {
   const over = new AbortController()
+  let abort: (() => void) | undefined
+  const end = (): void => {
+    over.abort()
+    if (abort !== undefined) signal?.removeEventListener('abort', abort)
+  }
   return new ReadableStream<Batch>(
     {
+      start(controller) {
+        abort = () => {
+          over.abort()
+          controller.error(signal?.reason)
+        }
+        if (signal?.aborted) abort()
+        else signal?.addEventListener('abort', abort, { once: true })
+      },
       async pull(controller) {
         const given = await withNextBatch(source, over.signal, (batch) => {
           controller.enqueue(batch)
           return true
         })
-        if (given === undefined && !over.signal.aborted) controller.close()
+        if (given !== undefined || over.signal.aborted) return
+        controller.close()
+        end()
       },
-      cancel() {
-        over.abort()
-      },
+      cancel: end,
     },
     { highWaterMark: 0 },
   )

@@ -6,8 +6,10 @@ use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::bridge::packet::check_alike;
-use netring::bridge::xdp::open_side;
-use netring::bridge::{DirectionStats, Idle, Lane, Outlet, PacketPort, Replacements, Step, Verdict};
+use netring::bridge::xdp::{XdpSideOptions, open_side};
+use netring::bridge::{
+    DirectionStats, Idle, Lane, Outlet, PacketPort, Replacements, SideOptions, Step, Verdict, check_two,
+};
 use netring::source::Source;
 
 use crate::bridge::{NAME, NativeDirectionStats, NativeSideOptions, NativeXdpSideOptions, texts};
@@ -185,8 +187,10 @@ pub fn native_open_lanes(
     a_options: NativeSideOptions,
     b_options: NativeSideOptions,
 ) -> Result<Vec<NativeLane>> {
-    let a = PacketPort::open(&a, a_options.into()).map_err(to_js)?;
-    let b = PacketPort::open(&b, b_options.into()).map_err(to_js)?;
+    let (a_options, b_options) = (SideOptions::from(a_options), SideOptions::from(b_options));
+    check_two(&a, a_options.capture.namespace.as_deref(), &b, b_options.capture.namespace.as_deref()).map_err(to_js)?;
+    let a = PacketPort::open(&a, a_options).map_err(to_js)?;
+    let b = PacketPort::open(&b, b_options).map_err(to_js)?;
     check_alike(&a.outlet, &b.outlet).map_err(to_js)?;
     Ok(vec![NativeLane::of(share(a.capture), share(b.outlet)), NativeLane::of(share(b.capture), share(a.outlet))])
 }
@@ -199,8 +203,10 @@ pub fn native_open_xdp_lanes(
     a_options: NativeXdpSideOptions,
     b_options: NativeXdpSideOptions,
 ) -> Result<Vec<NativeLane>> {
-    let a = share(open_side(&a, &a_options.into()).map_err(to_js)?);
-    let b = share(open_side(&b, &b_options.into()).map_err(to_js)?);
+    let (a_options, b_options) = (XdpSideOptions::from(a_options), XdpSideOptions::from(b_options));
+    check_two(&a, a_options.xdp.namespace.as_deref(), &b, b_options.xdp.namespace.as_deref()).map_err(to_js)?;
+    let a = share(open_side(&a, &a_options).map_err(to_js)?);
+    let b = share(open_side(&b, &b_options).map_err(to_js)?);
     Ok(vec![NativeLane::of(a.clone(), b.clone()), NativeLane::of(b, a)])
 }
 

@@ -105,8 +105,6 @@ impl From<NativeXdpOptions> for XdpOptions {
 #[napi(object, object_from_js = false)]
 pub struct NativeXdpShape {
     pub queues: Vec<u32>,
-    #[napi(ts_type = "'native' | 'skb' | 'none'")]
-    pub attached: &'static str,
     pub zero_copy: bool,
     pub frame_capacity: u32,
     /// Frames that send.
@@ -145,9 +143,15 @@ pub struct NativeSharedProgram {
 #[napi]
 impl NativeSharedProgram {
     #[napi(factory)]
-    pub fn attach(interface: String, options: NativeXdpOptions) -> Result<Self> {
-        let program = SharedProgram::attach(&interface, &options.into()).map_err(to_js)?;
+    pub fn prepare(interface: String, options: NativeXdpOptions) -> Result<Self> {
+        let program = SharedProgram::prepare(&interface, &options.into()).map_err(to_js)?;
         Ok(Self { program: Some(program) })
+    }
+
+    /// Attaches it, in the place of one that is to be replaced.
+    #[napi]
+    pub fn attach(&mut self) -> Result<()> {
+        self.program.as_mut().map_or(Ok(()), SharedProgram::attach).map_err(to_js)
     }
 
     /// The descriptor of its map, as long as it is not closed.
@@ -199,14 +203,21 @@ impl NativeXdpSocket {
         self.lending.with(|socket| {
             Ok(NativeXdpShape {
                 queues: socket.queues().to_vec(),
-                attached: match socket.attached() {
-                    Attached::Native => "native",
-                    Attached::Skb => "skb",
-                    Attached::None => "none",
-                },
                 zero_copy: socket.zero_copy(),
                 frame_capacity: socket.frame_capacity(),
                 tx_frames: socket.shape().tx_frames,
+            })
+        })
+    }
+
+    /// How packets get here now.
+    #[napi(ts_return_type = "'native' | 'skb' | 'none'")]
+    pub fn attached(&self) -> Result<&'static str> {
+        self.lending.with(|socket| {
+            Ok(match socket.attached() {
+                Attached::Native => "native",
+                Attached::Skb => "skb",
+                Attached::None => "none",
             })
         })
     }

@@ -31,7 +31,9 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> Instruction {
 }
 
 /// Lets nothing pass.
-pub const NOTHING: [Instruction; 1] = [instruction(code::RET, 0, 0, 0)];
+pub fn nothing() -> Filter {
+    Filter::Classic(vec![instruction(code::RET, 0, 0, 0)])
+}
 
 /// The program to attach for a filter and a snaplen, `None` for none at all. A packet is cut by
 /// what its filter returns; frame size and block size cut nothing.

@@ -55,6 +55,17 @@ pub fn info(name: &str, namespace: Option<&str>) -> Result<InterfaceInfo> {
     list(namespace)?.into_iter().find(|info| info.name == name).ok_or_else(|| not_found(name, namespace))
 }
 
+/// Whether two names, each in its network namespace, are of one interface: it may have several (`ip link property add
+/// altname`), and so may its namespace. Names that nobody has are of none.
+pub fn is_same(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Option<&str>) -> bool {
+    let place = |name: &str, namespace: Option<&str>| -> Option<((u64, u64), i32)> {
+        let path = namespace.map(path_of);
+        let socket = PacketSocket::open(path.as_deref()).ok()?;
+        Some((netns::identity(path.as_deref()).ok()?, socket.interface_index(name).ok()?))
+    };
+    place(a, a_namespace).is_some_and(|one| place(b, b_namespace) == Some(one))
+}
+
 /// The error for a name that no interface has.
 pub fn not_found(name: &str, namespace: Option<&str>) -> Error {
     let place = namespace.map_or_else(|| "this network namespace".to_owned(), |ns| format!("network namespace {ns}"));

@@ -275,8 +275,13 @@ impl<B> Lane<B> {
 
     /// Hands over what is under way, as many frames as are taken at a time. The batch goes back with the last one.
     pub fn push<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl Outlet) -> Result<Step> {
-        let step = self.hand_over(to)?;
-        self.settle(to)?;
+        let step = match self.hand_over(to).and_then(|step| self.settle(to).map(|()| step)) {
+            Err(error) if error.kind == ErrorKind::InterfaceRemoved => {
+                self.give_up(from, &error);
+                return Err(error);
+            }
+            step => step?,
+        };
         self.wait = if let Step::Waits(wait) = step { Some(wait) } else { None };
         if let Some(load) = self.load.take_if(|load| load.next == load.places.len()) {
             self.spare = load.places;
@@ -285,6 +290,19 @@ impl<B> Lane<B> {
             }
         }
         Ok(step)
+    }
+
+    /// The other side is gone for good: nothing that waits for it will ever be taken.
+    fn give_up<S: Source<Batch = B>>(&mut self, from: &mut S, error: &Error) {
+        let Some(load) = self.load.take() else { return };
+        let left = load.places.len() - load.next;
+        self.tally.rejected += left as u64;
+        for _ in 0..left {
+            self.reports.add(|| error.clone());
+        }
+        if let Some(batch) = load.batch {
+            from.release(batch);
+        }
     }
 
     fn hand_over<O: Outlet>(&mut self, to: &mut O) -> Result<Step> {

@@ -23,6 +23,7 @@ pub use self::packet::{PacketOutlet, PacketPort, SideOptions};
 pub use self::runner::Runner;
 pub use self::tally::DirectionStats;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interface;
 use crate::readiness::Readiness;
 use crate::source::Source;
 use crate::stats::CaptureStats;
@@ -92,6 +93,19 @@ impl Idle {
     }
 }
 
+/// A bridge is between two interfaces.
+pub fn check_two(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Option<&str>) -> Result<()> {
+    if !interface::is_same(a, a_namespace, b, b_namespace) {
+        return Ok(());
+    }
+    let message = if a == b {
+        format!("a and b are both {a:?}; a bridge is between two interfaces")
+    } else {
+        format!("a, {a:?}, and b, {b:?}, are names of one interface; a bridge is between two")
+    };
+    Err(Error::new(ErrorKind::Config, message).on_interface(a))
+}
+
 /// Two sides and what is under way between them.
 pub struct Bridge<P: Port> {
     a: P,
@@ -103,6 +117,7 @@ pub struct Bridge<P: Port> {
 impl Bridge<PacketPort> {
     /// Opens two interfaces.
     pub fn open(a: &str, b: &str, a_options: SideOptions, b_options: SideOptions) -> Result<Self> {
+        check_two(a, a_options.capture.namespace.as_deref(), b, b_options.capture.namespace.as_deref())?;
         // Both receive before either sends: what is sent on first is answered.
         let a = PacketPort::open(a, a_options)?;
         let b = PacketPort::open(b, b_options)?;

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::outlet::{Full, Offer, Outlet, Refusal, Refused};
-use super::{Bridge, Port};
+use super::{Bridge, Port, check_two};
 use crate::error::{Error, ErrorKind, Result};
 use crate::injector::describe_refusal;
 use crate::readiness::Readiness;
@@ -41,6 +41,7 @@ pub fn open_side(interface: &str, options: &XdpSideOptions) -> Result<XdpSocket>
 impl Bridge<XdpSocket> {
     /// Opens two interfaces.
     pub fn open_xdp(a: &str, b: &str, a_options: &XdpSideOptions, b_options: &XdpSideOptions) -> Result<Self> {
+        check_two(a, a_options.xdp.namespace.as_deref(), b, b_options.xdp.namespace.as_deref())?;
         Ok(Self::of(open_side(a, a_options)?, open_side(b, b_options)?))
     }
 }
@@ -79,7 +80,7 @@ impl Outlet for XdpSocket {
     const HEADER: u32 = 0;
 
     fn offer<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>> + Clone) -> Result<Offer> {
-        // One system call for all of them.
+        // Asked once for all of them.
         let mtu = self.mtu();
         let mut taken = 0;
         for frame in frames {

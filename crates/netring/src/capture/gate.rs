@@ -17,6 +17,8 @@ use crate::sys::packet::PacketSocket;
 struct Entry {
     socket: Weak<PacketSocket>,
     program: Option<Filter>,
+    /// For good.
+    shut: bool,
 }
 
 #[derive(Default)]
@@ -49,12 +51,19 @@ impl Gate {
         let mut registry = registry();
         registry.last = registry.last.wrapping_add(1);
         let id = registry.last;
-        registry.entries.insert(id, Entry { socket: Arc::downgrade(socket), program });
+        registry.entries.insert(id, Entry { socket: Arc::downgrade(socket), program, shut: false });
         Self { id, open: false, group, ignore_outgoing }
     }
 
     pub(super) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Calls with whether it has been shut for good, which it cannot become before that is done: a filter put in
+    /// after it was shut would open it again.
+    pub(super) fn with_shut<T>(&self, call: impl FnOnce(bool) -> T) -> T {
+        let registry = registry();
+        call(registry.entries.get(&self.id).is_some_and(|entry| entry.shut))
     }
 }
 
@@ -70,13 +79,13 @@ pub fn open_gates(ids: &[u32]) -> Result<()> {
     let registry = registry();
     let found: Option<Vec<_>> = ids
         .iter()
-        .map(|id| registry.entries.get(id).and_then(|entry| Some((entry.socket.upgrade()?, &entry.program))))
+        .map(|id| registry.entries.get(id).and_then(|entry| Some((entry.socket.upgrade()?, entry))))
         .collect();
     let Some(found) = found else {
         return Err(Error::new(ErrorKind::Closed, "a capture was closed before its gate was opened"));
     };
-    for (socket, program) in &found {
-        open::replace(socket, program.as_ref())?;
+    for (socket, entry) in found.iter().filter(|(_, entry)| !entry.shut) {
+        open::replace(socket, entry.program.as_ref())?;
     }
     Ok(())
 }
@@ -84,10 +93,14 @@ pub fn open_gates(ids: &[u32]) -> Result<()> {
 /// Shuts the gates with these ids, of captures of any thread, for good: nothing passes any more. One whose
 /// capture is gone is shut.
 pub fn shut_gates(ids: &[u32]) -> Result<()> {
-    let registry = registry();
-    let nothing = Filter::Classic(filter::NOTHING.to_vec());
-    for socket in ids.iter().filter_map(|id| registry.entries.get(id)?.socket.upgrade()) {
-        open::attach(&socket, Some(&nothing))?;
+    let mut registry = registry();
+    let nothing = filter::nothing();
+    for id in ids {
+        let Some(entry) = registry.entries.get_mut(id) else { continue };
+        entry.shut = true;
+        if let Some(socket) = entry.socket.upgrade() {
+            open::attach(&socket, Some(&nothing))?;
+        }
     }
     Ok(())
 }

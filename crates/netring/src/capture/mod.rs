@@ -196,7 +196,7 @@ impl Capture {
         self.link.removed = index == -1 || self.link.gone.load(Ordering::Acquire);
         // Up again: from now on the socket tells. A packet would prove nothing, because the block
         // it is in may have been open when the interface went down.
-        if self.socket.interface_is_up(&self.interface).unwrap_or(false) {
+        if self.socket.interface_is_up(self.index as i32).unwrap_or(false) {
             self.link.down = false;
             self.link.down_untold = false;
         }
@@ -253,14 +253,15 @@ impl Capture {
     pub fn open_gate(&mut self) -> Result<()> {
         let Some(gate) = self.gate.as_mut().filter(|gate| !gate.open) else { return Ok(()) };
         let program = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
-        open::replace(&self.socket, program.as_ref()).map_err(|error| error.on_interface(&self.interface))?;
+        gate.with_shut(|shut| if shut { Ok(()) } else { open::replace(&self.socket, program.as_ref()) })
+            .map_err(|error| error.on_interface(&self.interface))?;
         gate.open = true;
         Ok(())
     }
 
     /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
     /// after this returns, those already in the ring included; batches already taken stay. Takes
-    /// some milliseconds, in which nothing is received.
+    /// some milliseconds, in which nothing is received. Where [`shut_gates`] was called, nothing passes afterwards either.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
         if self.gate.as_ref().is_some_and(|gate| !gate.open) {
             let message = "the filter cannot be replaced while the gate is shut; open it first";
@@ -268,8 +269,16 @@ impl Capture {
         }
         let program = filter::with_snaplen(filter.as_ref(), self.snaplen);
         let before = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
-        open::refilter(&self.socket, self.runs.ring_mut(), program.as_ref(), before.as_ref())
-            .map_err(|error| error.on_interface(&self.interface))?;
+        let (socket, ring) = (&self.socket, self.runs.ring_mut());
+        let refilter = |shut: bool| {
+            let [program, before] = [program, before].map(|wanted| if shut { Some(filter::nothing()) } else { wanted });
+            open::refilter(socket, ring, program.as_ref(), before.as_ref())
+        };
+        let refiltered = match &self.gate {
+            Some(gate) => gate.with_shut(refilter),
+            None => refilter(false),
+        };
+        refiltered.map_err(|error| error.on_interface(&self.interface))?;
         self.runs.discard_rest();
         self.filter = filter;
         Ok(())

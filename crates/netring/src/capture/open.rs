@@ -47,7 +47,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
     // Between bind and joining its group a socket receives everything its filter lets through,
     // the shares of the other members included: nothing passes until it is a member.
     if options.gated || options.fanout.is_some() {
-        attach(&socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
+        attach(&socket, Some(&filter::nothing()))?;
     }
     let (geometry, mapping) = ring(&socket, geometry, options)?;
     let ring = RxRing::new(mapping.memory(), geometry);
@@ -167,7 +167,7 @@ pub(super) fn replace(socket: &PacketSocket, program: Option<&Filter>) -> Result
 
 /// Lets nothing pass any more. When it returns, whatever passed is in the ring.
 pub(super) fn shut(socket: &PacketSocket) -> Result<()> {
-    attach(socket, Some(&Filter::Classic(filter::NOTHING.to_vec())))?;
+    attach(socket, Some(&filter::nothing()))?;
     sys::membarrier::receive_paths();
     Ok(())
 }

@@ -24,6 +24,7 @@ pub(crate) struct SendSocket {
     /// for each frame that leaves it (`sock_def_write_space`, net/core/sock.c), which made forwarding 7 % slower.
     watched: bool,
     interface: String,
+    index: i32,
 }
 
 impl AsFd for SendSocket {
@@ -63,7 +64,7 @@ impl SendSocket {
         socket.bind(index, 0).map_err(|error| {
             Error::os(ErrorKind::Bind, "bind", &error, format_args!("cannot bind to interface {interface:?}"))
         })?;
-        Ok(Self { socket, readiness: Readiness::new(edges), watched: false, interface: interface.to_owned() })
+        Ok(Self { socket, readiness: Readiness::new(edges), watched: false, interface: interface.to_owned(), index })
     }
 
     /// Its interface's name.
@@ -81,7 +82,7 @@ impl SendSocket {
 
     /// The interface's MTU, if it can be had.
     pub(crate) fn mtu(&self) -> Option<i32> {
-        self.socket.interface_mtu(&self.interface).ok()
+        self.socket.interface_mtu(self.index).ok()
     }
 
     /// What the kernel charges the socket for frames that it still holds.

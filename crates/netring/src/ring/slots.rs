@@ -115,6 +115,7 @@ impl SlotRing {
     }
 
     /// Copies a frame into a free slot and queues it; false when there is none.
+    #[inline]
     pub fn queue_copy(&mut self, frame: Lent<'_>) -> bool {
         assert!(frame.len() <= self.slot_size as usize, "a frame fits its slot");
         let Some(token) = self.allocate() else { return false };
@@ -157,6 +158,11 @@ impl SlotRing {
         self.lent[frame.slot as usize] = frame.length;
         self.lent_count += 1;
         Some(frame)
+    }
+
+    /// Whether the kernel reads this slot in place; false where there is none of that number.
+    pub fn is_lent(&self, slot: u32) -> bool {
+        self.lent.get(slot as usize).is_some_and(|length| *length > 0)
     }
 
     /// Slots that the kernel reads in place.

@@ -289,6 +289,12 @@ impl XdpLink {
         bpf(LINK_DETACH, &mut ById { id: self.fd.as_raw_fd() as u32, ..zero() }).map(drop)
     }
 
+    /// The interface it is attached to, 0 where that is none any more, and its program's number.
+    pub fn target(&self) -> io::Result<(u32, u32)> {
+        let info: LinkInfo = info(self.fd.as_fd())?;
+        Ok((info.interface, info.program))
+    }
+
     /// The links that hold program `program` on an interface with index `interface`. Indices are
     /// those of each link's own network namespace: more than one may be found.
     pub fn find(interface: u32, program: u32) -> io::Result<Vec<Self>> {

@@ -12,6 +12,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use super::netns;
 
 /// A netlink socket of one network namespace.
+#[derive(Debug)]
 pub struct LinkSocket {
     socket: Socket,
     sequence: u32,

@@ -7,7 +7,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::check;
@@ -26,6 +26,12 @@ pub enum Failure {
 /// A name under /run/netns, as `ip netns` makes them, or a path such as /proc/PID/ns/net.
 pub fn path_of(namespace: &str) -> PathBuf {
     if namespace.contains('/') { PathBuf::from(namespace) } else { Path::new("/run/netns").join(namespace) }
+}
+
+/// What tells a namespace from others, however it is named: the device and the number of its file (nsfs).
+pub fn identity(namespace: Option<&Path>) -> io::Result<(u64, u64)> {
+    let file = std::fs::metadata(namespace.unwrap_or(Path::new("/proc/thread-self/ns/net")))?;
+    Ok((file.dev(), file.ino()))
 }
 
 /// Runs `call` in a network namespace; in this thread's own if that is `None`.

@@ -125,9 +125,19 @@ impl PacketSocket {
         Ok(unsafe { request.ifr_ifru.ifru_ifindex })
     }
 
+    /// A request about the interface of this index, whatever its name is by now.
+    fn request_of(&self, index: i32) -> io::Result<libc::ifreq> {
+        // SAFETY: ifreq is a plain struct.
+        let mut request: libc::ifreq = unsafe { zeroed() };
+        request.ifr_ifru.ifru_ifindex = index;
+        // SAFETY: SIOCGIFNAME reads the index and writes the name of this struct.
+        check(unsafe { libc::ioctl(self.as_raw_fd(), libc::SIOCGIFNAME as _, &raw mut request) })?;
+        Ok(request)
+    }
+
     /// An interface's MTU in bytes.
-    pub fn interface_mtu(&self, name: &str) -> io::Result<i32> {
-        let mut request = interface_request(name)?;
+    pub fn interface_mtu(&self, index: i32) -> io::Result<i32> {
+        let mut request = self.request_of(index)?;
         // SAFETY: SIOCGIFMTU reads the name and writes the MTU of this struct.
         check(unsafe { libc::ioctl(self.as_raw_fd(), libc::SIOCGIFMTU as _, &raw mut request) })?;
         // SAFETY: SIOCGIFMTU filled this member of the union.
@@ -135,8 +145,8 @@ impl PacketSocket {
     }
 
     /// Whether an interface is administratively up.
-    pub fn interface_is_up(&self, name: &str) -> io::Result<bool> {
-        let mut request = interface_request(name)?;
+    pub fn interface_is_up(&self, index: i32) -> io::Result<bool> {
+        let mut request = self.request_of(index)?;
         // SAFETY: SIOCGIFFLAGS reads the name and writes the flags of this struct.
         check(unsafe { libc::ioctl(self.as_raw_fd(), libc::SIOCGIFFLAGS as _, &raw mut request) })?;
         // SAFETY: SIOCGIFFLAGS filled this member of the union.

@@ -19,6 +19,10 @@ pub struct FakeQueue {
     in_flight: Vec<Outgoing>,
     /// Packets that found no frame or no room.
     pub dropped: u64,
+    /// Frames taken out of the transmit ring of which it has not said so.
+    unpublished: usize,
+    /// Says only when the transmit ring is empty that it took frames out, as kernels before 6.17 do.
+    pub publishes_late: bool,
     /// Frames the kernel takes from the transmit ring in one call, 32 in copy mode.
     pub per_kick: usize,
     /// What the next calls say instead of sending anything.
@@ -42,6 +46,8 @@ impl FakeQueue {
             completion: VecDeque::new(),
             in_flight: Vec::new(),
             dropped: 0,
+            unpublished: 0,
+            publishes_late: false,
             per_kick: 32,
             refusals: VecDeque::new(),
             sent: Vec::new(),
@@ -79,8 +85,12 @@ impl FakeQueue {
             return false;
         }
         let frame = self.in_flight.swap_remove(index);
-        self.completion.push_back(u64::from(frame.frame) * u64::from(self.frame_size) + u64::from(HEADROOM));
+        self.completion.push_back(self.address_of(frame));
         true
+    }
+
+    fn address_of(&self, frame: Outgoing) -> u64 {
+        u64::from(frame.frame) * u64::from(self.frame_size) + u64::from(HEADROOM)
     }
 
     /// Says that a frame has left, whether it has or not.
@@ -119,16 +129,16 @@ impl RxRings for FakeQueue {
 
 impl TxRings for FakeQueue {
     fn transmit_room(&mut self) -> u32 {
-        (self.ring_size - self.transmit.len()) as u32
+        (self.ring_size - self.transmit.len() - self.unpublished) as u32
     }
 
     fn unsent(&mut self) -> u32 {
-        self.transmit.len() as u32
+        (self.transmit.len() + self.unpublished) as u32
     }
 
     fn transmit(&mut self, frames: impl Iterator<Item = Outgoing>) {
         self.transmit.extend(frames);
-        assert!(self.transmit.len() <= self.ring_size, "the transmit ring had room");
+        assert!(self.transmit.len() + self.unpublished <= self.ring_size, "the transmit ring had room");
     }
 
     fn needs_kick(&self) -> bool {
@@ -139,7 +149,10 @@ impl TxRings for FakeQueue {
         match self.refusals.pop_front() {
             // The frame at the head was given up by the driver: it is completed, not sent.
             Some(libc::EBUSY) => {
-                self.in_flight.extend(self.transmit.pop_front());
+                if let Some(frame) = self.transmit.pop_front() {
+                    self.unpublished += usize::from(self.publishes_late);
+                    self.completion.push_back(self.address_of(frame));
+                }
                 return Err(io::Error::from_raw_os_error(libc::EBUSY));
             }
             Some(errno) => return Err(io::Error::from_raw_os_error(errno)),
@@ -149,7 +162,12 @@ impl TxRings for FakeQueue {
         let frames: Vec<_> = self.transmit.drain(..count).collect();
         self.sent.extend(&frames);
         self.in_flight.extend(frames);
-        if self.transmit.is_empty() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EAGAIN)) }
+        if self.transmit.is_empty() {
+            self.unpublished = 0;
+            return Ok(());
+        }
+        self.unpublished += if self.publishes_late { count } else { 0 };
+        Err(io::Error::from_raw_os_error(libc::EAGAIN))
     }
 
     fn completed(&mut self, addresses: &mut Vec<u64>) {

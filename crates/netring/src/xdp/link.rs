@@ -14,7 +14,6 @@ use crate::sys::packet::PacketSocket;
 #[derive(Debug)]
 pub(super) struct Link {
     index: u32,
-    name: String,
     namespace: Option<String>,
     control: PacketSocket,
     news: Arc<News>,
@@ -34,7 +33,6 @@ struct News {
 impl Link {
     /// Watches until dropped; every change wakes who waits on `readiness`.
     pub(super) fn watch(
-        name: &str,
         namespace: Option<&str>,
         index: u32,
         control: PacketSocket,
@@ -50,10 +48,9 @@ impl Link {
             }
             readiness.wake();
         })?;
-        let down = !control.interface_is_up(name).unwrap_or(true);
+        let down = !control.interface_is_up(index as i32).unwrap_or(true);
         Ok(Self {
             index,
-            name: name.to_owned(),
             namespace: namespace.map(str::to_owned),
             control,
             news,
@@ -70,7 +67,7 @@ impl Link {
     }
 
     pub(super) fn mtu(&self) -> Option<u32> {
-        self.control.interface_mtu(&self.name).ok().and_then(|mtu| u32::try_from(mtu).ok())
+        self.control.interface_mtu(self.index as i32).ok().and_then(|mtu| u32::try_from(mtu).ok())
     }
 
     /// For as long as the control socket lives.
@@ -88,7 +85,7 @@ impl Link {
         self.removed |= self.news.gone.load(Ordering::Acquire);
         // The carrier is part of the news; what counts here is whether the interface is up.
         if self.news.changed.swap(false, Ordering::AcqRel)
-            && let Ok(up) = self.control.interface_is_up(&self.name)
+            && let Ok(up) = self.control.interface_is_up(self.index as i32)
         {
             self.down_untold = !up && (self.down_untold || !self.down);
             self.down = !up;
@@ -98,6 +95,13 @@ impl Link {
     pub(super) fn fail_if_removed(&mut self, interface: &str) -> Result<()> {
         self.look();
         if self.removed { Err(self.removed(interface)) } else { Ok(()) }
+    }
+
+    /// As [`fail_if_removed`](Self::fail_if_removed), asking the kernel and not waiting for its news.
+    pub(super) fn fail_if_gone(&mut self, interface: &str) -> Result<()> {
+        let asked = self.control.interface_is_up(self.index as i32);
+        self.removed |= asked.is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV));
+        self.fail_if_removed(interface)
     }
 
     pub(super) fn removed(&self, interface: &str) -> Error {

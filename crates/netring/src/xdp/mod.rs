@@ -7,6 +7,8 @@ pub mod transmit;
 
 mod batch;
 mod counters;
+mod embedded;
+mod lead;
 mod link;
 mod open;
 mod options;
@@ -26,11 +28,12 @@ use std::time::{Duration, Instant};
 
 pub use self::batch::Batch;
 use self::frames::Received;
+use self::lead::LeadWatch;
 use self::link::Link;
 pub use self::options::{Attach, BusyPoll, Mode, OwnProgram, Queues, Shape, XdpOptions, ZeroCopy};
 use self::pace::Pace;
 pub use self::program::Attached;
-use self::program::Attachment;
+use self::program::{Attachment, Ready};
 use self::receive::RxQueue;
 use self::transmit::Transmitter;
 use self::xsk::{Frames, XskQueue};
@@ -61,23 +64,50 @@ pub fn is_permitted() -> Result<()> {
 }
 
 /// A program on an interface that leads packets to sockets which others open with the descriptor of its map,
-/// in this process. Dropping it detaches the program: nothing comes to any of them any more.
+/// in this process, `gated`. Dropping it detaches the program: nothing comes to any of them any more.
 #[derive(Debug)]
 pub struct SharedProgram {
-    attachment: Attachment,
+    interface: String,
+    state: Shared,
     queues: Vec<u32>,
 }
 
+#[derive(Debug)]
+enum Shared {
+    Ready(Ready),
+    Attached(Attachment),
+    /// It could not be attached.
+    Refused,
+}
+
 impl SharedProgram {
-    /// Attaches it. Of the options those about queues, program, way of attaching and namespace count.
-    pub fn attach(interface: &str, options: &XdpOptions) -> Result<Self> {
-        let (attachment, queues) = open::attach(interface, options).map_err(|error| error.on_interface(interface))?;
-        Ok(Self { attachment, queues })
+    /// Makes it, and leaves the interface as it is. Of the options those about queues, program, way of attaching and
+    /// namespace count.
+    pub fn prepare(interface: &str, options: &XdpOptions) -> Result<Self> {
+        let (ready, queues) = open::prepare(interface, options).map_err(|error| error.on_interface(interface))?;
+        Ok(Self { interface: interface.to_owned(), state: Shared::Ready(ready), queues })
     }
 
-    /// The descriptor of the XSKMAP, owned by this.
+    /// Attaches it, in the place of one that is to be replaced. Packets pass to the network stack until sockets open
+    /// their gates. Does nothing the second time.
+    pub fn attach(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.state, Shared::Refused) {
+            Shared::Ready(ready) => {
+                let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
+                self.state = Shared::Attached(attachment);
+            }
+            state => self.state = state,
+        }
+        Ok(())
+    }
+
+    /// The descriptor of the XSKMAP, owned by this; -1 once it could not be attached.
     pub fn map_fd(&self) -> RawFd {
-        self.attachment.map.fd()
+        match &self.state {
+            Shared::Ready(ready) => ready.map.fd(),
+            Shared::Attached(attachment) => attachment.map.fd(),
+            Shared::Refused => -1,
+        }
     }
 
     /// The queues, in the order of the options.
@@ -86,13 +116,19 @@ impl SharedProgram {
     }
 }
 
+fn watch_lead(attachment: Option<&Attachment>, readiness: &Arc<Readiness>) -> Result<Option<LeadWatch>> {
+    attachment.map(|attachment| LeadWatch::over(Arc::clone(attachment.lead()), Arc::clone(readiness))).transpose()
+}
+
 /// Sockets on some queues of an interface. Closing it, or dropping it, detaches the program and
 /// frees sockets and frames at once; addresses in the frames stay readable (as zeros) for whoever
 /// still holds their memory.
 #[derive(Debug)]
 pub struct XdpSocket {
     // Dropped in this order: no packet comes any more, then the sockets, then the frames.
+    lead_watch: Option<LeadWatch>,
     attachment: Option<Attachment>,
+    gate: Option<Ready>,
     queues: Vec<RxQueue<XskQueue>>,
     transmitter: Option<Transmitter>,
     memory: Memory,
@@ -123,9 +159,9 @@ impl XdpSocket {
         let opened = open::open(interface, options).map_err(on_interface)?;
         let shape = opened.shape;
         let readiness = Readiness::new(opened.edges);
-        let link =
-            Link::watch(interface, options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
-                .map_err(on_interface)?;
+        let link = Link::watch(options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
+            .map_err(on_interface)?;
+        let lead_watch = watch_lead(opened.attachment.as_ref(), &readiness).map_err(on_interface)?;
         let memory = opened.frames.memory();
         let transmitter = (shape.tx_frames > 0).then(|| {
             let start = shape.rx_bytes() + options::HEADROOM;
@@ -138,7 +174,9 @@ impl XdpSocket {
         Ok(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             drops_told: vec![0; opened.queues.len()],
+            lead_watch,
             attachment: opened.attachment,
+            gate: opened.gate,
             queues: opened.queues,
             transmitter,
             memory,
@@ -163,10 +201,18 @@ impl XdpSocket {
         })
     }
 
-    /// Of a socket that was opened `gated`: from now on packets come.
+    /// Of a socket that was opened `gated`: from now on packets come. By the map alone, where the program is the
+    /// caller's; that has to be attached by now.
     pub fn open_gate(&mut self) -> Result<()> {
-        let Some(attachment) = &self.attachment else { return Ok(()) };
-        open::enter(attachment, &self.queues, &self.numbers).map_err(|error| error.on_interface(&self.interface))
+        let Some(ready) = self.gate.take() else { return Ok(()) };
+        let open = || {
+            let attachment = open::attach(ready)?;
+            open::enter(&attachment, &self.queues, &self.numbers, self.zero_copy)?;
+            Ok((watch_lead(Some(&attachment), &self.readiness)?, attachment))
+        };
+        let (watch, attachment) = open().map_err(|error: Error| error.on_interface(&self.interface))?;
+        (self.lead_watch, self.attachment) = (watch, Some(attachment));
+        Ok(())
     }
 
     /// The descriptor of the first queue's socket, owned by this.
@@ -209,9 +255,9 @@ impl XdpSocket {
         self.shape.frame_size - options::HEADROOM
     }
 
-    /// How packets get here.
+    /// How packets get here. Asks the kernel: by none, where somebody else has detached or replaced the program.
     pub fn attached(&self) -> Attached {
-        self.attachment.as_ref().map_or(Attached::None, |attachment| attachment.attached)
+        self.attachment.as_ref().map_or(Attached::None, Attachment::attached)
     }
 
     /// Whether the driver uses the frames itself.

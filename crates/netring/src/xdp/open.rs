@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::frames::RxFrames;
 use super::options::{self, Attach, BusyPoll, Mode, Queues, Shape, XdpOptions, ZeroCopy};
-use super::program::{self, Attached, Attachment};
+use super::program::{self, Attached, Attachment, Ready};
 use super::receive::RxQueue;
 use super::xsk::{Binding, Frames, XskQueue};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,6 +32,8 @@ const LARGEST_SEND_BUFFER: u64 = 64 << 20;
 /// Sockets on an interface, receiving.
 pub(super) struct Opened {
     pub(super) attachment: Option<Attachment>,
+    /// What is to be attached when the gate opens.
+    pub(super) gate: Option<Ready>,
     pub(super) queues: Vec<RxQueue<XskQueue>>,
     pub(super) frames: Frames,
     pub(super) edges: Edges,
@@ -55,21 +57,29 @@ pub(super) fn open(interface: &str, options: &XdpOptions) -> Result<Opened> {
         .map_err(|failure| entering(namespace, failure, "cannot open an AF_XDP socket", "socket"))?
 }
 
-/// Attaches a program for sockets that others open, and says which queues it is for. Until they are in its
-/// map packets pass to the network stack.
-pub(super) fn attach(interface: &str, options: &XdpOptions) -> Result<(Attachment, Vec<u32>)> {
+/// Makes a program ready for sockets that others open, and says which queues it is for.
+pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Ready, Vec<u32>)> {
     options::check(options)?;
     let namespace = options.namespace.as_deref();
     let path = namespace.map(path_of);
-    let attach = || {
+    let prepare = || {
         let control = control()?;
         let index = index_of(&control, interface, namespace)? as u32;
         let numbers = queue_numbers(interface, &control, &options.queues)?;
         let most = numbers.iter().max().expect("there is a queue") + 1;
-        Ok((program::prepare(interface, index, most, options)?.attach()?, numbers))
+        Ok((program::prepare(interface, index, most, options)?, numbers))
     };
-    within(path.as_deref(), || Ok(attach()))
-        .map_err(|failure| entering(namespace, failure, "cannot attach an XDP program", "socket"))?
+    within(path.as_deref(), || Ok(prepare()))
+        .map_err(|failure| entering(namespace, failure, "cannot prepare an XDP program", "socket"))?
+}
+
+/// Attaches a program from whichever network namespace: its packets pass to the network stack until there are sockets in its
+/// map.
+pub(super) fn attach(ready: Ready) -> Result<Attachment> {
+    let namespace = ready.namespace.clone();
+    let path = namespace.as_deref().map(path_of);
+    within(path.as_deref(), || Ok(ready.attach()))
+        .map_err(|failure| entering(namespace.as_deref(), failure, "cannot attach an XDP program", "socket"))?
 }
 
 fn control() -> Result<PacketSocket> {
@@ -122,25 +132,26 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
             edges.add(queue.rings().as_fd(), Interest::Read).map_err(waiting)?;
         }
     }
-    let attachment = program.map(program::Ready::attach).transpose()?;
+    let (gate, program) = if options.gated { (program, None) } else { (None, program) };
+    let attachment = program.map(Ready::attach).transpose()?;
     if let Some(attachment) = &attachment {
-        if attachment.attached == Attached::Skb && zero_copy {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "the driver of interface {interface:?} shares frames but takes no native program, which zero-copy needs: use zeroCopy 'never'"
-                ),
-            ));
-        }
-        if !options.gated {
-            enter(attachment, &queues, &numbers)?;
-        }
+        enter(attachment, &queues, &numbers, zero_copy)?;
     }
-    Ok(Opened { attachment, queues, frames, edges, control, index, numbers, shape, zero_copy })
+    Ok(Opened { attachment, gate, queues, frames, edges, control, index, numbers, shape, zero_copy })
 }
 
 /// Puts the sockets into the map: from now on packets come.
-pub(super) fn enter(attachment: &Attachment, queues: &[RxQueue<XskQueue>], numbers: &[u32]) -> Result<()> {
+pub(super) fn enter(
+    attachment: &Attachment,
+    queues: &[RxQueue<XskQueue>],
+    numbers: &[u32],
+    zero_copy: bool,
+) -> Result<()> {
+    if attachment.was_attached() == Attached::Skb && zero_copy {
+        let message =
+            "the driver shares frames but takes no native program, which zero-copy needs: use zeroCopy 'never'";
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
     for (queue, number) in queues.iter().zip(numbers) {
         attachment.map.set(*number, queue.rings().as_fd()).map_err(|error| {
             let what = format!("cannot put the socket of queue {number} into the XSKMAP");

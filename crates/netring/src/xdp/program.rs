@@ -1,9 +1,11 @@
 //! The XDP program on the interface: ours, the caller's, or somebody else's in the way.
 
 use std::io;
+use std::sync::{Arc, Mutex};
 
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttached};
 
+use super::lead::Lead;
 use super::options::{Attach, XdpOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, program_name};
@@ -32,18 +34,32 @@ impl From<XdpMode> for Attached {
 /// A program that leads packets to sockets, for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    /// `None`: the caller attached the program.
-    link: Option<XdpLink>,
+    lead: Arc<Lead>,
     pub(super) map: XskMap,
-    pub(super) attached: Attached,
+    attached: Attached,
+}
+
+impl Attachment {
+    /// What leads packets here.
+    pub(super) fn lead(&self) -> &Arc<Lead> {
+        &self.lead
+    }
+
+    /// How packets were led here when the program was attached.
+    pub(super) fn was_attached(&self) -> Attached {
+        self.attached
+    }
+
+    /// How packets are led here now: [`Attached::None`] where somebody else has detached or replaced the program.
+    pub(super) fn attached(&self) -> Attached {
+        if self.lead.holds() { self.attached } else { Attached::None }
+    }
 }
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        if let Some(link) = &self.link {
-            // ENOLINK: the interface is gone and the program with it.
-            let _ = link.detach();
-        }
+        // Whoever else looks at the lead just now: what counts is not when the last descriptor is closed.
+        self.lead.detach();
     }
 }
 
@@ -54,21 +70,32 @@ pub(super) fn failed(syscall: &'static str, error: &io::Error, what: impl std::f
 }
 
 /// A map and a program that can be attached, and nothing in their way.
-pub(super) struct Ready<'a> {
-    interface: &'a str,
+#[derive(Debug)]
+pub(super) struct Ready {
+    interface: String,
     index: u32,
-    options: &'a XdpOptions,
-    map: XskMap,
+    attach: Attach,
+    replace: bool,
+    pub(super) namespace: Option<String>,
+    pub(super) map: XskMap,
     /// `None`: the caller attached the program.
     program: Option<XdpProgram>,
 }
 
 /// Makes the map and the program for an interface of this thread's network namespace. The interface stays as it is.
-pub(super) fn prepare<'a>(interface: &'a str, index: u32, queues: u32, options: &'a XdpOptions) -> Result<Ready<'a>> {
-    let ready = |map, program| Ready { interface, index, options, map, program };
+pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOptions) -> Result<Ready> {
+    let ready = |map, program| Ready {
+        interface: interface.to_owned(),
+        index,
+        attach: options.attach,
+        replace: options.replace,
+        namespace: options.namespace.clone(),
+        map,
+        program,
+    };
     let present = Present::on(interface, index)?;
     let Some(own) = options.program else {
-        not_in_the_way(present.as_ref(), interface, options)?;
+        not_in_the_way(present.as_ref(), interface, options.replace)?;
         let map = XskMap::new(queues).map_err(|error| failed("bpf", &error, "cannot make an XSKMAP"))?;
         let program =
             XdpProgram::redirect(&map).map_err(|error| failed("bpf", &error, "cannot load the XDP program"))?;
@@ -80,18 +107,16 @@ pub(super) fn prepare<'a>(interface: &'a str, index: u32, queues: u32, options: 
     let map = XskMap::of(own.xsk_map).map_err(|error| bad("xskMapFd", own.xsk_map, &error))?;
     if let Some(fd) = own.program {
         let program = XdpProgram::of(fd).map_err(|error| bad("fd", fd, &error))?;
-        not_in_the_way(present.as_ref(), interface, options)?;
+        not_in_the_way(present.as_ref(), interface, options.replace)?;
         return Ok(ready(map, Some(program)));
     }
-    match present {
-        Some(_) => Ok(ready(map, None)),
-        None => Err(none_attached(interface)),
-    }
+    // Behind a gate it may come later.
+    if present.is_some() || options.gated { Ok(ready(map, None)) } else { Err(none_attached(interface)) }
 }
 
-fn not_in_the_way(present: Option<&Present>, interface: &str, options: &XdpOptions) -> Result<()> {
+fn not_in_the_way(present: Option<&Present>, interface: &str, replace: bool) -> Result<()> {
     match present {
-        Some(present) if !options.replace => Err(present.in_the_way(interface)),
+        Some(present) if !replace => Err(present.in_the_way(interface)),
         _ => Ok(()),
     }
 }
@@ -103,27 +128,32 @@ fn none_attached(interface: &str) -> Error {
     )
 }
 
-impl Ready<'_> {
+impl Ready {
     /// Attaches the program, in the place of one that is to be replaced; packets go on to the network stack
     /// until the map has sockets.
     pub(super) fn attach(self) -> Result<Attachment> {
-        let Self { interface, index, options, map, program } = self;
+        let Self { interface, index, attach: wanted, replace, map, program, .. } = self;
+        let interface = interface.as_str();
         let present = Present::on(interface, index)?;
         let Some(program) = program else {
             let present = present.ok_or_else(|| none_attached(interface))?;
-            return Ok(Attachment { link: None, map, attached: present.attached() });
+            let attached = present.attached();
+            let socket = question().map_err(|error| cannot_ask(interface, &error))?;
+            let lead = Lead::Present { socket: Mutex::new(socket), index, programs: present.programs };
+            return Ok(Attachment { lead: Arc::new(lead), map, attached });
         };
-        not_in_the_way(present.as_ref(), interface, options)?;
+        not_in_the_way(present.as_ref(), interface, replace)?;
         if let Some(present) = present {
             present.remove(interface, index)?;
         }
-        let (link, attached) = attach(interface, index, &program, options)?;
-        Ok(Attachment { link: Some(link), map, attached })
+        let (link, attached) = attach(interface, index, &program, wanted)?;
+        let lead = Lead::link(link).map_err(|error| failed("bpf", &error, "cannot ask what the link holds"))?;
+        Ok(Attachment { lead: Arc::new(lead), map, attached })
     }
 }
 
-fn attach(interface: &str, index: u32, program: &XdpProgram, options: &XdpOptions) -> Result<(XdpLink, Attached)> {
-    let modes: &[XdpMode] = match options.attach {
+fn attach(interface: &str, index: u32, program: &XdpProgram, wanted: Attach) -> Result<(XdpLink, Attached)> {
+    let modes: &[XdpMode] = match wanted {
         Attach::Auto => &[XdpMode::Native, XdpMode::Skb],
         Attach::Only(XdpMode::Native) => &[XdpMode::Native],
         Attach::Only(XdpMode::Skb) => &[XdpMode::Skb],
@@ -146,7 +176,7 @@ fn attach(interface: &str, index: u32, program: &XdpProgram, options: &XdpOption
         }
     }
     let error = refusal.expect("there is a mode to try");
-    let advice = if options.attach == Attach::Only(XdpMode::Native) {
+    let advice = if wanted == Attach::Only(XdpMode::Native) {
         "; its driver may have no XDP, or not with this MTU or number of queues: try attach 'skb' or 'auto'"
     } else {
         ""
@@ -163,10 +193,8 @@ struct Present {
 
 impl Present {
     fn on(interface: &str, index: u32) -> Result<Option<Self>> {
-        let programs = programs(index).map_err(|error| {
-            let what = format!("cannot ask which XDP program interface {interface:?} has");
-            Error::os(ErrorKind::Io, "recvmsg", &error, what)
-        })?;
+        let asked = question().and_then(|mut socket| programs(&mut socket, index));
+        let programs = asked.map_err(|error| cannot_ask(interface, &error))?;
         Ok((!programs.is_empty()).then_some(Self { programs }))
     }
 
@@ -195,8 +223,7 @@ impl Present {
                 (Some(link), true) => link.detach().map_err(|error| refused(&error))?,
                 // An index says little across network namespaces: better none than a wrong one.
                 (Some(_), false) => return Err(self.in_the_way(interface)),
-                (None, _) => LinkSocket::open(None, false)
-                    .map_err(|_| io::Error::last_os_error())
+                (None, _) => question()
                     .and_then(|mut socket| socket.set_xdp(index, -1, mode.flag()))
                     .map_err(|error| refused(&error))?,
             }
@@ -220,12 +247,21 @@ fn describe(mode: XdpMode, id: u32) -> String {
     }
 }
 
-fn programs(index: u32) -> io::Result<Vec<(XdpMode, u32)>> {
-    let mut socket = LinkSocket::open(None, false).map_err(|failure| match failure {
+fn cannot_ask(interface: &str, error: &io::Error) -> Error {
+    Error::os(ErrorKind::Io, "recvmsg", error, format_args!("cannot ask which XDP program interface {interface:?} has"))
+}
+
+/// A socket to ask of this thread's network namespace.
+fn question() -> io::Result<LinkSocket> {
+    LinkSocket::open(None, false).map_err(|failure| match failure {
         crate::sys::netns::Failure::Open(error)
         | crate::sys::netns::Failure::Enter(error)
         | crate::sys::netns::Failure::Call(error) => error,
-    })?;
+    })
+}
+
+/// The programs on an interface, each with the way it is attached.
+pub(super) fn programs(socket: &mut LinkSocket, index: u32) -> io::Result<Vec<(XdpMode, u32)>> {
     socket.ask(index)?;
     loop {
         for news in socket.read()? {

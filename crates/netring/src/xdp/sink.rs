@@ -30,6 +30,21 @@ impl XdpSocket {
         }
     }
 
+    #[cold]
+    fn is_no_frame(&self, length: usize) -> Error {
+        let capacity = self.frame_capacity() as usize;
+        let message = if length > capacity {
+            format!(
+                "a frame of {length} bytes does not fit {capacity}, frameSize less {} of headroom; \
+                 open with frameSize 4096",
+                options::HEADROOM
+            )
+        } else {
+            format!("a frame of {length} bytes is shorter than its link-layer header, {ETHERNET_HEADER} bytes")
+        };
+        Error::new(ErrorKind::Frame, message).on_interface(&self.interface)
+    }
+
     /// Takes completions in.
     fn collect(&mut self) {
         if let Some(transmitter) = &mut self.transmitter {
@@ -103,22 +118,13 @@ impl Sink for XdpSocket {
         }
     }
 
+    #[inline]
     fn check(&self, length: usize) -> Result<()> {
-        let capacity = self.frame_capacity() as usize;
-        let message = if length > capacity {
-            format!(
-                "a frame of {length} bytes does not fit {capacity}, frameSize less {} of headroom; \
-                 open with frameSize 4096",
-                options::HEADROOM
-            )
-        } else if length < ETHERNET_HEADER {
-            format!("a frame of {length} bytes is shorter than its link-layer header, {ETHERNET_HEADER} bytes")
-        } else {
-            return Ok(());
-        };
-        Err(Error::new(ErrorKind::Frame, message).on_interface(&self.interface))
+        let fits = (ETHERNET_HEADER..=self.frame_capacity() as usize).contains(&length);
+        if fits { Ok(()) } else { Err(self.is_no_frame(length)) }
     }
 
+    #[inline]
     fn send(&mut self, frame: Lent<'_>) -> Result<bool> {
         self.check(frame.len())?;
         let Some(transmitter) = &mut self.transmitter else { return Err(sends_nothing(&self.interface)) };

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::receive::RxQueue;
-use super::{Batch, XdpSocket};
+use super::{Batch, LeadWatch, XdpSocket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::LinkEvent;
 use crate::readiness::{Readiness, Wait};
@@ -96,6 +96,22 @@ impl XdpSocket {
         Error::os(ErrorKind::Io, syscall, error, "the AF_XDP socket failed").on_interface(&self.interface)
     }
 
+    /// No packet will come any more.
+    fn fail_if_over(&mut self) -> Result<()> {
+        self.link.fail_if_removed(&self.interface)?;
+        if !self.lead_watch.as_ref().is_some_and(LeadWatch::is_lost) {
+            return Ok(());
+        }
+        // With the interface its program goes, too, and what goes first is seen first.
+        self.link.fail_if_gone(&self.interface)?;
+        let message = format!(
+            "the XDP program of this socket is no longer on interface {:?}: somebody has detached it or put another in its \
+             place; close this socket and open another",
+            self.interface
+        );
+        Err(Error::new(ErrorKind::XdpProgram, message).on_interface(&self.interface))
+    }
+
     /// The kernel unbinds the sockets of an interface that goes, and says ENETDOWN.
     fn read_errors(&mut self) -> Result<()> {
         for queue in &self.queues {
@@ -119,7 +135,7 @@ impl Source for XdpSocket {
             self.clear_edges()?;
             batch = self.take()?;
         }
-        let Some(batch) = batch else { return self.link.fail_if_removed(&self.interface).map(|()| None) };
+        let Some(batch) = batch else { return self.fail_if_over().map(|()| None) };
         let columns = target(batch.head().length).map(|(columns, set)| {
             batch.fill(&columns, set);
             columns
@@ -165,7 +181,7 @@ impl Source for XdpSocket {
         if self.queues.iter_mut().any(RxQueue::ready) {
             return Ok(true);
         }
-        self.link.fail_if_removed(&self.interface)?;
+        self.fail_if_over()?;
         self.link.fail_if_down(&self.interface)?;
         Ok(false)
     }
@@ -192,8 +208,10 @@ impl Source for XdpSocket {
 
     /// The program goes first, so that the network stack has its packets again; what is queued is not sent.
     fn close(self) -> Result<()> {
-        let Self { attachment, queues, transmitter, memory, frames, interface, .. } = self;
+        let Self { lead_watch, attachment, gate, queues, transmitter, memory, frames, interface, .. } = self;
+        drop(lead_watch);
         drop(attachment);
+        drop(gate);
         drop(queues);
         drop(transmitter);
         drop(memory);

@@ -1,27 +1,16 @@
 //! The sending half: slots of the UMEM that the kernel reads in place.
 
-use std::collections::VecDeque;
 use std::io;
 
 use super::rings::{Outgoing, TxRings};
 use crate::ring::SlotRing;
 use crate::sink::{Flushed, TxStats};
 
-/// Where a slot that was lent to the kernel is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Not lent.
-    Here,
-    /// In the transmit ring.
-    Ring,
-    /// With the driver.
-    Driver,
-    /// Given up by the driver; its completion will say that it has "left".
-    GivenUp,
-}
-
 /// Lengths of rejected frames that are kept for somebody to ask for.
 const MOST_REJECTIONS: usize = 64;
+
+/// Frames that the kernel takes in one call in copy mode (`TX_BATCH_SIZE`, net/xdp/xsk.c).
+const FRAMES_A_KICK: u32 = 32;
 
 /// Slots, and what has become of the frames in them.
 #[derive(Debug)]
@@ -30,9 +19,16 @@ pub struct Transmitter {
     /// Number in the UMEM of the frame that is slot 0.
     first: u32,
     frame_size: u32,
-    /// Slots in the transmit ring, in its order.
-    in_ring: VecDeque<u32>,
-    places: Vec<Place>,
+    /// By slot, which frame of all that were put into the transmit ring it holds or held last.
+    positions: Vec<u64>,
+    /// Frames put into the transmit ring so far.
+    produced: u64,
+    /// How many of them the kernel is known to have taken out.
+    taken: u64,
+    /// Slots that the driver has given up: their completion does not say that they were sent.
+    given_up: Vec<u32>,
+    /// This kernel completes frames before it publishes that it took them out of the ring.
+    publishes_late: bool,
     left: TxStats,
     rejections: Vec<u32>,
     /// Frames rejected since they were last told of, those included whose length has been forgotten.
@@ -45,11 +41,14 @@ impl Transmitter {
     pub fn new(slots: SlotRing, first: u32, frame_size: u32) -> Self {
         assert!(frame_size.is_power_of_two(), "frames are found by shifting");
         Self {
-            places: vec![Place::Here; slots.count() as usize],
+            positions: vec![0; slots.count() as usize],
             slots,
             first,
             frame_size,
-            in_ring: VecDeque::new(),
+            produced: 0,
+            taken: 0,
+            given_up: Vec::new(),
+            publishes_late: false,
             left: TxStats::default(),
             rejections: Vec::new(),
             untold: 0,
@@ -68,88 +67,115 @@ impl Transmitter {
     }
 
     /// Puts what is queued into the transmit ring and kicks the kernel until it has taken all of it
-    /// or takes no more: in copy mode it sends 32 frames a call (`TX_BATCH_SIZE`, net/xdp/xsk.c).
+    /// or takes no more: in copy mode it sends [`FRAMES_A_KICK`] a call.
     /// Never blocks. Returns how many frames went into the ring and why it ended.
     pub fn flush(&mut self, rings: &mut impl TxRings) -> io::Result<(u32, Flushed)> {
-        let mut handed_over = 0;
+        let (mut handed_over, mut barren) = (0, 0);
+        self.collect(rings);
         loop {
-            self.collect(rings);
             handed_over += self.produce(rings);
             let all_in = if self.slots.queued() == 0 { Flushed::Everything } else { Flushed::QueueFull };
-            if rings.unsent() == 0 || !rings.needs_kick() {
+            let unsent = rings.unsent();
+            if unsent == 0 || !rings.needs_kick() {
                 return Ok((handed_over, all_in));
             }
             let kicked = rings.kick();
-            let taken = self.note_taken(rings);
-            match kicked.as_ref().map_err(io::Error::raw_os_error) {
+            let errno = kicked.as_ref().err().map(|error| error.raw_os_error().unwrap_or(0));
+            // NET_XMIT_DROP: the frame taken last is completed, but has not been sent.
+            let progress = self.take_in(rings, errno == Some(libc::EBUSY));
+            barren = if progress { 0 } else { barren + 1 };
+            match errno {
                 // In copy mode the ring is empty now; otherwise the driver goes on by itself.
-                Ok(()) if rings.unsent() > 0 => return Ok((handed_over, all_in)),
-                Ok(()) => {}
-                // NET_XMIT_DROP: the frame taken last is completed, but has not been sent.
-                Err(Some(libc::EBUSY)) if taken.is_some() => {
-                    self.places[taken.expect("checked above") as usize] = Place::GivenUp;
-                }
-                Err(Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::ENOMEM | libc::EINTR)) => {
-                    if taken.is_none() {
+                None if rings.unsent() > 0 => return Ok((handed_over, all_in)),
+                None => {}
+                Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => {
+                    let blind = if self.publishes_late { unsent.div_ceil(FRAMES_A_KICK) } else { 0 };
+                    if barren > blind {
                         return Ok((handed_over, Flushed::QueueFull));
                     }
                 }
-                Err(_) => return kicked.map(|()| (handed_over, all_in)),
+                Some(_) => return kicked.map(|()| (handed_over, all_in)),
             }
         }
     }
 
     fn produce(&mut self, rings: &mut impl TxRings) -> u32 {
+        if self.slots.queued() == 0 {
+            return 0;
+        }
         let count = rings.transmit_room().min(self.slots.queued());
         if count == 0 {
             return 0;
         }
-        let Self { slots, in_ring, places, first, .. } = self;
+        let Self { slots, positions, produced, first, .. } = self;
         rings.transmit((0..count).map(|_| {
             let frame = slots.lend().expect("as many are queued");
-            in_ring.push_back(frame.slot);
-            places[frame.slot as usize] = Place::Ring;
+            positions[frame.slot as usize] = *produced;
+            *produced += 1;
             Outgoing { frame: *first + frame.slot, length: frame.length }
         }));
         count
     }
 
-    /// Finds out which frames the kernel has taken out of the transmit ring since the last time;
-    /// the last of them, if there are any.
-    fn note_taken(&mut self, rings: &mut impl TxRings) -> Option<u32> {
-        let unsent = rings.unsent() as usize;
-        let taken = self.in_ring.len().saturating_sub(unsent);
-        let mut last = None;
-        for slot in self.in_ring.drain(..taken) {
-            self.places[slot as usize] = Place::Driver;
-            last = Some(slot);
-        }
-        last
-    }
-
     /// Takes completions in: their slots are free again.
     pub fn collect(&mut self, rings: &mut impl TxRings) {
-        self.note_taken(rings);
-        let mut addresses = std::mem::take(&mut self.addresses);
-        rings.completed(&mut addresses);
-        for address in addresses.drain(..) {
-            self.complete(address);
-        }
-        self.addresses = addresses;
+        self.take_in(rings, false);
     }
 
-    /// A completion that names no frame of ours with the driver changes nothing.
-    fn complete(&mut self, address: u64) {
+    /// The same, and whether the kernel is now known to have taken more frames out of the transmit ring. Of those
+    /// the driver may have given the last one up.
+    ///
+    /// Frames are taken out in order, so one number says which. Kernels before 6.17 publish it only when they find the ring
+    /// empty, and not at the end of each call, so the completion of a frame may come first: it proves that this frame and
+    /// all before it were taken.
+    fn take_in(&mut self, rings: &mut impl TxRings, gave_up: bool) -> bool {
+        let before = self.taken;
+        let mut addresses = std::mem::take(&mut self.addresses);
+        rings.completed(&mut addresses);
+        // After the completions, so that of a kernel that publishes first none is ahead of it.
+        self.taken = before.max(self.produced.saturating_sub(rings.unsent().into()));
+        if gave_up {
+            for address in &addresses {
+                self.note_taken(*address);
+            }
+            if self.taken > before {
+                self.given_up.extend(self.slot_at(self.taken - 1));
+            }
+        }
+        for address in addresses.drain(..) {
+            if let Some(slot) = self.note_taken(address) {
+                self.complete(slot);
+            }
+        }
+        self.addresses = addresses;
+        self.taken > before
+    }
+
+    /// The slot that a completion names, which was taken out of the transmit ring with all before it. `None`: it names none
+    /// that the kernel has, and changes nothing.
+    fn note_taken(&mut self, address: u64) -> Option<u32> {
         let index = (address >> self.frame_size.trailing_zeros()).wrapping_sub(u64::from(self.first));
-        let Some(place) = usize::try_from(index).ok().and_then(|index| self.places.get_mut(index)) else { return };
-        let given_up = match place {
-            Place::Driver => false,
-            Place::GivenUp => true,
-            Place::Here | Place::Ring => return,
-        };
-        *place = Place::Here;
-        let length = self.slots.take_back(index as u32).expect("what the driver has was lent");
-        if given_up {
+        let slot = u32::try_from(index).ok().filter(|slot| self.slots.is_lent(*slot))?;
+        let after = self.positions[slot as usize] + 1;
+        if after > self.taken {
+            self.taken = after;
+            self.publishes_late = true;
+        }
+        Some(slot)
+    }
+
+    /// The slot with the frame that was put into the transmit ring as number `position`.
+    fn slot_at(&self, position: u64) -> Option<u32> {
+        (0..self.slots.count()).find(|slot| self.slots.is_lent(*slot) && self.positions[*slot as usize] == position)
+    }
+
+    #[inline]
+    fn complete(&mut self, slot: u32) {
+        let length = self.slots.take_back(slot).expect("what the kernel has was lent");
+        // Almost always empty.
+        let given_up = self.given_up.iter().position(|given_up| *given_up == slot);
+        if let Some(place) = given_up {
+            self.given_up.swap_remove(place);
             self.left.rejected += 1;
             self.untold += 1;
             // Nobody may ever ask for them; the newest say enough.
@@ -170,7 +196,7 @@ impl Transmitter {
 
     /// Whether frames are queued or in the transmit ring, for another flush.
     pub fn has_unsent(&self) -> bool {
-        self.slots.queued() > 0 || !self.in_ring.is_empty()
+        self.slots.queued() > 0 || self.produced > self.taken
     }
 
     /// The counters, as of the last completion taken in.

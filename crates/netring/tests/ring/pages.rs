@@ -69,7 +69,8 @@ proptest! {
             prop_assert_eq!(shape.frame_count(), block / frame * count);
             prop_assert_eq!(shape.with_block_count(count / 2).ring_bytes() % page as usize, 0);
         } else if block > 0 && block % page != 0 {
-            prop_assert!(shape.unwrap_err().message.contains(&format!("page size, {page} bytes")));
+            let told = format!("page size, {page} bytes");
+            prop_assert!(shape.unwrap_err().message.contains(&told));
         }
     }
 }

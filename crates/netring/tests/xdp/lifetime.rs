@@ -4,10 +4,11 @@ use std::os::fd::RawFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use netring::sink::Sink;
 use netring::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, program_name};
 use netring::sys::netlink::LinkSocket;
 use netring::sys::netns::{path_of, within};
-use netring::xdp::{Attach, Mode, OwnProgram, Queues, XdpOptions, XdpSocket};
+use netring::xdp::{Attach, Attached, Mode, OwnProgram, Queues, SharedProgram, XdpOptions, XdpSocket};
 use netring::{ErrorKind, Source};
 
 use crate::support::*;
@@ -118,6 +119,69 @@ pub(crate) fn a_foreign_program_is_named_and_replaced_only_when_asked() {
     let mut socket = network.open("vb", replacing);
     inject(&mut network.injector("va"), &[frame(1, 60)]);
     assert_eq!(receive(&mut socket, 1), [frame(1, 60)]);
+}
+
+/// Sends frame 1 through this queue of `va`: it comes on the same one of `vb`.
+fn send_through(network: &Network, queue: u32) {
+    let options = XdpOptions { queues: Queues::List(vec![queue]), mode: Mode::Tx, ..network.options() };
+    let mut sender = network.open("va", options);
+    assert!(sender.send(frame(1, 60).as_slice().into()).unwrap());
+    assert!(sender.wait_drained(PATIENCE).unwrap());
+}
+
+/// Both the socket's own and one that the caller has attached.
+pub(crate) fn a_program_that_somebody_takes_away_is_told_of() {
+    let network = Network::with_queues(2);
+    let told = |socket: &mut XdpSocket| {
+        assert_eq!(socket.attached(), Attached::None);
+        let error = next_within(socket, PATIENCE).unwrap_err();
+        assert!(error.kind == ErrorKind::XdpProgram && error.message.contains("somebody has detached"), "{error}");
+        assert!(next(socket).is_err_and(|error| error.kind == ErrorKind::XdpProgram));
+    };
+    let mut first = network.receiver(Attach::Auto);
+    assert_eq!(first.attached(), Attached::Native);
+    // What had arrived comes first.
+    send_through(&network, 0);
+    until("the packet", || first.poll().unwrap());
+    let other = XdpOptions { queues: Queues::List(vec![1]), replace: true, mode: Mode::Rx, ..network.options() };
+    let second = network.open("vb", other);
+    assert_eq!(receive(&mut first, 1), [frame(1, 60)]);
+    told(&mut first);
+    assert_eq!(second.attached(), Attached::Native);
+    first.close().unwrap();
+    assert!(program_on(&network, "vb"), "the other's stays");
+    second.close().unwrap();
+
+    let map = XskMap::new(1).unwrap();
+    let program = XdpProgram::redirect(&map).unwrap();
+    let link = in_network(&network, |index| program.attach(index, XdpMode::Skb));
+    let own = OwnProgram { xsk_map: map.fd(), program: None };
+    let mut third = network.open("vb", XdpOptions { mode: Mode::Rx, program: Some(own), ..network.options() });
+    assert_eq!(third.attached(), Attached::Skb);
+    link.detach().unwrap();
+    told(&mut third);
+}
+
+/// Of a pool: nothing happens to the interface before all sockets are bound.
+pub(crate) fn a_shared_program_is_attached_once_it_is_wanted() {
+    let network = Network::with_queues(2);
+    let options = XdpOptions { queues: Queues::List(vec![1]), mode: Mode::Rx, ..network.options() };
+    let mut shared = SharedProgram::prepare("vb", &options).unwrap();
+    let own = OwnProgram { xsk_map: shared.map_fd(), program: None };
+    let mut member = network.open("vb", XdpOptions { program: Some(own), gated: true, ..options.clone() });
+    assert_eq!((member.attached(), program_on(&network, "vb")), (Attached::None, false));
+    // Nothing to be in the map of, yet.
+    let error = network.open("va", XdpOptions { program: Some(own), gated: true, ..options }).open_gate().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::XdpProgram, "{error}");
+    shared.attach().unwrap();
+    shared.attach().unwrap();
+    member.open_gate().unwrap();
+    member.open_gate().unwrap();
+    assert_eq!(member.attached(), Attached::Native);
+    send_through(&network, 1);
+    assert_eq!(receive(&mut member, 1), [frame(1, 60)]);
+    drop(shared);
+    assert_eq!((member.attached(), program_on(&network, "vb")), (Attached::None, false));
 }
 
 pub(crate) fn a_program_of_ones_own_is_used() {

@@ -54,6 +54,8 @@ fn main() -> ExitCode {
             a_killed_process_leaves_nothing,
             a_queue_can_be_opened_again_at_once_and_is_busy_otherwise,
             a_foreign_program_is_named_and_replaced_only_when_asked,
+            a_program_that_somebody_takes_away_is_told_of,
+            a_shared_program_is_attached_once_it_is_wanted,
             a_program_of_ones_own_is_used,
             bytes_outlive_the_socket_as_zeros,
             a_thousand_sockets_leave_nothing_behind,

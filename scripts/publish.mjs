@@ -1,0 +1,39 @@
+/**
+ * `npm run publish:packages -- v1.2.3`: publishes the platform packages, then netring, as `npm run pack:check` packs them, each with
+ * its provenance. For the release workflow. A package that is there already, from a run that failed half-way, is passed over.
+ * `-- --dry-run`: packs all and publishes nothing, whatever is missing for a release.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { packAll } from './pack/tarballs.mjs'
+import { platformPackages, problems } from './release.mjs'
+import { npm, read, root, run, say, stop } from './run.mjs'
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { 'dry-run': { type: 'boolean' } } })
+const dryRun = values['dry-run'] === true
+
+const found = [...problems(positionals[0]), ...missing()]
+for (const problem of found) say(problem)
+if (found.length > 0 && !dryRun) stop('nothing has been published: see above')
+
+const folder = mkdtempSync(join(tmpdir(), 'netring-publish-'))
+process.on('exit', () => rmSync(folder, { recursive: true }))
+// netring names the others, which have to be there by then.
+const last = ({ name }) => (name === 'netring' ? 1 : 0)
+for (const tarball of packAll(folder).sort((a, b) => last(a) - last(b))) publish(tarball)
+
+/** What `npm run prebuild` and `npm run build:ts` make. */
+function missing() {
+  const files = [...platformPackages.map(({ folder, main }) => join(folder, main)), join('dist', 'index.js')]
+  return files.filter((file) => !existsSync(join(root, file))).map((file) => `${file} is missing: build it first`)
+}
+
+function publish({ name, version, file }) {
+  const id = `${name}@${version}`
+  if (!dryRun && read(...npm('view', id, 'version')) === version) return say(`${id} is published already`)
+  const how = dryRun ? ['--dry-run'] : ['--provenance', '--access', 'public']
+  if (!run(npm('publish', file, '--ignore-scripts', ...how))) stop(`${id} could not be published: see above`)
+  say(dryRun ? `${id} would be published` : `${id} is published`)
+}
