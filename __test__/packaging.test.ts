@@ -10,10 +10,12 @@ interface Tally {
 }
 
 const tarballs = '../scripts/pack/tarballs.mjs'
+const release = '../scripts/release.mjs'
 const tally = '../scripts/test/tally.mjs'
 const { manifestFaults } = (await import(tarballs)) as {
   manifestFaults: (manifest: object, paths: readonly string[]) => string[]
 }
+const { distributionTag } = (await import(release)) as { distributionTag: (version: string) => string }
 const { TapTally } = (await import(tally)) as { TapTally: new () => Tally }
 
 interface Manifest {
@@ -48,6 +50,12 @@ for (const folder of ['linux-x64-gnu', 'linux-arm64-gnu']) {
     }
   })
 }
+
+test('a prerelease is not what everybody gets', (t) => {
+  t.is(distributionTag('1.2.3'), 'latest')
+  t.is(distributionTag('1.2.3+build-7'), 'latest')
+  t.is(distributionTag('1.2.3-rc.1'), 'next')
+})
 
 test('optional dependencies that bring no binary, or another one, are found', (t) => {
   const { version } = manifestOf('linux-x64-gnu') as unknown as { version: string }

@@ -7,8 +7,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { packAll } from './pack/tarballs.mjs'
-import { platformPackages, problems } from './release.mjs'
+import { faultsOf, packAll, unpack } from './pack/tarballs.mjs'
+import { distributionTag, platformPackages, problems } from './release.mjs'
 import { npm, read, root, run, say, stop } from './run.mjs'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { 'dry-run': { type: 'boolean' } } })
@@ -28,7 +28,16 @@ const folder = mkdtempSync(join(tmpdir(), 'netring-publish-'))
 process.on('exit', () => rmSync(folder, { recursive: true }))
 // netring names the others, which have to be there by then.
 const last = ({ name }) => (name === 'netring' ? 1 : 0)
-for (const tarball of packAll(folder).sort((a, b) => last(a) - last(b))) publish(tarball)
+const tarballs = packAll(folder).sort((a, b) => last(a) - last(b))
+// Packed anew, so looked at anew: of packages that were published nothing can be taken back.
+const faults = tarballs.flatMap((tarball) => {
+  const unpacked = join(folder, 'unpacked', tarball.name)
+  unpack(tarball.file, unpacked)
+  return faultsOf(tarball, join(unpacked, 'package'))
+})
+for (const fault of faults) say(fault)
+if (faults.length > 0) stop('nothing has been published: see above')
+for (const tarball of tarballs) publish(tarball)
 
 /** What `npm run prebuild` and `npm run build:ts` make. */
 function missing() {
@@ -40,6 +49,7 @@ function publish({ name, version, file }) {
   const id = `${name}@${version}`
   if (!dryRun && read(...npm('view', id, 'version')) === version) return say(`${id} is published already`)
   const how = dryRun ? ['--dry-run'] : ['--provenance', '--access', 'public']
+  how.push('--tag', distributionTag(version))
   if (!run(npm('publish', file, '--ignore-scripts', ...how))) stop(`${id} could not be published: see above`)
   say(dryRun ? `${id} would be published` : `${id} is published`)
 }

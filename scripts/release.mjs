@@ -29,6 +29,11 @@ export function problems(tag) {
   ]
 }
 
+/** What `npm install netring` gives is `latest`: no version that is a prerelease, which semver marks by a hyphen. */
+export function distributionTag(version) {
+  return version.split('+')[0].includes('-') ? 'next' : 'latest'
+}
+
 const noRepository = [
   'package.json names no repository, and npm refuses to say where a package comes from that does not. Before the first release,',
   'add "repository": { "type": "git", "url": "git+https://HOST/OWNER/NAME.git" } to package.json and to npm/*/package.json',
