@@ -11,11 +11,13 @@ interface Tally {
 
 const tarballs = '../scripts/pack/tarballs.mjs'
 const release = '../scripts/release.mjs'
+const apt = '../scripts/machine/apt.mjs'
 const tally = '../scripts/test/tally.mjs'
 const { manifestFaults } = (await import(tarballs)) as {
   manifestFaults: (manifest: object, paths: readonly string[]) => string[]
 }
 const { distributionTag } = (await import(release)) as { distributionTag: (version: string) => string }
+const { sources } = (await import(apt)) as { sources: (targets: readonly string[]) => string[] }
 const { TapTally } = (await import(tally)) as { TapTally: new () => Tally }
 
 interface Manifest {
@@ -50,6 +52,23 @@ for (const folder of ['linux-x64-gnu', 'linux-arm64-gnu']) {
     }
   })
 }
+
+test('an emulated machine is made of packages from where this one has them, or from Debian', (t) => {
+  const debian = 'Debian|http://mirror.invalid/debian/|trixie|main|$(SIGNED_BY)'
+  t.deepEqual(
+    sources([debian, debian, 'Debian|http://mirror.invalid/debian/|trixie|contrib|/k.gpg', 'Other|http://o|x|main|']),
+    ['deb http://mirror.invalid/debian/ trixie main'],
+  )
+  t.deepEqual(sources(['Debian|http://mirror.invalid/debian/|trixie|main|/k.gpg']), [
+    'deb [signed-by=/k.gpg] http://mirror.invalid/debian/ trixie main',
+  ])
+  for (const none of [[''], ['Ubuntu|http://mirror.invalid/ubuntu/|noble|main|/k.gpg']]) {
+    t.regex(
+      sources(none).join(),
+      /^deb \[signed-by=\/usr\/share\/keyrings\/debian-archive-keyring\.gpg\] \S+ bookworm main$/,
+    )
+  }
+})
 
 test('a prerelease is not what everybody gets', (t) => {
   t.is(distributionTag('1.2.3'), 'latest')

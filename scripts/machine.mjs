@@ -9,8 +9,9 @@
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { run, runLines, say, stop } from './run.mjs'
+import { keyring } from './machine/apt.mjs'
 import { makeInitramfs } from './machine/initramfs.mjs'
-import { fetchParts, knowArchitecture } from './machine/parts.mjs'
+import { fetchParts } from './machine/parts.mjs'
 import { systems } from './machine/systems.mjs'
 import { becomeCaller, ensureTools } from './setup.mjs'
 import { Tally, TapTally } from './test/tally.mjs'
@@ -19,8 +20,7 @@ const [name = 'arm64'] = process.argv.slice(2)
 const system = systems[name] ?? stop(`there is no machine ${name}: ${Object.keys(systems).join(', ')}`)
 const [qemu] = system.qemu
 
-ensureTools([qemu, 'cpio', 'dpkg-deb', 'xz'])
-knowArchitecture(system)
+ensureTools([qemu, 'cpio', 'dpkg-deb', 'xz', keyring])
 if (!run([process.execPath, 'scripts/prebuild.mjs', system.binary])) stop(`${system.binary} does not build: see above`)
 becomeCaller()
 if (!run(['node_modules/.bin/tsc', '-p', 'tsconfig.build.json'])) stop('the TypeScript part does not build: see above')

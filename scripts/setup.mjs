@@ -4,11 +4,11 @@
  *
  *   node scripts/setup.mjs
  */
-import { readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { npm, read, root, run, say, stop, which } from './run.mjs'
 
-/** Program, or header of C, to Debian package. */
+/** Program, header of C or file, to Debian package. */
 const packages = {
   cc: ['gcc', 'libc6-dev'],
   clang: ['clang'],
@@ -29,6 +29,7 @@ const packages = {
   cpio: ['cpio'],
   xz: ['xz-utils'],
   'dpkg-deb': ['dpkg'],
+  '/usr/share/keyrings/debian-archive-keyring.gpg': ['debian-archive-keyring'],
 }
 /** Folders of crates/ that the native part is not made of. */
 const notBuilt = new Set(['target', 'tests', 'benches', 'examples', 'fuzz'])
@@ -82,7 +83,7 @@ function checkNode() {
 }
 
 function checkTools(tools) {
-  const missing = tools.filter((tool) => !(tool.endsWith('.h') ? hasHeader(tool) : which(tool)))
+  const missing = tools.filter((tool) => !isHere(tool))
   if (missing.length === 0) return
   const wanted = [...new Set(missing.flatMap((tool) => packages[tool]))]
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...wanted]
@@ -92,6 +93,11 @@ function checkTools(tools) {
   }
   say(`${missing.join(', ')} missing: installing ${wanted.join(', ')}`)
   aptInstall(wanted)
+}
+
+function isHere(tool) {
+  if (tool.startsWith('/')) return existsSync(tool)
+  return tool.endsWith('.h') ? hasHeader(tool) : which(tool)
 }
 
 /** Installs Debian packages; only root can. */

@@ -1,7 +1,8 @@
 /** What a machine is made of, fetched once into target/machine: Debian's kernel, libc and busybox, and Node. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { npm, read, root, run, say, stop, which } from '../run.mjs'
+import { npm, root, run, say, stop } from '../run.mjs'
+import { debianPackages } from './apt.mjs'
 
 const nodeVersion = '22'
 
@@ -10,9 +11,10 @@ export function fetchParts(system) {
   const folder = join(root, 'target', 'machine', system.debian)
   const debs = join(folder, 'debs')
   mkdirSync(debs, { recursive: true })
-  const kernel = kernelPackage(system)
+  const packages = debianPackages(system.debian, folder)
+  const kernel = kernelPackage(system, packages)
   const names = [kernel, 'busybox-static', 'libc6', 'libgcc-s1', 'libstdc++6']
-  for (const name of names) fetch(name, system, debs)
+  for (const name of names) fetch(name, system, packages, debs)
 
   const version = kernel.replace('linux-image-', '')
   const machine = join(folder, version)
@@ -29,38 +31,18 @@ export function fetchParts(system) {
   return { folder: machine, system: unpacked, version, node: fetchNode(system, folder) }
 }
 
-/** apt knows packages of another architecture only when it was told of it. */
-export function knowArchitecture({ debian }) {
-  if (!which('apt-get')) stop('the machine is made of Debian packages, and apt-get is not here')
-  const known = [
-    read('dpkg', '--print-architecture'),
-    ...(read('dpkg', '--print-foreign-architectures') ?? '').split('\n'),
-  ]
-  const listed = () => read('apt-cache', 'show', `libc6:${debian}`) !== undefined
-  if (known.includes(debian) && listed()) return
-  const add = ['dpkg', '--add-architecture', debian]
-  if (process.getuid() !== 0) {
-    stop(`apt has no lists of ${debian} packages. Run:\n  sudo ${add.join(' ')} && sudo apt-get update`)
-  }
-  say(`telling apt of ${debian} packages (${add.join(' ')}, apt-get update)`)
-  if (!run(add) || !run(['apt-get', 'update']) || !listed())
-    stop(`apt-get update brought no lists of ${debian} packages`)
-}
-
 /** The package that Debian's name for "the kernel" stands for today. */
-function kernelPackage({ kernel, debian }) {
-  const depends = read('apt-cache', 'depends', `${kernel}:${debian}`) ?? ''
+function kernelPackage({ kernel, debian }, packages) {
+  const depends = packages.ask('depends', kernel) ?? ''
   return /Depends: (linux-image-[^\s:]+)/.exec(depends)?.[1] ?? stop(`apt does not know ${kernel}:${debian}`)
 }
 
 const file = (debs, name) => readdirSync(debs).find((deb) => deb.startsWith(`${name}_`))
 
-function fetch(name, { debian }, debs) {
+function fetch(name, { debian }, packages, debs) {
   if (file(debs, name)) return
   say(`fetching ${name} for ${debian}`)
-  if (!run(['apt-get', 'download', '--quiet', `${name}:${debian}`], { cwd: debs })) {
-    stop(`${name} could not be fetched. Are the lists of packages old? Run:\n  sudo apt-get update`)
-  }
+  packages.download(name, debs)
 }
 
 function fetchNode({ node }, folder) {

@@ -1,0 +1,86 @@
+/**
+ * Debian packages for another processor, from lists of their own: the machine's own apt is told of nothing, and the system need not be
+ * Debian.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { read, run, say, stop, which } from '../run.mjs'
+
+/** Where packages come from on a system that has none of Debian's, and whose signature they have to have. */
+const elsewhere = { uri: 'http://deb.debian.org/debian', release: 'bookworm' }
+export const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** For packages of the processor that Debian calls `debian`; its lists lie in `folder`, and are fetched once. */
+export function debianPackages(debian, folder) {
+  if (!which('apt-get')) stop('the machine is made of Debian packages, and apt-get is not here')
+  const own = join(folder, 'apt')
+  const configuration = join(own, 'apt.conf')
+  const lines = sources(targets())
+  for (const part of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(own, part), { recursive: true })
+  writeFileSync(join(own, 'status'), '')
+  writeFileSync(join(own, 'sources.list'), `${lines.join('\n')}\n`)
+  writeFileSync(configuration, settings(debian, own))
+  // After the system's settings, unlike those of APT_CONFIG: apt.conf(5).
+  const withOwn = ['-c', configuration]
+
+  if (!existsSync(join(own, 'updated'))) {
+    say(`fetching the lists of ${debian} packages`)
+    if (!run(['apt-get', ...withOwn, 'update', '--quiet', '--error-on=any'])) {
+      stop(`the lists of ${debian} packages could not be fetched: see above`)
+    }
+    writeFileSync(join(own, 'updated'), '')
+  }
+
+  return {
+    /** What apt prints about packages, or undefined where it knows none of that name. */
+    ask: (...question) => read('apt-cache', ...withOwn, ...question),
+    /** Downloads a package into a folder, from which it is not installed. */
+    download(name, into) {
+      if (run(['apt-get', ...withOwn, 'download', '--quiet', name], { cwd: into })) return
+      stop(
+        `${name} could not be fetched. Are the lists of packages old? Run:\n  rm ${JSON.stringify(join(own, 'updated'))}`,
+      )
+    },
+  }
+}
+
+/** What the system's own apt reads, a line each: whose, from where, which release and component. */
+function targets() {
+  const format = '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)'
+  return (read('apt-get', 'indextargets', '--format', format, 'Created-By: Packages') ?? '').split('\n')
+}
+
+/** Lines of a sources.list(5): those of Debian among the targets, or else Debian's own. */
+export function sources(targets) {
+  const lines = targets
+    .map((target) => target.split('|'))
+    .filter(([origin, , , component]) => origin === 'Debian' && component === 'main')
+    // A field that a target does not have is printed as it was asked for; a key may stand there as a text of many lines.
+    .map(
+      ([, uri, release, component, key]) =>
+        `deb ${signedBy(key?.startsWith('/') ? key : undefined)}${uri} ${release} ${component}`,
+    )
+  if (lines.length > 0) return [...new Set(lines)]
+  return [`deb ${signedBy(keyring)}${elsewhere.uri} ${elsewhere.release} main`]
+}
+
+function signedBy(key) {
+  return key === undefined ? '' : `[signed-by=${key}] `
+}
+
+/** See apt.conf(5). Proxies and the like are still the system's. */
+function settings(debian, own) {
+  const values = {
+    'APT::Architecture': debian,
+    'Dir::State': join(own, 'state'),
+    'Dir::State::status': join(own, 'status'),
+    'Dir::Cache': join(own, 'cache'),
+    'Dir::Etc::sourcelist': join(own, 'sources.list'),
+    'Dir::Etc::sourceparts': '-',
+    // The user _apt, to whom root's apt leaves fetching, may not come into this folder.
+    'APT::Sandbox::User': 'root',
+    'Acquire::Languages': 'none',
+  }
+  const lines = Object.entries(values).map(([key, value]) => `${key} ${JSON.stringify(value)};`)
+  return [...lines, '#clear APT::Architectures;', `APT::Architectures { ${JSON.stringify(debian)}; };`, ''].join('\n')
+}
