@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import type * as Addon from '../../index.js'
+import { checkBinary } from './binary.js'
 import { explain, isMissing, type Refusal } from './explain.js'
 import { hostRefusal, type Host } from './host.js'
 
@@ -41,5 +42,8 @@ function thisHost(): Host {
 
 /** Not at the top: a bundler that makes CommonJS of this module leaves no URL to start from, which is for explain() to say. */
 function requireHere(name: string): unknown {
-  return createRequire(import.meta.url)(name)
+  const require = createRequire(import.meta.url)
+  const path = require.resolve(name)
+  checkBinary(path, process.arch)
+  return require(path)
 }

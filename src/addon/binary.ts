@@ -1,0 +1,33 @@
+/** What is wrong with a binary that the system would run into, not refuse. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+
+/** Of an ELF header for 64 bits; offsets of its fields: elf(5). */
+const HEADER = 64
+const machines: Readonly<Record<string, number>> = { x64: 62, arm64: 183 }
+
+/**
+ * Throws where a file is no whole ELF file for this processor. The system maps a file that ends too early all the same, and the
+ * process dies of SIGBUS where it touches what is not there: an installation that was cut off would crash whatever imports netring.
+ */
+export function checkBinary(path: string, arch: string): void {
+  const header = Buffer.alloc(HEADER)
+  const file = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(file)
+    if (readSync(file, header, 0, HEADER, 0) < HEADER || header.toString('latin1', 0, 4) !== '\x7fELF') {
+      throw new Error(`${path} (${String(size)} bytes) is no ELF file: install netring again`)
+    }
+    const machine = header.readUInt16LE(18)
+    if (machine !== machines[arch]) {
+      const known = Object.keys(machines).find((name) => machines[name] === machine)
+      throw new Error(
+        `${path} is for ${known ?? `ELF machine ${String(machine)}`}, and this process is ${arch}: install netring on the system it is to run on`,
+      )
+    }
+    // The table of sections is what linkers write last.
+    const end = Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60)
+    if (size < end) throw new Error(`${path} has ${String(size)} of ${String(end)} bytes: install netring again`)
+  } finally {
+    closeSync(file)
+  }
+}
