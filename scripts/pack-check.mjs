@@ -9,7 +9,6 @@ import { enterPrivateNamespace } from './namespace.mjs'
 import { makeProjects } from './pack/project.mjs'
 import { installRuntimes } from './pack/runtimes.mjs'
 import { packAll } from './pack/tarballs.mjs'
-import { platformPackages } from './release.mjs'
 import { buildPlatformPackage, ensureReady } from './setup.mjs'
 
 ensureReady({ tools: ['ip', 'sysctl', 'tar'] })
@@ -20,6 +19,5 @@ const folder = mkdtempSync(join(tmpdir(), 'netring-pack-'))
 process.on('exit', () => rmSync(folder, { recursive: true }))
 mkdirSync(join(folder, 'tarballs'))
 const tarballs = packAll(join(folder, 'tarballs'))
-const unbuilt = platformPackages.map(({ name }) => name).filter((name) => !tarballs.some((one) => one.name === name))
-writeFileSync(join(folder, 'packed.json'), JSON.stringify({ tarballs, unbuilt, ...makeProjects(folder, tarballs) }))
+writeFileSync(join(folder, 'packed.json'), JSON.stringify({ tarballs, ...makeProjects(folder, tarballs) }))
 enterPrivateNamespace(['scripts/pack/main.mjs', join(folder, 'packed.json')])

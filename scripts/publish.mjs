@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { faultsOf, packAll, unpack } from './pack/tarballs.mjs'
+import { faultsOf, packAll } from './pack/tarballs.mjs'
 import { distributionTag, platformPackages, problems } from './release.mjs'
 import { npm, read, root, run, say, stop } from './run.mjs'
 
@@ -30,11 +30,7 @@ process.on('exit', () => rmSync(folder, { recursive: true }))
 const last = ({ name }) => (name === 'netring' ? 1 : 0)
 const tarballs = packAll(folder).sort((a, b) => last(a) - last(b))
 // Packed anew, so looked at anew: of packages that were published nothing can be taken back.
-const faults = tarballs.flatMap((tarball) => {
-  const unpacked = join(folder, 'unpacked', tarball.name)
-  unpack(tarball.file, unpacked)
-  return faultsOf(tarball, join(unpacked, 'package'))
-})
+const faults = tarballs.flatMap((tarball) => faultsOf(tarball, join(folder, 'unpacked')))
 for (const fault of faults) say(fault)
 if (faults.length > 0) stop('nothing has been published: see above')
 for (const tarball of tarballs) publish(tarball)
@@ -49,7 +45,7 @@ function publish({ name, version, file }) {
   const id = `${name}@${version}`
   if (!dryRun && read(...npm('view', id, 'version')) === version) return say(`${id} is published already`)
   const how = dryRun ? ['--dry-run'] : ['--provenance', '--access', 'public']
-  how.push('--tag', distributionTag(version))
-  if (!run(npm('publish', file, '--ignore-scripts', ...how))) stop(`${id} could not be published: see above`)
+  if (!run(npm('publish', file, '--ignore-scripts', '--tag', distributionTag(version), ...how)))
+    stop(`${id} could not be published: see above`)
   say(dryRun ? `${id} would be published` : `${id} is published`)
 }

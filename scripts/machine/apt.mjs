@@ -6,9 +6,9 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { read, run, say, stop, which } from '../run.mjs'
 
-/** Where packages come from on a system that has none of Debian's, and whose signature they have to have. */
-const elsewhere = { uri: 'http://deb.debian.org/debian', release: 'bookworm' }
 export const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+/** Where packages come from on a system that has none of Debian's, and whose signature they have to have. */
+const elsewhere = `deb [signed-by=${keyring}] http://deb.debian.org/debian bookworm main`
 
 /** For packages of the processor that Debian calls `debian`; its lists lie in `folder`, and are fetched once. */
 export function debianPackages(debian, folder) {
@@ -36,6 +36,7 @@ export function debianPackages(debian, folder) {
     ask: (...question) => read('apt-cache', ...withOwn, ...question),
     /** Downloads a package into a folder, from which it is not installed. */
     download(name, into) {
+      say(`fetching ${name} for ${debian}`)
       if (run(['apt-get', ...withOwn, 'download', '--quiet', name], { cwd: into })) return
       stop(
         `${name} could not be fetched. Are the lists of packages old? Run:\n  rm ${JSON.stringify(join(own, 'updated'))}`,
@@ -56,16 +57,8 @@ export function sources(targets) {
     .map((target) => target.split('|'))
     .filter(([origin, , , component]) => origin === 'Debian' && component === 'main')
     // A field that a target does not have is printed as it was asked for; a key may stand there as a text of many lines.
-    .map(
-      ([, uri, release, component, key]) =>
-        `deb ${signedBy(key?.startsWith('/') ? key : undefined)}${uri} ${release} ${component}`,
-    )
-  if (lines.length > 0) return [...new Set(lines)]
-  return [`deb ${signedBy(keyring)}${elsewhere.uri} ${elsewhere.release} main`]
-}
-
-function signedBy(key) {
-  return key === undefined ? '' : `[signed-by=${key}] `
+    .map(([, uri, release, , key]) => `deb ${key?.startsWith('/') ? `[signed-by=${key}] ` : ''}${uri} ${release} main`)
+  return lines.length > 0 ? [...new Set(lines)] : [elsewhere]
 }
 
 /** See apt.conf(5). Proxies and the like are still the system's. */

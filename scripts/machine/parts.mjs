@@ -14,7 +14,7 @@ export function fetchParts(system) {
   const packages = debianPackages(system.debian, folder)
   const kernel = kernelPackage(system, packages)
   const names = [kernel, 'busybox-static', 'libc6', 'libgcc-s1', 'libstdc++6']
-  for (const name of names) fetch(name, system, packages, debs)
+  for (const name of names) if (!file(debs, name)) packages.download(name, debs)
 
   const version = kernel.replace('linux-image-', '')
   const machine = join(folder, version)
@@ -38,12 +38,6 @@ function kernelPackage({ kernel, debian }, packages) {
 }
 
 const file = (debs, name) => readdirSync(debs).find((deb) => deb.startsWith(`${name}_`))
-
-function fetch(name, { debian }, packages, debs) {
-  if (file(debs, name)) return
-  say(`fetching ${name} for ${debian}`)
-  packages.download(name, debs)
-}
 
 function fetchNode({ node }, folder) {
   const prefix = join(folder, 'node')

@@ -1,9 +1,10 @@
 /** The packages as they would be published, and what may be in them. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { targets } from '../prebuild/targets.mjs'
+import { platformPackages } from '../release.mjs'
 import { npm, read, root, run, stop } from '../run.mjs'
 
 /** What is published; all else is a mistake: sources, tests, maps, what an editor left. */
@@ -18,18 +19,13 @@ const allowed = {
  * are published, and `npm ci` refuses one that does not name what package.json does.
  */
 export function packAll(folder) {
-  const platforms = readdirSync(join(root, 'npm')).map((name) => platformPackage(join(root, 'npm', name)))
-  if (!platforms.some(({ name, built }) => built && name === `netring-linux-${process.arch}-gnu`)) {
+  const built = platformPackages.filter((one) => existsSync(join(root, one.folder, one.main)))
+  if (!built.some(({ name }) => name === `netring-linux-${process.arch}-gnu`)) {
     stop(`npm/linux-${process.arch}-gnu holds no binary to pack. Run:\n  npm run prebuild -- linux-${process.arch}-gnu`)
   }
-  const staged = stage(folder, Object.fromEntries(platforms.map(({ name, version }) => [name, version])))
+  const staged = stage(folder, Object.fromEntries(platformPackages.map(({ name, version }) => [name, version])))
   const main = pack(folder, staged, 'main')
-  return [main, ...platforms.filter(({ built }) => built).map(({ path }) => pack(folder, path, 'platform'))]
-}
-
-function platformPackage(path) {
-  const { name, version, main } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
-  return { path, name, version, built: existsSync(join(path, main)) }
+  return [main, ...built.map((one) => pack(folder, join(root, one.folder), 'platform'))]
 }
 
 /** The files of the main package in a folder of their own, with the manifest that is published. */
@@ -47,7 +43,7 @@ function stage(folder, optionalDependencies) {
 }
 
 /** Unpacks a tarball; its files are then below package/. */
-export function unpack(file, folder) {
+function unpack(file, folder) {
   mkdirSync(folder, { recursive: true })
   if (!run(['tar', '-xzf', file, '-C', folder])) stop(`tar cannot unpack ${file}`)
 }
@@ -102,20 +98,23 @@ export function manifestFaults(manifest, paths) {
   return faults
 }
 
-/** What is wrong with a package, `folder` being where it is installed. */
-export function faultsOf({ name, kind, files }, folder) {
+/** What is wrong with a package that packAll() has packed. It is unpacked in `folder` to see. */
+export function faultsOf({ name, kind, file, files }, folder) {
+  unpack(file, join(folder, name))
+  const contents = join(folder, name, 'package')
+  const manifest = JSON.parse(readFileSync(join(contents, 'package.json'), 'utf8'))
   const paths = files.map(({ path }) => path)
-  const faults = manifestFaults(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')), paths)
+  const faults = manifestFaults(manifest, paths)
   for (const { path } of files) {
     if (!allowed[kind].test(path)) faults.push(`${name} contains ${path}`)
-    const bytes = readFileSync(join(folder, path))
+    const bytes = readFileSync(join(contents, path))
     for (const local of localPaths) {
       const at = bytes.indexOf(local)
       if (at >= 0) faults.push(`${path} of ${name} contains a path of this machine: ${around(bytes, at)}`)
     }
     if (bytes.includes('sourceMappingURL')) faults.push(`${path} of ${name} refers to a source map`)
   }
-  const { scripts = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const { scripts = {} } = manifest
   const atInstallation = ['preinstall', 'install', 'postinstall', 'prepare'].filter((script) => script in scripts)
   for (const script of atInstallation) faults.push(`${name} has a script ${script}`)
   return faults
