@@ -57,7 +57,7 @@ test('an emulated machine is made of packages from where this one has them, or f
   const debian = 'Debian|http://mirror.invalid/debian/|trixie|main|$(SIGNED_BY)'
   t.deepEqual(
     sources([debian, debian, 'Debian|http://mirror.invalid/debian/|trixie|contrib|/k.gpg', 'Other|http://o|x|main|']),
-    ['deb http://mirror.invalid/debian/ trixie main'],
+    ['deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.invalid/debian/ trixie main'],
   )
   t.deepEqual(sources(['Debian|http://mirror.invalid/debian/|trixie|main|/k.gpg']), [
     'deb [signed-by=/k.gpg] http://mirror.invalid/debian/ trixie main',

@@ -9,7 +9,7 @@
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { run, runLines, say, stop } from './run.mjs'
-import { keyring } from './machine/apt.mjs'
+import { ensureLists, keyring } from './machine/apt.mjs'
 import { makeInitramfs } from './machine/initramfs.mjs'
 import { fetchParts } from './machine/parts.mjs'
 import { systems } from './machine/systems.mjs'
@@ -21,6 +21,7 @@ const system = systems[name] ?? stop(`there is no machine ${name}: ${Object.keys
 const [qemu] = system.qemu
 
 ensureTools([qemu, 'cpio', 'dpkg-deb', 'xz', keyring])
+ensureLists()
 if (!run([process.execPath, 'scripts/prebuild.mjs', system.binary])) stop(`${system.binary} does not build: see above`)
 becomeCaller()
 if (!run(['node_modules/.bin/tsc', '-p', 'tsconfig.build.json'])) stop('the TypeScript part does not build: see above')

@@ -2,13 +2,32 @@
  * Debian packages for another processor, from lists of their own: the machine's own apt is told of nothing, and the system need not be
  * Debian.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { read, run, say, stop, which } from '../run.mjs'
 
 export const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 /** Where packages come from on a system that has none of Debian's, and whose signature they have to have. */
 const elsewhere = `deb [signed-by=${keyring}] http://deb.debian.org/debian bookworm main`
+
+/**
+ * Sees to it that a Debian system knows where its packages come from: lists that were never fetched name no mirror, and
+ * the packages would silently come from another one, or from another release. Only root can fetch them.
+ */
+export function ensureLists() {
+  if (!isDebian() || fromDebian(targets()).length > 0) return
+  if (process.getuid() !== 0) stop('the lists of Debian packages were never fetched here. Run:\n  sudo apt-get update')
+  say('fetching the lists of Debian packages (apt-get update)')
+  if (!run(['apt-get', 'update', '--quiet'])) stop('the lists of Debian packages could not be fetched: see above')
+}
+
+function isDebian() {
+  try {
+    return /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 /** For packages of the processor that Debian calls `debian`; its lists lie in `folder`, and are fetched once. */
 export function debianPackages(debian, folder) {
@@ -53,13 +72,31 @@ function targets() {
 
 /** Lines of a sources.list(5): those of Debian among the targets, or else Debian's own. */
 export function sources(targets) {
-  const lines = targets
-    .map((target) => target.split('|'))
-    .filter(([origin, , , component]) => origin === 'Debian' && component === 'main')
-    // A field that a target does not have is printed as it was asked for; a key may stand there as a text of many lines.
-    .map(([, uri, release, , key]) => `deb ${key?.startsWith('/') ? `[signed-by=${key}] ` : ''}${uri} ${release} main`)
+  const lines = fromDebian(targets)
+    // A field that apt does not fill in is printed as it was asked for, this one by apt 2.6 always; a key may stand there
+    // as a text of many lines. What Debian signs is signed by Debian, wherever it comes from.
+    .map(([, uri, release, , key]) => `deb [signed-by=${key?.startsWith('/') ? key : keyring}] ${uri} ${release} main`)
   return lines.length > 0 ? [...new Set(lines)] : [elsewhere]
 }
+
+function fromDebian(targets) {
+  return targets
+    .map((target) => target.split('|'))
+    .filter(([origin, , , component]) => origin === 'Debian' && component === 'main')
+}
+
+/** Settings of the system that concern its own packages: what to do after an update, and lists of what desktops show. */
+const foreign = [
+  'APT::Architectures',
+  'APT::Update::Pre-Invoke',
+  'APT::Update::Post-Invoke',
+  'APT::Update::Post-Invoke-Success',
+  'Acquire::IndexTargets::deb::DEP-11',
+  'Acquire::IndexTargets::deb::DEP-11-icons',
+  'Acquire::IndexTargets::deb::DEP-11-icons-small',
+  'Acquire::IndexTargets::deb::DEP-11-icons-hidpi',
+  'Acquire::IndexTargets::deb::CNF',
+]
 
 /** See apt.conf(5). Proxies and the like are still the system's. */
 function settings(debian, own) {
@@ -75,5 +112,10 @@ function settings(debian, own) {
     'Acquire::Languages': 'none',
   }
   const lines = Object.entries(values).map(([key, value]) => `${key} ${JSON.stringify(value)};`)
-  return [...lines, '#clear APT::Architectures;', `APT::Architectures { ${JSON.stringify(debian)}; };`, ''].join('\n')
+  return [
+    ...foreign.map((key) => `#clear ${key};`),
+    ...lines,
+    `APT::Architectures { ${JSON.stringify(debian)}; };`,
+    '',
+  ].join('\n')
 }
