@@ -3,17 +3,73 @@ import test from 'ava'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parse } from 'yaml'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const files = readdirSync(join(root, '.github'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.yml'))
+  .filter((name) => /\.ya?ml$/.test(name))
   .map((name) => join('.github', name))
 const text = (file: string): string => readFileSync(join(root, file), 'utf8')
 const workflows = files.filter((file) => file.startsWith('.github/workflows/'))
 
-/** What stands behind a key, wherever it is in a file. */
-function values(file: string, key: string): string[] {
-  return [...text(file).matchAll(new RegExp(`^[ -]*${key}: *(.+)$`, 'gm'))].map(([, value]) => value!.trim())
+/** A key of a file, at any depth and however it is quoted, spaced or broken into lines. */
+interface Entry {
+  readonly key: string
+  readonly value: unknown
+  /** What it stands in, and by which keys that is reached from the file's root on. */
+  readonly parent: Record<string, unknown>
+  readonly path: string
+}
+
+function entries(value: unknown, path = ''): Entry[] {
+  if (typeof value !== 'object' || value === null) return []
+  const parent = value as Record<string, unknown>
+  return Object.entries(parent).flatMap(([key, below]) => {
+    const here = path ? `${path}.${key}` : key
+    return [{ key, value: below, parent, path: here }, ...entries(below, here)]
+  })
+}
+
+/** What one workflow, or one action, may do beyond reading the code and running it: a line for each. */
+function faultsOf(source: string): string[] {
+  const all = entries(parse(source))
+  return [...rights(all), ...secrets(all), ...outsiders(all), ...checkouts(all)]
+}
+
+function rights(all: Entry[]): string[] {
+  return all
+    .filter(({ key }) => key === 'permissions')
+    .flatMap(({ value, path }) => {
+      if (typeof value !== 'object' || value === null) return [`${path}: ${String(value)}`]
+      return Object.entries(value).map(([name, right]) => `${path}.${name}: ${right}`)
+    })
+    .filter((right) => !right.endsWith('.contents: read'))
+}
+
+function secrets(all: Entry[]): string[] {
+  return all
+    .filter(({ key, value }) => {
+      const token = /\bsecrets\b|\bgithub\W+token\b|github_token|tojson\(\s*github\b/i
+      return key === 'secrets' || (typeof value === 'string' && token.test(value))
+    })
+    .map(({ path }) => `${path} asks for a secret`)
+}
+
+/** What strangers write must not run with the project's rights, nor be put into a shell's line. */
+function outsiders(all: Entry[]): string[] {
+  return all
+    .filter(({ key, value, path }) => {
+      if (path === 'on') return /pull_request_target|workflow_run|issue/.test(JSON.stringify(value))
+      return key === 'run' && String(value).includes('${{')
+    })
+    .map(({ path }) => `${path} lets strangers in`)
+}
+
+function checkouts(all: Entry[]): string[] {
+  return all
+    .filter(({ key, value }) => key === 'uses' && String(value).startsWith('actions/checkout@'))
+    .filter(({ parent }) => (parent.with as Record<string, unknown> | undefined)?.['persist-credentials'] !== false)
+    .map(({ path }) => `${path} leaves credentials behind`)
 }
 
 test('there are workflows for every change, every night and every release', (t) => {
@@ -23,15 +79,23 @@ test('there are workflows for every change, every night and every release', (t) 
 test('every action is pinned by its commit, with its version beside it, everywhere the same', (t) => {
   const pinned = new Map<string, string>()
   for (const file of files) {
-    for (const action of values(file, 'uses')) {
+    for (const { value } of entries(parse(text(file))).filter(({ key }) => key === 'uses')) {
+      const action = String(value)
       if (action.startsWith('./')) {
         t.true(existsSync(join(root, action)), `${file}: ${action}`)
         continue
       }
-      const [, name = '', pin = ''] = /^([\w.-]+\/[\w./-]+)@([0-9a-f]{40} # v\d+\.\d+\.\d+)$/.exec(action) ?? []
+      const [, name = '', pin = ''] = /^([\w.-]+\/[\w./-]+)@([0-9a-f]{40})$/.exec(action) ?? []
       t.not(pin, '', `${file}: ${action}`)
-      t.is(pinned.get(name) ?? pin, pin, `${file}: ${name}`)
-      pinned.set(name, pin)
+      // A comment, which parsing does not keep.
+      for (const line of text(file)
+        .split('\n')
+        .filter((line) => line.includes(action))) {
+        const [, version = ''] = / # (v\d+\.\d+\.\d+)$/.exec(line) ?? []
+        t.not(version, '', `${file}: ${line}`)
+        t.is(pinned.get(name) ?? `${pin} ${version}`, `${pin} ${version}`, `${file}: ${name}`)
+        pinned.set(name, `${pin} ${version}`)
+      }
     }
   }
   t.true(pinned.size > 0)
@@ -49,23 +113,44 @@ test('every npm script that a workflow runs is one', (t) => {
   )
 })
 
-test('no job may write, except the one that publishes, which may show who it is', (t) => {
-  for (const file of workflows) {
-    const writes = [...text(file).matchAll(/^ *([\w-]+: *write(?:-all)?)\b/gm)].map(([, right]) => right)
-    t.deepEqual(writes, file.endsWith('/release.yml') ? ['id-token: write'] : [], file)
-    t.regex(text(file), /^permissions:\n {2}contents: read\n\n/m, file)
-    // All permissions are in the lines above: {} and [] on one line would hide some from them.
-    t.notRegex(text(file), /permissions: *\S/, file)
-    t.notRegex(text(file), /pull_request_target|\bsecrets\b/, file)
+test('no job may write or knows a secret, except the one that publishes, which may show who it is', (t) => {
+  for (const file of files) {
+    const publishing = file.endsWith('/release.yml') ? ['jobs.publish.permissions.id-token: write'] : []
+    t.deepEqual(faultsOf(text(file)), publishing, file)
   }
-  const [before = '', publish = ''] = text('.github/workflows/release.yml').split(/^ {2}publish:$/m)
-  t.notRegex(before, /id-token/)
-  t.regex(publish, /id-token: write/)
+  for (const file of workflows) {
+    const { permissions } = parse(text(file)) as { permissions: unknown }
+    t.deepEqual(permissions, { contents: 'read' }, file)
+  }
 })
 
-test('every checkout leaves no credentials behind', (t) => {
-  for (const file of files) {
-    const checkouts = text(file).match(/uses: actions\/checkout@.*\n.*/g) ?? []
-    for (const checkout of checkouts) t.regex(checkout, /persist-credentials: false/, file)
+const step = '{ uses: actions/checkout@08c6903, with: { persist-credentials: false } }'
+const harmless = `on: [push]\njobs: { a: { permissions: { contents: read }, steps: [${step}] } }\n`
+
+for (const [what, more] of [
+  ['a right that is written', 'permissions: { contents: write }'],
+  ['a right on the next line', 'permissions:\n  { packages: write }'],
+  ['a blank before the colon', 'permissions :\n  actions: write'],
+  ['a key in quotes', '"permissions":\n  actions: write'],
+  ['a right in quotes', 'permissions:\n  contents: "write"'],
+  ['all rights', 'permissions: write-all'],
+  ['the rights that a repository gives by itself', 'permissions:'],
+  ['a secret', 'env: { A: "${{ SECRETS.A }}" }'],
+  ['every secret', 'b: { secrets: inherit }'],
+  ['the token', 'env: { A: "${{ github.token }}" }'],
+  ['the token by another way', `env: { A: "\${{ github['token'] }}" }`],
+  ['all that there is', 'env: { A: "${{ toJSON(github) }}" }'],
+  ['a title in a shell', 'b: [{ run: "echo ${{ github.event.issue.title }}" }]'],
+  ['a checkout with credentials', 'b: [{ uses: actions/checkout@08c6903 }]'],
+] as const) {
+  test(`${what} is found`, (t) => {
+    t.deepEqual(faultsOf(harmless), [])
+    t.is(faultsOf(`${harmless}${more}\n`).length, 1)
+  })
+}
+
+test('what strangers ask for is not run with the rights of the project', (t) => {
+  for (const event of ['pull_request_target', '[push, pull_request_target]', '{ workflow_run: {} }', 'issue_comment']) {
+    t.deepEqual(faultsOf(harmless.replace('[push]', event)), ['on lets strangers in'], event)
   }
 })
