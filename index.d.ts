@@ -403,6 +403,9 @@ export interface NativeTxStats {
   bytes: number
 }
 
+/** The version that this binary was built as, by which the TypeScript part knows its own. */
+export declare function nativeVersion(): string
+
 export interface NativeXdpOptions {
   /** Absent: all. */
   queues?: Array<number>

@@ -20,6 +20,9 @@ export function problems(tag) {
     ...(crateVersion() === version
       ? []
       : [`Cargo.toml has version ${crateVersion()}, package.json ${version}: give both the same`]),
+    ...(sourceVersion() === version
+      ? []
+      : [`src/addon/version.ts has version ${sourceVersion()}, package.json ${version}: give both the same`]),
     ...(tag === undefined || tag === `v${version}`
       ? []
       : [`the tag ${tag} is not that of version ${version}: v${version}`]),
@@ -57,6 +60,10 @@ function crateVersion() {
     read('cargo', 'metadata', '--locked', '--no-deps', '--format-version', '1') ?? '{"packages":[]}',
   )
   return metadata.packages.find(({ name }) => name === 'netring')?.version
+}
+
+function sourceVersion() {
+  return /version = '(.+)'/.exec(readFileSync(join(root, 'src', 'addon', 'version.ts'), 'utf8'))?.[1]
 }
 
 function changes() {

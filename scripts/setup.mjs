@@ -5,6 +5,7 @@
  *   node scripts/setup.mjs
  */
 import { existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { npm, read, root, run, say, stop, which } from './run.mjs'
 
@@ -35,7 +36,6 @@ const packages = {
 const notBuilt = new Set(['target', 'tests', 'benches', 'examples', 'fuzz'])
 /** What compiling the native part takes: libxdp is C, part of it for BPF, and its bindings are made with libclang. */
 const buildTools = ['cc', 'clang', 'm4', 'libelf.h']
-const oldestNode = [20, 19]
 const oldestRust = [1, 88]
 const rustup = `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . "$HOME/.cargo/env"`
 
@@ -43,6 +43,7 @@ const rustup = `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -
 export function ensureReady({ tools = [] } = {}) {
   checkNode()
   useHomeOfCaller()
+  checkFolders()
   checkTools([...buildTools, 'unshare', ...tools])
   const rust = checkRust()
   say(`Node ${process.versions.node}, Rust ${rust}, ${[...buildTools, ...tools].join(', ')}: found`)
@@ -53,6 +54,7 @@ export function ensureReady({ tools = [] } = {}) {
 /** Returns when the native part can be compiled, with `tools` beyond those that a build for this machine takes. */
 export function ensureBuildTools({ tools = [] } = {}) {
   useHomeOfCaller()
+  checkFolders()
   checkTools([...buildTools, ...tools])
   checkRust()
   // napi would have cargo mend the lock file in silence.
@@ -77,8 +79,30 @@ export function buildRustTests() {
 
 function checkNode() {
   if (process.platform !== 'linux') stop('AF_PACKET is a part of Linux; nothing to run here')
-  if (older(process.versions.node, oldestNode)) {
-    stop(`Node ${process.versions.node} is too old: ${oldestNode.join('.')} or newer is needed. See https://nodejs.org`)
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  if (!fits(process.versions.node, engines.node)) {
+    stop(`Node ${process.versions.node} does not do: ${engines.node} is needed. See https://nodejs.org`)
+  }
+}
+
+/** Whether a version is in a range of the two forms that `engines` is made of: `^20.19.0 || >=22.12.0`. */
+export function fits(version, range) {
+  return range.split(' || ').some((part) => {
+    const [, sign, oldest] = /^(\^|>=)(\d+\.\d+)\.0$/.exec(part) ?? stop(`package.json: engines has ${part}`)
+    const [major, minor] = oldest.split('.').map(Number)
+    return !older(version, [major, minor]) && (sign === '>=' || older(version, [major + 1, 0]))
+  })
+}
+
+/** libbpf is built by make, which takes a blank or a quote in a path for something else. */
+function checkFolders() {
+  const cargo = process.env.CARGO_HOME ?? join(process.env.HOME ?? homedir(), '.cargo')
+  for (const [what, path, mend] of [
+    ['the clone lies in', root, 'Move it to one without, such as ~/netring'],
+    ['cargo keeps what it fetches in', cargo, 'Set CARGO_HOME to one without'],
+  ]) {
+    const [wrong] = /[^\p{L}\p{N}/._@+-]/u.exec(path) ?? []
+    if (wrong) stop(`${what} ${path}: libbpf cannot be built at a path with ${JSON.stringify(wrong)} in it. ${mend}`)
   }
 }
 

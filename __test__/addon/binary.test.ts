@@ -2,10 +2,13 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkVersion } from '../../src/addon/binary.js'
 
+const require = createRequire(import.meta.url)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const name = `netring.linux-${process.arch}-gnu.node`
 const size = readFileSync(join(root, name)).length
@@ -67,4 +70,31 @@ test('that is no binary', (t) => {
     writeFileSync(binary, 'hello')
   })
   t.regex(said, /^ERR_NETRING_UNSUPPORTED .*\(5 bytes\) is no ELF file: install netring again/)
+})
+
+test('that is a pipe, which nobody writes into', (t) => {
+  const { said } = tried((binary) => {
+    rmSync(binary)
+    spawnSync('mkfifo', [binary])
+  })
+  t.regex(said, /^ERR_NETRING_UNSUPPORTED .* is no file: install netring again/)
+})
+
+test('of another addon', (t) => {
+  const other = require.resolve(`@oxc-node/core-linux-${process.arch}-gnu`)
+  const { said } = tried((binary) => {
+    cpSync(other, binary)
+  })
+  t.regex(said, /^ERR_NETRING_UNSUPPORTED .* is another addon, and this is netring \d/)
+})
+
+test('of another version', (t) => {
+  const native = require(join(root, name)) as { nativeVersion: () => string }
+  t.notThrows(() => {
+    checkVersion(native, name)
+  })
+  const { message } = t.throws(() => {
+    checkVersion({ nativeVersion: () => '0.0.9' }, name)
+  })
+  t.regex(message, /is of netring 0\.0\.9, and this is netring \d.*install both anew/)
 })

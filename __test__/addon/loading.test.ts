@@ -7,7 +7,7 @@ const report = (header: object) => ({ getReport: () => ({ header }) })
 const glibc = report({ glibcVersionRuntime: '2.36' })
 const linux: Host = { platform: 'linux', arch: 'x64', versions: { node: '24.0.0' }, mainThread: true, report: glibc }
 
-function failure(properties: { code?: string; name?: string; message?: string }): Error {
+function failure(properties: { code?: string; name?: string; message?: string; path?: string }): Error {
   return Object.assign(new Error(properties.message ?? 'failed'), properties)
 }
 
@@ -67,6 +67,16 @@ test('a package that is not installed is named, with how to install it', (t) => 
   t.is(cause, missing)
 })
 
+test('whatever is thrown, importing throws nothing', (t) => {
+  for (const thrown of [undefined, null, 'a text']) {
+    const { refusal } = loadAddon(linux, () => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- it is what is tested
+      throw thrown
+    })
+    t.is(refusal?.message, `netring's binary does not load: ${String(thrown)}`)
+  }
+})
+
 test('on musl there is no binary, and an image with glibc is what helps', (t) => {
   const { message } = refused({ ...linux, report: report({}) })
   t.regex(message, /no binary of netring for musl.*an image with glibc/)
@@ -93,6 +103,12 @@ for (const [what, thrown, code, words] of [
     /C library of this system is too old.*GLIBC_2\.17/,
   ],
   ['CommonJS made by a bundler', { code: 'ERR_INVALID_ARG_VALUE' }, 'ERR_NETRING_UNSUPPORTED', /mark it as external/],
+  [
+    'a package whose binary was removed',
+    { code: 'MODULE_NOT_FOUND', path: '/node_modules/netring-linux-x64-gnu/package.json' },
+    'ERR_NETRING_UNSUPPORTED',
+    /binary is gone from its package: install again/,
+  ],
   ['a broken file', { message: 'file too short' }, 'ERR_NETRING_UNSUPPORTED', /does not load: file too short/],
 ] as const) {
   test(`${what} is told by its code and with what to do`, (t) => {

@@ -50,8 +50,8 @@ export function makeInitramfs(system, { folder, system: debian, node, version })
   writeFileSync(join(image, 'init'), init)
   for (const program of ['init', 'bin/node', 'bin/busybox']) chmodSync(join(image, program), 0o755)
   const archive = join(folder, 'initramfs')
-  const pack = `find . | cpio --quiet -o -H newc -R 0:0 > '${archive}'`
-  if (!run(['sh', '-c', pack], { cwd: image })) stop('the initramfs could not be packed: see above')
+  const pack = 'find . | cpio --quiet -o -H newc -R 0:0 > "$0"'
+  if (!run(['sh', '-c', pack, archive], { cwd: image })) stop('the initramfs could not be packed: see above')
   return archive
 }
 

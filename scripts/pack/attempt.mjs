@@ -4,7 +4,10 @@ import { spawnSync } from 'node:child_process'
 /** What is wrong, `expected` being `{ packets, pool, message }` with a pattern for the message. */
 export function attempt(command, { packets, pool, message }, { cwd, env }) {
   const [program, ...args] = command
-  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, cwd, env })
+  const options = { encoding: 'utf8', timeout: 60_000, cwd, env }
+  const { stdout, stderr, status, signal, error } = spawnSync(program, args, options)
+  // It may say that all went well, and crash or hang after it.
+  if (status !== 0) return [`${program} ended with ${error?.message ?? signal ?? status}: ${stdout}${stderr}`]
   try {
     const said = JSON.parse(stdout.trim().split('\n').at(-1))
     const fits = said.packets === packets && said.pool === pool && (message?.test(said.message ?? '') ?? true)

@@ -1,6 +1,7 @@
 /**
  * Compiling C for another machine, or for an older glibc than this one's. zig is a C compiler and linker that has the
- * headers of every glibc, and cargo-zigbuild puts it in the linker's place.
+ * headers of every glibc, and cargo-zigbuild puts it in the linker's place. Paths stand unquoted in what shells and make
+ * read here, and in what they read of libbpf: ensureBuildTools() refuses folders that would have to be quoted.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -11,7 +12,12 @@ const folder = join(root, 'target', 'prebuild')
 const python = join(folder, 'venv', 'bin', 'python3')
 const include = join(folder, 'include')
 const clang = join(folder, 'clang')
-const wanted = ['ziglang==0.17.1', 'cargo-zigbuild==0.24.1']
+/** What pip takes: a version, and the file that PyPI had under it on the day when it was tried here. */
+const requirements = `ziglang==0.17.1 \\
+  --hash=sha256:ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54
+cargo-zigbuild==0.24.1 \\
+  --hash=sha256:238a1ab54a95053a4eadc34775c81f795a8ad75f80bfed63f3f445f518102375
+`
 
 /** Where this machine's compiler looks for headers that differ from processor to processor. */
 const multiarch = '/usr/include/x86_64-linux-gnu'
@@ -19,15 +25,20 @@ const multiarch = '/usr/include/x86_64-linux-gnu'
 /** Installs zig and cargo-zigbuild, in an environment of their own. */
 export function ensureZig() {
   const mark = join(folder, 'venv', 'installed')
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted.join(' ')) return
-  say(`installing ${wanted.join(' and ')} from PyPI in target/prebuild`)
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === requirements) return
+  const names = requirements.match(/^\S+==\S+/gm).join(' and ')
+  say(`installing ${names} from PyPI in target/prebuild`)
   rmSync(join(folder, 'venv'), { recursive: true, force: true })
   if (!run(['python3', '-m', 'venv', join(folder, 'venv')])) {
     stop('python3 cannot make an environment. Run:\n  sudo apt-get install -y python3-venv')
   }
-  const pip = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...wanted]
-  if (!run(pip)) stop(`${wanted.join(' and ')} could not be installed: see above`)
-  writeFileSync(mark, wanted.join(' '))
+  const list = join(folder, 'requirements.txt')
+  writeFileSync(list, requirements)
+  const pip = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:']
+  if (!run([...pip, '--no-deps', '--require-hashes', '--requirement', list])) {
+    stop(`${names} could not be installed: see above`)
+  }
+  writeFileSync(mark, requirements)
 }
 
 /** The environment in which `napi build --cross-compile` makes the binary of a target. */
@@ -71,7 +82,7 @@ function writeHelpers() {
   }
   // For BPF programs, which are the same everywhere too: linux/types.h needs an asm/types.h, and any will do.
   const flags = ['-idirafter', multiarch, ...prefixMaps('-ffile-prefix-map')]
-  writeFileSync(clang, `#!/bin/sh\nexec '${which('clang')}' "$@" ${flags.map((flag) => `'${flag}'`).join(' ')}\n`)
+  writeFileSync(clang, `#!/bin/sh\nexec ${which('clang')} "$@" ${flags.join(' ')}\n`)
   chmodSync(clang, 0o755)
 }
 

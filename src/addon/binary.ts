@@ -1,5 +1,6 @@
 /** What is wrong with a binary that the system would run into, not refuse. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { version } from './version.js'
 
 /** Of an ELF header for 64 bits; offsets of its fields: elf(5). */
 const HEADER = 64
@@ -10,6 +11,8 @@ const machines: Readonly<Record<string, number>> = { x64: 62, arm64: 183 }
  * process dies of SIGBUS where it touches what is not there: an installation that was cut off would crash whatever imports netring.
  */
 export function checkBinary(path: string, arch: string): void {
+  // Before it is opened: that of a named pipe waits for somebody who writes.
+  if (!statSync(path).isFile()) throw new Error(`${path} is no file: install netring again`)
   const header = Buffer.alloc(HEADER)
   const file = openSync(path, 'r')
   try {
@@ -30,4 +33,15 @@ export function checkBinary(path: string, arch: string): void {
   } finally {
     closeSync(file)
   }
+}
+
+/** Throws where what was loaded is another addon, or that of another version: its functions would not do what is called for. */
+export function checkVersion(addon: unknown, path: string): void {
+  const { nativeVersion } = addon as { readonly nativeVersion?: () => string }
+  const found = nativeVersion?.()
+  if (found === version) return
+  throw new Error(
+    `${path} is ${found === undefined ? 'another addon' : `of netring ${found}`}, and this is netring ${version}: ` +
+      'install both anew (remove node_modules first; in a clone, npm run build)',
+  )
 }

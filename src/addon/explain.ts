@@ -13,16 +13,18 @@ interface Failure {
   readonly name?: string
   readonly code?: string
   readonly message?: string
+  readonly path?: string
 }
 
-/** It is not there; anything else went wrong while it was being loaded. */
+/** It is not installed; anything else is wrong with what is. Where a package is there and its binary is not, `path` names the package. */
 export function isMissing(error: unknown): boolean {
-  return (error as Failure).code === 'MODULE_NOT_FOUND'
+  const { code, path } = (error ?? {}) as Failure
+  return code === 'MODULE_NOT_FOUND' && path === undefined
 }
 
 /** Makes a refusal of what was thrown. */
 export function explain(cause: unknown, host: Host): Refusal {
-  const { name, code, message = String(cause) } = cause as Failure
+  const { name, code, message = String(cause) } = (cause ?? {}) as Failure
   const refusal = (code: NetringErrorCode, text: string): Refusal => ({ code, message: text, cause })
   if (code === 'ERR_DLOPEN_DISABLED') {
     return refusal(
@@ -43,6 +45,9 @@ export function explain(cause: unknown, host: Host): Refusal {
     )
   }
   if (isMissing(cause)) return refusal('ERR_NETRING_UNSUPPORTED', missing(host))
+  if (code === 'MODULE_NOT_FOUND') {
+    return refusal('ERR_NETRING_UNSUPPORTED', `netring's binary is gone from its package: install again (${message})`)
+  }
   if (/GLIBC_[\d.]+' not found/.test(message)) {
     return refusal(
       'ERR_NETRING_UNSUPPORTED',

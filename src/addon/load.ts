@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import type * as Addon from '../../index.js'
-import { checkBinary } from './binary.js'
+import { checkBinary, checkVersion } from './binary.js'
 import { explain, isMissing, type Refusal } from './explain.js'
 import { hostRefusal, type Host } from './host.js'
 
@@ -45,5 +45,7 @@ function requireHere(name: string): unknown {
   const require = createRequire(import.meta.url)
   const path = require.resolve(name)
   checkBinary(path, process.arch)
-  return require(path)
+  const addon: unknown = require(path)
+  checkVersion(addon, path)
+  return addon
 }

@@ -23,3 +23,9 @@ pub mod slots;
 pub mod view;
 mod waiting;
 pub mod xdp;
+
+/// The version that this binary was built as, by which the TypeScript part knows its own.
+#[napi_derive::napi]
+pub fn native_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
