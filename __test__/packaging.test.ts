@@ -10,13 +10,15 @@ interface Tally {
 }
 
 const tarballs = '../scripts/pack/tarballs.mjs'
-const release = '../scripts/release.mjs'
+const elf = '../scripts/prebuild/elf.mjs'
+const targetList = '../scripts/prebuild/targets.mjs'
+const { targets } = (await import(targetList)) as { targets: readonly Target[] }
 const apt = '../scripts/machine/apt.mjs'
 const tally = '../scripts/test/tally.mjs'
 const { manifestFaults } = (await import(tarballs)) as {
   manifestFaults: (manifest: object, paths: readonly string[]) => string[]
 }
-const { distributionTag } = (await import(release)) as { distributionTag: (version: string) => string }
+const { faults: binaryFaults } = (await import(elf)) as { faults: (facts: object, target: Target) => string[] }
 const { sources } = (await import(apt)) as { sources: (targets: readonly string[]) => string[] }
 const { TapTally } = (await import(tally)) as { TapTally: new () => Tally }
 
@@ -24,6 +26,13 @@ interface Manifest {
   readonly name: string
   readonly main: string
   readonly [key: string]: unknown
+}
+
+interface Target {
+  readonly name: string
+  readonly machine: string
+  readonly libraries: readonly string[]
+  readonly largestPage: number
 }
 
 function manifestOf(folder: string): Manifest {
@@ -70,11 +79,32 @@ test('an emulated machine is made of packages from where this one has them, or f
   }
 })
 
-test('a prerelease is not what everybody gets', (t) => {
-  t.is(distributionTag('1.2.3'), 'latest')
-  t.is(distributionTag('1.2.3+build-7'), 'latest')
-  t.is(distributionTag('1.2.3-rc.1'), 'next')
-})
+for (const target of targets) {
+  test(`${target.name}: a binary that would not load everywhere is found`, (t) => {
+    const facts = {
+      machine: target.machine,
+      needed: [...target.libraries, 'libpthread.so.0'],
+      glibc: [2, 17],
+      stripped: true,
+      alignment: target.largestPage,
+      unversioned: [],
+      addon: true,
+    }
+    t.deepEqual(binaryFaults(facts, target), [])
+    for (const wrong of [
+      { machine: 'RISC-V' },
+      { needed: ['libelf.so.1'] },
+      { glibc: [2, 18] },
+      { glibc: [3, 0] },
+      { stripped: false },
+      { alignment: target.largestPage / 2 },
+      { unversioned: ['GLIBC_ABI_DT_RELR'] },
+      { addon: false },
+    ]) {
+      t.is(binaryFaults({ ...facts, ...wrong }, target).length, 1, JSON.stringify(wrong))
+    }
+  })
+}
 
 test('optional dependencies that bring no binary, or another one, are found', (t) => {
   const { version } = manifestOf('linux-x64-gnu') as unknown as { version: string }

@@ -124,6 +124,17 @@ test('no job may write or knows a secret, except the one that publishes, which m
   }
 })
 
+test('what is published has been checked, and nothing is installed or built beside the right to publish', (t) => {
+  const { jobs } = parse(text('.github/workflows/release.yml')) as {
+    jobs: Record<string, { needs?: string; uses?: string; steps?: { run?: string }[] }>
+  }
+  t.is(jobs.publish?.needs, 'ci')
+  t.is(jobs.ci?.needs, 'check')
+  t.is(jobs.ci?.uses, './.github/workflows/ci.yml')
+  const lines = jobs.publish?.steps?.flatMap(({ run }) => run ?? [])
+  t.deepEqual(lines, ['npm run publish:packages -- "$GITHUB_REF_NAME"'])
+})
+
 const step = '{ uses: actions/checkout@08c6903, with: { persist-credentials: false } }'
 const harmless = `on: [push]\njobs: { a: { permissions: { contents: read }, steps: [${step}] } }\n`
 

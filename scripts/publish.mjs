@@ -45,7 +45,7 @@ function publish({ name, version, file }) {
   const id = `${name}@${version}`
   if (!dryRun && read(...npm('view', id, 'version')) === version) return say(`${id} is published already`)
   const how = dryRun ? ['--dry-run'] : ['--provenance', '--access', 'public']
-  if (!run(npm('publish', file, '--ignore-scripts', '--tag', distributionTag(version), ...how)))
+  if (!run(npm('publish', file, '--ignore-scripts', ...distributionTag(version), ...how)))
     stop(`${id} could not be published: see above`)
   say(dryRun ? `${id} would be published` : `${id} is published`)
 }

@@ -33,9 +33,10 @@ export function npm(...args) {
   return cli?.endsWith('.js') ? [process.execPath, cli, ...args] : ['npm', ...args]
 }
 
-/** What a program prints, trimmed, or undefined when it is missing or fails. */
+/** What a program prints in English, trimmed, or undefined when it is missing or fails. */
 export function read(command, ...args) {
-  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8' })
+  const env = { ...process.env, LC_ALL: 'C' }
+  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8', env })
   return status === 0 ? stdout.trim() : undefined
 }
 

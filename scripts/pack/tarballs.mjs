@@ -121,7 +121,10 @@ export function faultsOf({ name, kind, file, files }, folder) {
 }
 
 /** Panics of Rust and assertions of C carry the paths of their sources, unless the build maps them to others. */
-const localPaths = [...new Set([root, `${homedir()}/`, '/.cargo/registry/', '/rustup/toolchains/'])]
+const localPaths = [...new Set([root, join(homedir(), '/'), '/.cargo/registry/', '/rustup/toolchains/'])].filter(
+  // A user without a home has this one.
+  (path) => path !== '/',
+)
 
 function around(bytes, at) {
   return bytes
