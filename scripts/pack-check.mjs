@@ -11,7 +11,7 @@ import { installRuntimes } from './pack/runtimes.mjs'
 import { packAll } from './pack/tarballs.mjs'
 import { buildPlatformPackage, ensureReady } from './setup.mjs'
 
-ensureReady({ tools: ['ip', 'sysctl', 'tar'] })
+ensureReady({ tools: ['ip', 'sysctl', 'tar', 'readelf'] })
 buildPlatformPackage(`linux-${process.arch}-gnu`)
 installRuntimes()
 

@@ -83,6 +83,27 @@ test('on musl there is no binary, and an image with glibc is what helps', (t) =>
   t.false(message.includes('netring-linux'), 'a package of that name would be anybody’s')
 })
 
+test('the binary for glibc does not help on musl either', (t) => {
+  const error = failure({ code: 'ERR_DLOPEN_FAILED', message: 'Error loading shared library ld-linux-x86-64.so.2' })
+  t.regex(refused({ ...linux, report: report({}) }, () => error).message, /no binary of netring for musl/)
+})
+
+test('nobody is asked for names of hosts, and the setting is as it was', (t) => {
+  for (const before of [false, true]) {
+    const asked: unknown[] = []
+    const own = {
+      excludeNetwork: before,
+      getReport() {
+        asked.push(own.excludeNetwork)
+        return { header: {} }
+      },
+    }
+    refused({ ...linux, report: own })
+    t.deepEqual(asked, [true])
+    t.is(own.excludeNetwork, before)
+  }
+})
+
 test('a runtime without a report is not taken for one with musl', (t) => {
   t.regex(refused({ ...linux, report: undefined }).message, /netring-linux-x64-gnu/)
 })

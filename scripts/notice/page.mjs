@@ -30,6 +30,17 @@ Its tables of characters: Copyright (c) 1991-2024 Unicode, Inc., under Unicode-3
 > Data Files or Software without prior written authorization of the copyright holder.
 `
 
+/** zig puts them into what it links. They are not in Cargo.lock either; their licences are in the package that pip fetches. */
+const linkerLibraries = `## What the linker adds
+
+\`npm run prebuild\` links with zig, which takes two of its own libraries along:
+
+- LLVM's libunwind, Apache-2.0 WITH LLVM-exception, the text of Apache-2.0 being LICENSE-APACHE; parts of it are also under MIT:
+  Copyright (c) 2009-2019 by the contributors listed in CREDITS.TXT of LLVM
+- zig's compiler_rt, MIT, with the terms below: Copyright (c) Zig contributors; a port of LLVM's, with the licence and the
+  notice of libunwind
+`
+
 const librariesHead = `## libbpf and libxdp
 
 Two C libraries, each file of them under LGPL-2.1 or BSD-2-Clause, at choice; chosen: BSD-2-Clause, with the terms below. They include
@@ -42,7 +53,15 @@ loads is its own.
 
 /** `crates` are {name, version, authors, licence}, `libraries` {name, version, notices}. */
 export function page(crates, libraries) {
-  const sections = [head, '## Rust crates\n', table(crates), standardLibrary, librariesHead, ...libraries.map(library)]
+  const sections = [
+    head,
+    '## Rust crates\n',
+    table(crates),
+    standardLibrary,
+    linkerLibraries,
+    librariesHead,
+    ...libraries.map(library),
+  ]
   return `${[...sections, '## The terms\n', ...terms(crates)].join('\n').trimEnd()}\n`
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { faults as binaryFaults, inspect } from '../prebuild/elf.mjs'
 import { targets } from '../prebuild/targets.mjs'
 import { platformPackages } from '../release.mjs'
 import { npm, read, root, run, stop } from '../run.mjs'
@@ -113,6 +114,11 @@ export function faultsOf({ name, kind, file, files }, folder) {
       if (at >= 0) faults.push(`${path} of ${name} contains a path of this machine: ${around(bytes, at)}`)
     }
     if (bytes.includes('sourceMappingURL')) faults.push(`${path} of ${name} refers to a source map`)
+  }
+  const target = targets.find((target) => name === `netring-${target.name}`)
+  if (target && paths.includes(manifest.main)) {
+    const wrong = binaryFaults(inspect(join(contents, manifest.main)), target)
+    faults.push(...wrong.map((fault) => `${manifest.main} of ${name}: ${fault}`))
   }
   const { scripts = {} } = manifest
   const atInstallation = ['preinstall', 'install', 'postinstall', 'prepare'].filter((script) => script in scripts)

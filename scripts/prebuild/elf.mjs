@@ -1,18 +1,23 @@
 /** What a shared object asks of the system that is to load it, read with readelf, which reads any processor's. */
 import { statSync } from 'node:fs'
-import { read, stop } from '../run.mjs'
+import { read } from '../run.mjs'
 import { formerlyApart, oldestGlibc } from './targets.mjs'
 
-/** The facts that decide where a .node file loads. */
+/** The facts that decide where a .node file loads. Without any where it is no ELF file. */
 export function inspect(file) {
-  const elf = (...options) => read('readelf', '-W', ...options, file) ?? stop(`readelf cannot read ${file}`)
+  const elf = (...options) => read('readelf', '-W', ...options, file) ?? ''
+  const header = elf('-h')
+  const field = (name) => parseInt(new RegExp(`^\\s*${name}:\\s+(\\d+)`, 'm').exec(header)?.[1], 10)
+  const bytes = statSync(file).size
+  // The table of sections is what linkers write last.
+  const end = field('Start of section headers') + field('Number of section headers') * field('Size of section headers')
   const symbols = elf('-V')
   const versions = [...symbols.matchAll(/\bGLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [+major, +minor])
   const loads = [...elf('-l').matchAll(/^\s*LOAD\s.*\s0x([0-9a-f]+)$/gm)].map(([, size]) => parseInt(size, 16))
-  if (loads.length === 0) stop(`readelf tells of no segments of ${file}`)
   return {
-    bytes: statSync(file).size,
-    machine: /^\s*Machine:\s+(.+)$/m.exec(elf('-h'))?.[1],
+    bytes,
+    whole: bytes >= end && loads.length > 0,
+    machine: /^\s*Machine:\s+(.+)$/m.exec(header)?.[1],
     needed: [...elf('-d').matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, library]) => library),
     glibc: versions.reduce((newest, version) => (isOlder(newest, version) ? version : newest), [0, 0]),
     stripped: !/ \.(symtab|debug_\w+) /.test(elf('-S')),
@@ -25,6 +30,7 @@ export function inspect(file) {
 
 /** What is wrong with the binary of a target, a line each. */
 export function faults(facts, { machine, libraries, largestPage }) {
+  if (!facts.whole) return [`it is no ELF file, or is cut off at ${facts.bytes} bytes`]
   const foreign = facts.needed.filter((library) => ![...libraries, ...formerlyApart].includes(library))
   return [
     facts.machine !== machine && `it is for ${facts.machine}, not for ${machine}`,

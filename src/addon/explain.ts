@@ -60,7 +60,8 @@ export function explain(cause: unknown, host: Host): Refusal {
       "netring was bundled into CommonJS and cannot find its binary: mark it as external. docs/bundlers.md has the bundlers' settings",
     )
   }
-  return refusal('ERR_NETRING_UNSUPPORTED', `netring's binary does not load: ${message}`)
+  const why = hasMusl(host) ? missing(host) : `netring's binary does not load: ${message}`
+  return refusal('ERR_NETRING_UNSUPPORTED', why)
 }
 
 function missing(host: Host): string {

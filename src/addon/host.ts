@@ -8,7 +8,7 @@ export interface Host {
   /** This thread is not one of its workers. */
   readonly mainThread: boolean
   /** What Node.js can tell of itself. */
-  readonly report?: { getReport(): object } | undefined
+  readonly report?: { getReport(): object; excludeNetwork?: boolean } | undefined
 }
 
 /** The architectures that there are binaries for. */
@@ -30,7 +30,7 @@ export function hostRefusal(host: Host): string | undefined {
     )
   }
   if (!architectures.includes(arch)) {
-    return `there is no binary of netring for ${arch}, only for ${architectures.join(' and ')}. docs/building.md tells how to build one`
+    return `there is no binary of netring for ${arch}, only for ${architectures.join(' and ')}, nor has it been tried there`
   }
   return mainThread ? undefined : workerRefusal(versions)
 }
@@ -49,6 +49,11 @@ export function workerRefusal(versions: Host['versions']): string | undefined {
 
 /** The C library is musl: known by not being glibc, which says its version. */
 export function hasMusl({ report }: Host): boolean {
-  const { header } = (report?.getReport() ?? {}) as { readonly header?: { readonly glibcVersionRuntime?: string } }
+  if (report === undefined) return false
+  const { excludeNetwork } = report
+  // A report asks for the names of all that the process talks to, and waits for each.
+  report.excludeNetwork = true
+  const { header } = report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
+  if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork
   return header !== undefined && header.glibcVersionRuntime === undefined
 }
