@@ -5,8 +5,8 @@
  * npm takes a script of this name for the hook of `build`. .npmrc says `ignore-scripts`, with which npm runs a script
  * that was asked for and no hooks; a check that has to come before a script is called in it, as in build:native.
  */
-import { copyFileSync, mkdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { copyFileSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
 import { root, run, say, stop } from './run.mjs'
 import { becomeCaller, ensureBuildTools, ensureTools } from './setup.mjs'
 import { crossEnvironment, ensureZig } from './prebuild/cross.mjs'
@@ -16,7 +16,8 @@ import { targets } from './prebuild/targets.mjs'
 
 const names = process.argv.slice(2)
 const unknown = names.find((name) => !targets.some((target) => target.name === name))
-if (unknown) stop(`there is no target ${unknown}: ${targets.map(({ name }) => name).join(', ')}`)
+if (unknown !== undefined)
+  stop(`there is no target ${JSON.stringify(unknown)}: ${targets.map(({ name }) => name).join(', ')}`)
 const chosen = targets.filter(({ name }) => names.length === 0 || names.includes(name))
 
 if (process.arch !== 'x64') stop('packages are built on x64; npm run build:native builds for this machine')
@@ -39,10 +40,10 @@ for (const { file, facts } of built) {
 }
 const wrong = built.flatMap(({ file, wrong }) => wrong.map((fault) => `${relative(root, file)}: ${fault}`))
 if (wrong.length > 0) stop(wrong.join('\n'))
+for (const { target, file } of built) copyFileSync(file, join(root, 'npm', target.name, basename(file)))
 
-/** Builds for one target and returns the path of its binary. */
+/** Builds for one target and returns the path of its binary, which is put beside its package's files when all are right. */
 function build(target) {
-  const binary = `netring.${target.name}.node`
   const folder = join(root, 'target', 'prebuild', target.name)
   const env = { ...process.env, ...crossEnvironment(target, compilers.get(target)) }
   const options = ['--platform', '--release', '--cross-compile', '--target', target.zig]
@@ -52,8 +53,5 @@ function build(target) {
   if (!run(['node_modules/.bin/napi', 'build', ...options, ...crate, ...outputs, '--', '--locked'], { env })) {
     stop(`${target.name} does not build: see above`)
   }
-  const file = join(root, 'npm', target.name, binary)
-  mkdirSync(join(root, 'npm', target.name), { recursive: true })
-  copyFileSync(join(folder, binary), file)
-  return file
+  return join(folder, `netring.${target.name}.node`)
 }

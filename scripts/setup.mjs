@@ -4,9 +4,10 @@
  *
  *   node scripts/setup.mjs
  */
-import { existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { npm, read, root, run, say, stop, which } from './run.mjs'
 
 /** Program, header of C or file, to Debian package. */
@@ -23,6 +24,7 @@ const packages = {
   ethtool: ['ethtool'],
   sysctl: ['procps'],
   readelf: ['binutils'],
+  tar: ['tar'],
   python3: ['python3', 'python3-venv'],
   'aarch64-linux-gnu-ld': ['binutils-aarch64-linux-gnu'],
   'qemu-system-aarch64': ['qemu-system-arm'],
@@ -109,7 +111,7 @@ function checkFolders() {
 function checkTools(tools) {
   const missing = tools.filter((tool) => !isHere(tool))
   if (missing.length === 0) return
-  const wanted = [...new Set(missing.flatMap((tool) => packages[tool]))]
+  const wanted = [...new Set(missing.flatMap((tool) => packages[tool] ?? stop(`${tool} is missing`)))]
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...wanted]
   if (!which('apt-get')) stop(`${missing.join(', ')} missing: install what Debian calls ${wanted.join(', ')}`)
   if (process.getuid() !== 0) {
@@ -229,6 +231,11 @@ export function runAsCaller(command, options = {}) {
   return run(command, { ...caller, ...options })
 }
 
+/** Under sudo, lets whoever called it write into a folder. */
+export function giveToCaller(folder) {
+  if (underSudo()) chownSync(folder, Number(process.env.SUDO_UID), Number(process.env.SUDO_GID))
+}
+
 /** Under sudo, goes on as whoever called it, once nothing is left that only root may do. */
 export function becomeCaller() {
   if (!underSudo()) return
@@ -251,7 +258,7 @@ function useHomeOfCaller() {
   delete process.env.npm_config_userconfig
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'ethtool', 'tc', 'sysctl'] })
   say('ready')
 }

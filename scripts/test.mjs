@@ -3,13 +3,14 @@
  * `npm test -- __test__/capture/bytes.test.ts`: what follows the dashes goes to ava, and only ava runs.
  */
 import { enterPrivateNamespace } from './namespace.mjs'
+import { installSet } from './runtimes.mjs'
 import { buildRustTests, ensureReady } from './setup.mjs'
-import { installNodes } from './test/nodes.mjs'
 
 const args = process.argv.slice(2)
 ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'ethtool', 'tc', 'sysctl'] })
 if (args.length === 0) {
   buildRustTests()
-  installNodes()
+  // The tests whose subject changes with V8 run on these too: what becomes of views.
+  installSet('nodes')
 }
 enterPrivateNamespace(['scripts/test/main.mjs', ...args])

@@ -1,10 +1,9 @@
 /** What a machine is made of, fetched once into target/machine: Debian's kernel, libc and busybox, and Node. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { npm, root, run, say, stop } from '../run.mjs'
+import { root, run, say, stop } from '../run.mjs'
+import { installSet, program } from '../runtimes.mjs'
 import { debianPackages } from './apt.mjs'
-
-const nodeVersion = '22'
 
 /** Returns where it is: `system` from Debian, unpacked; `node`, the program; `folder`, for what is made of them. */
 export function fetchParts(system) {
@@ -28,7 +27,7 @@ export function fetchParts(system) {
     }
     writeFileSync(join(machine, 'unpacked'), '')
   }
-  return { folder: machine, system: unpacked, version, node: fetchNode(system, folder) }
+  return { folder: machine, system: unpacked, version, node: fetchNode(system) }
 }
 
 /** The package that Debian's name for "the kernel" stands for today. */
@@ -39,16 +38,7 @@ function kernelPackage({ kernel, debian }, packages) {
 
 const file = (debs, name) => readdirSync(debs).find((deb) => deb.startsWith(`${name}_`))
 
-function fetchNode({ node }, folder) {
-  const prefix = join(folder, 'node')
-  const program = join(prefix, 'node_modules', node, 'bin', 'node')
-  if (existsSync(program)) return program
-  say(`fetching ${node}@${nodeVersion} with npm`)
-  mkdirSync(prefix, { recursive: true })
-  // --force: it is for another processor than this one.
-  const install = ['install', '--no-save', '--no-package-lock', '--force', '--silent', '--prefix', prefix]
-  if (!run(npm(...install, `${node}@${nodeVersion}`)) || !existsSync(program)) {
-    stop(`${node}@${nodeVersion} could not be fetched: see above`)
-  }
-  return program
+function fetchNode({ node }) {
+  installSet('machine', node)
+  return program('machine', 'node-22', node) ?? stop(`Node.js for ${node} could not be fetched: see above`)
 }

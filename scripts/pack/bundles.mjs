@@ -24,6 +24,12 @@ const bundles = [
     expected: refused('ERR_NETRING_UNSUPPORTED', /mark it as external/),
   },
   {
+    name: 'esbuild, ESM, netring bundled',
+    file: 'esbuild-bundled.mjs',
+    make: esbuild({ format: 'esm' }),
+    expected: { packets: 'works', pool: 'MODULE_NOT_FOUND' },
+  },
+  {
     name: 'webpack, ESM, netring external',
     file: 'webpack.mjs',
     make: viaWebpack({

@@ -10,13 +10,13 @@ import { StepTally, Tally, TapTally } from '../test/tally.mjs'
 import { attempt, refused } from './attempt.mjs'
 import { bundleChecks } from './bundles.mjs'
 import { permissionChecks } from './permissions.mjs'
-import { hidden, installScripts } from './project.mjs'
+import { hidden, installScripts, platformsIn } from './project.mjs'
 import { runtimes } from './runtimes.mjs'
 import { describe, faultsOf } from './tarballs.mjs'
 import { typeChecks } from './types.mjs'
 
 const [packed] = process.argv.slice(2)
-const { tarballs, project, bare } = JSON.parse(readFileSync(packed, 'utf8'))
+const { tarballs, project, bare, ...others } = JSON.parse(readFileSync(packed, 'utf8'))
 const options = { cwd: project, env: hidden(project), timeoutMs: 3 * 60_000 }
 const total = new Tally()
 
@@ -27,6 +27,13 @@ function step(name, faults) {
   total.step(name, faults.length === 0)
 }
 
+/** npm goes by what the manifests say of processors and C libraries. A package that was not built is named further down. */
+function selected(flags, folder, wanted) {
+  const built = wanted.filter((name) => tarballs.some((tarball) => tarball.name === name))
+  const found = platformsIn(folder)
+  step(`npm install ${flags} takes ${built.join() || 'no binary'}`, found.join() === built.join() ? [] : [found.join()])
+}
+
 for (const tarball of tarballs) {
   for (const line of describe(tarball)) console.log(line)
   step(`contents of ${tarball.name}`, faultsOf(tarball, join(dirname(packed), 'unpacked')))
@@ -34,6 +41,11 @@ for (const tarball of tarballs) {
 const unbuilt = platformPackages.filter(({ name }) => !tarballs.some((tarball) => tarball.name === name))
 for (const { name } of unbuilt) total.skipped.push(`contents of ${name}: not built; npm run prebuild builds it`)
 step('no install script', installScripts(project))
+selected('', project, [`netring-linux-${process.arch}-gnu`])
+selected('--omit=optional', bare, [])
+selected('--cpu=x64', others.x64, ['netring-linux-x64-gnu'])
+selected('--cpu=arm64', others.arm64, ['netring-linux-arm64-gnu'])
+selected('--libc=musl', others.musl, [])
 
 const bin = (name) => join(root, 'node_modules/.bin', name)
 for (const { name, file } of tarballs) {

@@ -17,7 +17,10 @@ export function* permissionChecks(options) {
 
 function casesOf(name, project) {
   if (name.startsWith('Node')) {
-    const flags = [name === 'Node 20' ? '--experimental-permission' : '--permission', `--allow-fs-read=${project}/*`]
+    const flags = [
+      /^Node (20|22\.12)/.test(name) ? '--experimental-permission' : '--permission',
+      `--allow-fs-read=${project}/*`,
+    ]
     return [
       [flags, refused('ERR_NETRING_PERMISSION', /--allow-addons/)],
       [[...flags, '--allow-addons'], { packets: 'works', pool: 'ERR_ACCESS_DENIED' }],

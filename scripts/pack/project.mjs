@@ -1,37 +1,45 @@
 /** Projects of users: empty but for the packages, outside of the repository. */
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, root, run, say, stop, which } from '../run.mjs'
 
-/** One with netring and the binary of this machine, and one that was installed without optional dependencies. */
-export function makeProjects(folder, tarballs) {
-  const named = (name) => tarballs.filter((tarball) => tarball.name === name)
-  const binary = named(`netring-linux-${process.arch}-gnu`)
-  const projects = { project: join(folder, 'project'), bare: join(folder, 'bare') }
-  makeProject(projects.project, [...named('netring'), ...binary])
-  makeProject(projects.bare, named('netring'), '--omit=optional')
-  return projects
+/** What npm is told of the machine: nothing, to leave the platform package out, and that it is another machine. */
+const flags = {
+  project: [],
+  bare: ['--omit=optional'],
+  arm64: ['--cpu=arm64', '--os=linux', '--libc=glibc'],
+  x64: ['--cpu=x64', '--os=linux', '--libc=glibc'],
+  musl: ['--libc=musl'],
 }
 
-/** The packages are installed from their tarballs, with nothing in PATH but Node. */
-function makeProject(folder, tarballs, ...flags) {
-  mkdirSync(folder)
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
-  say(`installing ${tarballs.map(({ name }) => name).join(' and ')} in an empty project ${flags.join(' ')}`)
-  const install = npm(
-    'install',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-    ...flags,
-    ...tarballs.map(({ file }) => file),
+/** A project for each of these, by its name. */
+export function makeProjects(folder, tarballs) {
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, flags]) => [name, makeProject(folder, name, tarballs, flags)]),
   )
+}
+
+/** The main package is installed from its tarball, with nothing in PATH but Node. Which of the others it takes, npm decides. */
+function makeProject(above, name, [main, ...platforms], flags) {
+  const folder = join(above, name)
+  mkdirSync(folder)
+  // Where a registry would have them.
+  const overrides = Object.fromEntries(platforms.map(({ name, file }) => [name, `file:${file}`]))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, overrides }))
+  say(`installing ${main.name} in an empty project ${flags.join(' ')}`)
+  const install = npm('install', '--no-audit', '--no-fund', '--loglevel=error', ...flags, main.file)
   if (!run(byPath(install), { cwd: folder, env: hidden(folder) })) stop('npm install failed: see above')
   cpSync(join(root, 'scripts/pack/consumer'), folder, { recursive: true })
   // As a project that is written in TypeScript has them; netring itself needs none.
   for (const name of ['@types/node', 'undici-types']) {
     cpSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
   }
+  return folder
+}
+
+/** Which platform packages npm took. */
+export function platformsIn(folder) {
+  return readdirSync(join(folder, 'node_modules')).filter((name) => name.startsWith('netring-linux-'))
 }
 
 /** An environment without compilers: in PATH is Node alone. */

@@ -5,4 +5,3 @@ import './views.mjs'
 import './threads.mjs'
 
 await runChecks(process.argv[2])
-process.exit()

@@ -93,5 +93,8 @@ check('AF_XDP takes frames on the queue and sends them back', async () => {
 })
 
 check('nothing of this made the process warn', () => {
-  assert.deepEqual(warnings, [])
+  // That require() takes modules of ES at all is what the oldest Node.js 22 that does warns of.
+  const expected = process.versions.node.startsWith('22.12.') ? 1 : 0
+  assert.equal(warnings.length, expected, String(warnings))
+  if (expected) assert.match(warnings[0].message, /loading ES Module .* using require/)
 })

@@ -1,0 +1,51 @@
+/**
+ * Programs that run JavaScript, for the tests, the checks of the packages and the emulated machine. All of them come as npm packages:
+ * scripts/runtimes has a set of them for each use, with versions and checksums in its lock file.
+ */
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { npm, root, say } from './run.mjs'
+import { runAsCaller } from './setup.mjs'
+
+/** Where the program lies in a package; the packages `bun` and `deno` themselves fetch it with an install script. */
+const files = { node: 'bin/node', bun: 'bin/bun', deno: 'deno' }
+
+/** Names of the programs in a set, such as `node-22`, for a processor. */
+export function namesIn(set, arch = process.arch) {
+  const { optionalDependencies } = JSON.parse(readFileSync(join(sourceOf(set), 'package.json'), 'utf8'))
+  const end = `-${arch}`
+  const names = Object.keys(optionalDependencies).filter((name) => name.endsWith(end))
+  return names.map((name) => name.slice(0, -end.length))
+}
+
+/** The program of that name, or undefined where it is not installed. */
+export function program(set, name, arch = process.arch) {
+  const file = join(folderOf(set, arch), 'node_modules', `${name}-${arch}`, files[name.split('-')[0]])
+  return existsSync(file) ? file : undefined
+}
+
+/** Installs a set, unless it is there. What cannot be fetched is then not there. */
+export function installSet(set, arch = process.arch) {
+  const names = namesIn(set, arch)
+  const [source, folder] = [sourceOf(set), folderOf(set, arch)]
+  const [wanted, found] = [source, folder].map(lockIn)
+  if (wanted === found && names.every((name) => program(set, name, arch) !== undefined)) return
+  say(`installing ${names.join(', ')} for ${arch} with npm`)
+  rmSync(folder, { recursive: true, force: true })
+  const manifests = ['package.json', 'package-lock.json'].map((file) => join(source, file))
+  runAsCaller(['mkdir', '-p', folder])
+  runAsCaller(['cp', ...manifests, folder])
+  // The rest of the lock file is optional, for another processor.
+  const platform = [`--cpu=${arch}`, '--os=linux', '--libc=glibc']
+  runAsCaller(
+    npm('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...platform, '--prefix', folder),
+  )
+}
+
+const sourceOf = (set) => join(root, 'scripts', 'runtimes', set)
+const folderOf = (set, arch) => join(root, 'node_modules', '.cache', `runtimes-${set}-${arch}`)
+
+function lockIn(folder) {
+  const file = join(folder, 'package-lock.json')
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+}
