@@ -47,11 +47,15 @@ test('whoever installs netring installs nothing else that runs, and runs nothing
   }
 })
 
-for (const folder of ['.', 'benchmark/peers']) {
+const runtimes = ['nodes', 'others', 'machine'].map((set) => join('scripts/runtimes', set))
+
+for (const folder of ['.', 'benchmark/peers', ...runtimes]) {
   test(`${folder}/package-lock.json fits package.json and has a checksum of every package`, (t) => {
     const [[, ours], ...others] = locked(folder) as [[string, Locked], ...[string, Locked][]]
     const wanted = manifest(folder)
-    t.deepEqual([ours.dependencies, ours.devDependencies], [wanted.dependencies, wanted.devDependencies])
+    for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies'] as const) {
+      t.deepEqual(ours[kind], wanted[kind], kind)
+    }
     t.true(others.length > 0)
     for (const [path, { integrity = '' }] of others) {
       if (!path.startsWith(withoutChecksum)) t.regex(integrity, /^sha512-/, path)

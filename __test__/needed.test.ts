@@ -1,79 +1,45 @@
 /** What is in the addon, and what it needs beside itself: to load on any Linux with glibc, and to be passed on. */
-import test, { type ExecutionContext } from 'ava'
-import { readdirSync, readFileSync } from 'node:fs'
+import test from 'ava'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const root = new URL('../', import.meta.url)
-
-/** The first bytes of every ELF file, and where it says which processor it is for: elf(5). */
-const ELFMAG = '\x7fELF'
-const E_MACHINE = 18
-const EM_BPF = 247
-
-/** Types of section and of entry, and where the fields are: elf(5), 64 bits, little-endian. */
-const SHT_DYNAMIC = 6
-const DT_NEEDED = 1n
-const ENTRY = { size: 16, value: 8 }
-
-interface Section {
-  readonly type: number
-  readonly link: number
-  readonly bytes: Buffer
+interface Facts {
+  readonly whole: boolean
+  readonly needed: readonly string[]
+  readonly bpfPrograms: number
+  readonly addon: boolean
 }
 
-function sectionsOf(file: Buffer): Section[] {
-  const [start, size, count] = [Number(file.readBigUInt64LE(0x28)), file.readUInt16LE(0x3a), file.readUInt16LE(0x3c)]
-  return Array.from({ length: count }, (_, index) => {
-    const at = start + index * size
-    const [offset, length] = [Number(file.readBigUInt64LE(at + 0x18)), Number(file.readBigUInt64LE(at + 0x20))]
-    return {
-      type: file.readUInt32LE(at + 4),
-      link: file.readUInt32LE(at + 0x28),
-      bytes: file.subarray(offset, offset + length),
-    }
-  })
-}
-
-/** The names of the libraries that an ELF file asks the loader for. */
-function needed(file: Buffer): string[] {
-  const sections = sectionsOf(file)
-  const names: string[] = []
-  for (const { link, bytes } of sections.filter(({ type }) => type === SHT_DYNAMIC)) {
-    const strings = sections[link]!.bytes
-    for (let at = 0; at < bytes.length; at += ENTRY.size) {
-      if (bytes.readBigUInt64LE(at) !== DT_NEEDED) continue
-      const name = Number(bytes.readBigUInt64LE(at + ENTRY.value))
-      names.push(strings.toString('latin1', name, strings.indexOf(0, name)))
-    }
-  }
-  return names
-}
-
-/** Where an ELF file begins inside another one, its own beginning included. */
-function elfFilesIn(file: Buffer): number[] {
-  const places: number[] = []
-  for (let at = file.indexOf(ELFMAG, 0, 'latin1'); at >= 0; at = file.indexOf(ELFMAG, at + 1, 'latin1')) places.push(at)
-  return places
-}
-
-function addons(t: ExecutionContext): Buffer[] {
-  const names = readdirSync(root).filter((name) => name.endsWith('.node'))
-  t.true(names.length > 0)
-  return names.map((name) => readFileSync(new URL(name, root)))
-}
+const elf = '../scripts/prebuild/elf.mjs'
+const { inspect } = (await import(elf)) as { inspect: (file: string) => Facts }
+const root = fileURLToPath(new URL('../', import.meta.url))
+const addons = readdirSync(root).filter((name) => name.endsWith('.node'))
 
 test('the addon needs no library but those of libc and the compiler', (t) => {
-  for (const addon of addons(t)) {
-    const names = needed(addon)
-    t.true(names.includes('libc.so.6'), names.join(' '))
-    const others = names.filter((name) => !/^(libc|libm|libgcc_s|ld-linux-[\w-]+)\.so\.\d$/.test(name))
+  t.true(addons.length > 0)
+  for (const name of addons) {
+    const { whole, needed, addon } = inspect(join(root, name))
+    t.true(whole)
+    t.true(addon)
+    t.true(needed.includes('libc.so.6'), needed.join(' '))
+    const others = needed.filter((library) => !/^(libc|libm|libgcc_s|ld-linux-[\w-]+)\.so\.\d$/.test(library))
     t.deepEqual(others, [])
   }
 })
 
 test("the addon carries none of libxdp's BPF programs, whose licence is GPL-2.0", (t) => {
-  for (const addon of addons(t)) {
-    const machines = elfFilesIn(addon).map((at) => addon.readUInt16LE(at + E_MACHINE))
-    t.true(machines.length > 0)
-    t.false(machines.includes(EM_BPF))
-  }
+  for (const name of addons) t.is(inspect(join(root, name)).bpfPrograms, 0)
+})
+
+test('such a program would be found', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'netring-elf-'))
+  const program = Buffer.alloc(64)
+  program.write('\x7fELF', 'latin1')
+  program.writeUInt16LE(247, 18)
+  const file = join(folder, 'with-program')
+  writeFileSync(file, Buffer.concat([readFileSync(join(root, addons[0]!)), program]))
+  t.is(inspect(file).bpfPrograms, 1)
+  rmSync(folder, { recursive: true })
 })

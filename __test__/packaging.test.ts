@@ -86,6 +86,7 @@ for (const target of targets) {
       whole: true,
       machine: target.machine,
       needed: [...target.libraries, 'libpthread.so.0'],
+      bpfPrograms: 0,
       glibc: [2, 17],
       stripped: true,
       alignment: target.largestPage,
@@ -96,7 +97,9 @@ for (const target of targets) {
     for (const wrong of [
       { whole: false },
       { machine: 'RISC-V' },
-      { needed: ['libelf.so.1'] },
+      { needed: ['libc.so.6', 'libelf.so.1'] },
+      { needed: [] },
+      { bpfPrograms: 2 },
       { glibc: [2, 18] },
       { glibc: [3, 0] },
       { stripped: false },

@@ -131,6 +131,19 @@ test('what is published has been checked, and nothing is installed or built besi
   t.is(jobs.publish?.needs, 'ci')
   t.is(jobs.ci?.needs, 'check')
   t.is(jobs.ci?.uses, './.github/workflows/ci.yml')
+  // By then nothing has run there that does not come by a checksum.
+  const { jobs: ci } = parse(text('.github/workflows/ci.yml')) as {
+    jobs: Record<string, { steps: { run?: string }[] }>
+  }
+  t.deepEqual(
+    ci.prebuild?.steps.flatMap(({ run }) => run ?? []),
+    ['sudo env "PATH=$PATH" CI=1 npm run prebuild', 'npm run build:ts'],
+  )
+  const uploading = Object.entries(ci).filter(([, job]) => JSON.stringify(job).includes('actions/upload-artifact@'))
+  t.deepEqual(
+    uploading.map(([name]) => name),
+    ['prebuild'],
+  )
   const lines = jobs.publish?.steps?.flatMap(({ run }) => run ?? [])
   t.deepEqual(lines, ['npm run publish:packages -- "$GITHUB_REF_NAME"'])
 })

@@ -13,7 +13,7 @@ import { ensureLists, keyring } from './machine/apt.mjs'
 import { makeInitramfs } from './machine/initramfs.mjs'
 import { fetchParts } from './machine/parts.mjs'
 import { systems } from './machine/systems.mjs'
-import { becomeCaller, ensureTools } from './setup.mjs'
+import { becomeCaller, buildPlatformPackage, ensureTools } from './setup.mjs'
 import { Tally, TapTally } from './test/tally.mjs'
 
 const [name = 'arm64'] = process.argv.slice(2)
@@ -22,7 +22,7 @@ const [qemu] = system.qemu
 
 ensureTools([qemu, 'cpio', 'dpkg-deb', 'xz', keyring])
 ensureLists()
-if (!run([process.execPath, 'scripts/prebuild.mjs', system.binary])) stop(`${system.binary} does not build: see above`)
+buildPlatformPackage(system.binary)
 becomeCaller()
 if (!run(['node_modules/.bin/tsc', '-p', 'tsconfig.build.json'])) stop('the TypeScript part does not build: see above')
 const parts = fetchParts(system)

@@ -7,7 +7,7 @@
  */
 import { copyFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
-import { root, run, say, stop } from './run.mjs'
+import { read, root, run, say, stop } from './run.mjs'
 import { becomeCaller, ensureBuildTools, ensureTools } from './setup.mjs'
 import { crossEnvironment, ensureZig } from './prebuild/cross.mjs'
 import { faults, inspect } from './prebuild/elf.mjs'
@@ -34,9 +34,11 @@ const built = chosen.map((target) => {
   return { target, file, facts, wrong: faults(facts, target) }
 })
 
-console.log('\n| file | bytes | glibc | needs |\n|---|---|---|---|')
-for (const { file, facts } of built) {
-  console.log(`| ${relative(root, file)} | ${facts.bytes} | ${facts.glibc.join('.')} | ${facts.needed.join(', ')} |`)
+console.log('\n| file | bytes | glibc | needs | compiler |\n|---|---|---|---|---|')
+for (const { target, file, facts } of built) {
+  const columns = [relative(root, file), facts.bytes, facts.glibc.join('.'), facts.needed.join(', ')]
+  // The same compiler makes the same bytes.
+  console.log(`| ${[...columns, read(compilers.get(target) ?? 'rustc', '--version')].join(' | ')} |`)
 }
 const wrong = built.flatMap(({ file, wrong }) => wrong.map((fault) => `${relative(root, file)}: ${fault}`))
 if (wrong.length > 0) stop(wrong.join('\n'))

@@ -1,6 +1,7 @@
 /**
  * `npm run publish:packages -- v1.2.3`: publishes the platform packages, then netring, as `npm run pack:check` packs them, each with
- * its provenance. For the release workflow. A package that is there already, from a run that failed half-way, is passed over.
+ * its provenance. For the release workflow. A package that is there already, from a run that failed half-way, is passed over
+ * if it is the same to the byte.
  * `-- --dry-run`: packs all and publishes nothing, whatever is missing for a release.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
@@ -41,9 +42,15 @@ function missing() {
   return files.filter((file) => !existsSync(join(root, file))).map((file) => `${file} is missing: build it first`)
 }
 
-function publish({ name, version, file }) {
+function publish({ name, version, file, integrity }) {
   const id = `${name}@${version}`
-  if (!dryRun && read(...npm('view', id, 'version')) === version) return say(`${id} is published already`)
+  const there = dryRun ? undefined : read(...npm('view', id, 'dist.integrity'))
+  if (there === integrity) return say(`${id} is published already`)
+  if (there) {
+    stop(
+      `${id} is published already, with other contents (${there}) than these (${integrity}): whose is it? Nothing is put over it`,
+    )
+  }
   const how = dryRun ? ['--dry-run'] : ['--provenance', '--access', 'public']
   if (!run(npm('publish', file, '--ignore-scripts', ...distributionTag(version), ...how)))
     stop(`${id} could not be published: see above`)

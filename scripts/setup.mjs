@@ -190,7 +190,7 @@ const manifests = ['package.json', 'package-lock.json', 'Cargo.toml', 'Cargo.loc
 export function buildPlatformPackage(name) {
   buildWhenOlder('prebuild', `the binary of npm/${name}, some minutes the first time`, {
     outputs: [`npm/${name}/netring.${name}.node`],
-    sources: [...manifests, 'crates'],
+    sources: [...manifests, 'crates', 'scripts/prebuild', 'scripts/prebuild.mjs'],
     args: ['--', name],
   })
 }

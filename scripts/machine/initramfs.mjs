@@ -5,12 +5,13 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
+import { packAll, unpack } from '../pack/tarballs.mjs'
 import { read, root, run, stop } from '../run.mjs'
 
 /** First process of the machine. busybox's own `sh`, so that nothing has to be linked before it starts. */
@@ -42,9 +43,7 @@ export function makeInitramfs(system, { folder, system: debian, node, version })
   copyLibraries(image, debian, system)
   copyModule(image, join(debian, 'lib', 'modules', version, 'kernel', 'drivers', 'net', 'veth.ko'))
 
-  const modules = join(image, 'app', 'node_modules')
-  install('netring', root, modules)
-  install(`netring-${system.binary}`, join(root, 'npm', system.binary), modules)
+  installPackages(join(image, 'app', 'node_modules'), folder, system.binary)
   cpSync(join(root, 'scripts', 'machine', 'guest'), join(image, 'app', 'checks'), { recursive: true })
 
   writeFileSync(join(image, 'init'), init)
@@ -74,12 +73,15 @@ function copyModule(image, file) {
   else if (!run(['sh', '-c', 'exec xz -dc "$0" > "$1"', `${file}.xz`, to])) stop(`${file} is neither there nor packed`)
 }
 
-/** What npm would pack of the package in a folder. */
-function install(name, from, modules) {
-  const { files } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'))
-  const to = join(modules, name)
-  mkdirSync(to, { recursive: true })
-  for (const file of ['package.json', ...files].filter((file) => existsSync(join(from, file)))) {
-    cpSync(join(from, file), join(to, file), { recursive: true })
+/** The packages as they would be published, where npm would install them. */
+function installPackages(modules, folder, binary) {
+  const tarballs = join(folder, 'tarballs')
+  rmSync(tarballs, { recursive: true, force: true })
+  mkdirSync(tarballs)
+  const wanted = packAll(tarballs, binary).filter(({ name }) => ['netring', `netring-${binary}`].includes(name))
+  mkdirSync(modules, { recursive: true })
+  for (const { name, file } of wanted) {
+    unpack(file, join(tarballs, name))
+    renameSync(join(tarballs, name, 'package'), join(modules, name))
   }
 }

@@ -15,14 +15,14 @@ const allowed = {
 }
 
 /**
- * Packs the main package and each platform package that has its binary; stops where that of this machine has none. Which platform
+ * Packs the main package and each platform package that has its binary; stops where the one that is needed has none. Which platform
  * packages netring depends on is written into the packed manifest alone: a lock file of this repository could not name them before they
  * are published, and `npm ci` refuses one that does not name what package.json does.
  */
-export function packAll(folder) {
+export function packAll(folder, needed = `linux-${process.arch}-gnu`) {
   const built = platformPackages.filter((one) => existsSync(join(root, one.folder, one.main)))
-  if (!built.some(({ name }) => name === `netring-linux-${process.arch}-gnu`)) {
-    stop(`npm/linux-${process.arch}-gnu holds no binary to pack. Run:\n  npm run prebuild -- linux-${process.arch}-gnu`)
+  if (!built.some(({ name }) => name === `netring-${needed}`)) {
+    stop(`npm/${needed} holds no binary to pack. Run:\n  npm run prebuild -- ${needed}`)
   }
   const staged = stage(folder, Object.fromEntries(platformPackages.map(({ name, version }) => [name, version])))
   const main = pack(folder, staged, 'main')
@@ -44,7 +44,7 @@ function stage(folder, optionalDependencies) {
 }
 
 /** Unpacks a tarball; its files are then below package/. */
-function unpack(file, folder) {
+export function unpack(file, folder) {
   mkdirSync(folder, { recursive: true })
   if (!run(['tar', '-xzf', file, '-C', folder])) stop(`tar cannot unpack ${file}`)
 }
@@ -53,8 +53,8 @@ function pack(folder, path, kind) {
   const [command, ...args] = npm('pack', path, '--json', '--ignore-scripts', '--pack-destination', folder)
   const printed = read(command, ...args)
   if (printed === undefined) stop(`npm pack ${path} failed`)
-  const [{ name, version, filename, size, unpackedSize, files }] = Object.values(JSON.parse(printed))
-  return { name, version, kind, file: join(folder, filename), size, unpackedSize, files }
+  const [{ name, version, filename, integrity, size, unpackedSize, files }] = Object.values(JSON.parse(printed))
+  return { name, version, kind, file: join(folder, filename), integrity, size, unpackedSize, files }
 }
 
 /** What stands in one line for a package that is fine: its files by folder, and their sizes. */

@@ -1,5 +1,5 @@
 /** What a shared object asks of the system that is to load it, read with readelf, which reads any processor's. */
-import { statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { read } from '../run.mjs'
 import { formerlyApart, oldestGlibc } from './targets.mjs'
 
@@ -8,7 +8,8 @@ export function inspect(file) {
   const elf = (...options) => read('readelf', '-W', ...options, file) ?? ''
   const header = elf('-h')
   const field = (name) => parseInt(new RegExp(`^\\s*${name}:\\s+(\\d+)`, 'm').exec(header)?.[1], 10)
-  const bytes = statSync(file).size
+  const contents = readFileSync(file)
+  const bytes = contents.length
   // The table of sections is what linkers write last.
   const end = field('Start of section headers') + field('Number of section headers') * field('Size of section headers')
   const symbols = elf('-V')
@@ -24,6 +25,7 @@ export function inspect(file) {
     alignment: Math.min(...loads),
     /** Needs of glibc that are no version, such as GLIBC_ABI_DT_RELR, which is 2.36's. */
     unversioned: [...new Set(symbols.match(/\bGLIBC_[A-Z]\w*/g))],
+    bpfPrograms: bpfProgramsIn(contents),
     addon: / napi_register_module_v1$/m.test(elf('--dyn-syms')),
   }
 }
@@ -38,11 +40,23 @@ export function faults(facts, { machine, libraries, largestPage }) {
     isOlder(oldestGlibc, facts.glibc) &&
       `it needs glibc ${facts.glibc.join('.')}; the floor is ${oldestGlibc.join('.')}`,
     facts.unversioned.length > 0 && `it needs ${facts.unversioned.join(', ')} of glibc`,
+    !facts.needed.includes('libc.so.6') && 'it needs no libc, which cannot be',
+    facts.bpfPrograms > 0 && `it carries ${facts.bpfPrograms} BPF programs: those of libxdp are under GPL-2.0`,
     !facts.stripped && 'it still has symbols or debug sections',
     facts.alignment < largestPage &&
       `its segments are aligned to ${facts.alignment} bytes: kernels with pages of ${largestPage} refuse it`,
     !facts.addon && 'it does not export napi_register_module_v1: Node cannot load it',
   ].filter(Boolean)
+}
+
+/** ELF files for BPF inside of another one: how many begin there. Offsets and values: elf(5). */
+function bpfProgramsIn(file) {
+  const [magic, machine, bpf] = ['\x7fELF', 18, 247]
+  let count = 0
+  for (let at = file.indexOf(magic, 0, 'latin1'); at >= 0; at = file.indexOf(magic, at + 1, 'latin1')) {
+    if (at + machine + 2 <= file.length && file.readUInt16LE(at + machine) === bpf) count++
+  }
+  return count
 }
 
 function isOlder([major, minor], [otherMajor, otherMinor]) {

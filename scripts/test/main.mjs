@@ -30,5 +30,8 @@ if (args.length === 0) {
   }
 }
 
+// As root on a whole machine nothing has to be left out, and nobody reads the list of a run that is green.
+if (process.env.NETRING_NO_SKIPS) total.failed.push(...total.skipped.splice(0).map((name) => `skipped: ${name}`))
+
 console.log(total.report())
 process.exitCode = total.failed.length === 0 ? 0 : 1

@@ -15,8 +15,11 @@ export async function finish() {
   let failed = 0
   for (const [index, { title, body }] of checks.entries()) {
     const cleanup = []
-    const reason = await outcome(body, (step) => cleanup.push(step))
-    for (const step of cleanup.reverse()) await outcome(step)
+    let reason = await outcome(body, (step) => cleanup.push(step))
+    for (const step of cleanup.reverse()) {
+      const late = await outcome(step)
+      reason ??= late
+    }
     if (reason !== undefined) failed += 1
     console.log(`${reason === undefined ? 'ok' : 'not ok'} ${index + 1} - ${title}`)
     if (reason !== undefined) console.log(String(reason).replaceAll(/^/gm, '#   '))
