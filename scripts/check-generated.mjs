@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { npm, read, run, say, stop } from './run.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'netring-generated-'))
-process.on('exit', () => rmSync(folder, { recursive: true }))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 say('generating the bindings afresh')
 if (!run(npm('run', '--silent', 'build:native', '--', '-o', folder))) stop('the native part does not build: see above')

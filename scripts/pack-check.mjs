@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enterPrivateNamespace } from './namespace.mjs'
 import { installRuntimes } from './pack/runtimes.mjs'
-import { stop } from './run.mjs'
+import { exitStatus, onSignals, stop } from './run.mjs'
 import { buildPlatformPackage, ensureReady, giveToCaller, runAsCaller } from './setup.mjs'
 
 ensureReady({ tools: ['ip', 'sysctl', 'tar', 'readelf'] })
@@ -15,7 +15,9 @@ buildPlatformPackage(`linux-${process.arch}-gnu`)
 installRuntimes()
 
 const folder = mkdtempSync(join(tmpdir(), 'netring-pack-'))
-process.on('exit', () => rmSync(folder, { recursive: true }))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const restore = onSignals((signal) => process.exit(exitStatus(null, signal)))
 giveToCaller(folder)
 if (!runAsCaller([process.execPath, 'scripts/pack/make.mjs', folder])) stop('nothing has been checked: see above')
+restore()
 enterPrivateNamespace(['scripts/pack/main.mjs', join(folder, 'packed.json')])

@@ -1,6 +1,7 @@
 /**
  * Programs that run JavaScript, for the tests, the checks of the packages and the emulated machine. All of them come as npm packages:
- * scripts/runtimes has a set of them for each use, with versions and checksums in its lock file.
+ * scripts/runtimes has a set of them for each use, with versions and checksums in its lock file. A compiler is in one of them, because
+ * it cannot be installed beside the one that this project is written for.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +21,12 @@ export function namesIn(set, arch = process.arch) {
 
 /** The program of that name, or undefined where it is not installed. */
 export function program(set, name, arch = process.arch) {
-  const file = join(folderOf(set, arch), 'node_modules', `${name}-${arch}`, files[name.split('-')[0]])
+  return fileIn(set, `${name}-${arch}`, files[name.split('-')[0]], arch)
+}
+
+/** A file of a package in a set, or undefined where it is not installed. */
+export function fileIn(set, name, path, arch = process.arch) {
+  const file = join(folderOf(set, arch), 'node_modules', name, path)
   return existsSync(file) ? file : undefined
 }
 

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../run.mjs'
+import { fileIn } from '../runtimes.mjs'
 
 const strict = {
   strict: true,
@@ -22,16 +23,21 @@ const resolutions = {
   bundler: { options: { module: 'esnext', moduleResolution: 'bundler' }, files: ['consumer.ts'] },
 }
 
-/** Name and command line of each check. */
+/** Name and command line of each check; undefined where its compiler is not installed. */
 export function typeChecks(project) {
   const types = join(project, 'types')
   writeFileSync(join(types, 'package.json'), JSON.stringify({ type: 'module' }))
-  return Object.entries(resolutions).map(([name, { options, files }]) => {
+  const checks = Object.entries(resolutions).map(([name, { options, files }]) => {
     const file = join(types, `tsconfig.${name}.json`)
     writeFileSync(file, JSON.stringify({ compilerOptions: { ...strict, ...options }, files }))
-    return [
-      `types with moduleResolution ${name}`,
-      [process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', file],
-    ]
+    return [`types with moduleResolution ${name}`, compile(join(root, 'node_modules/typescript/bin/tsc'), file)]
   })
+  // The oldest that knows iterables with one type argument, which the declarations are made of.
+  const oldest = fileIn('others', 'typescript-oldest', 'bin/tsc')
+  const node16 = join(types, 'tsconfig.node16.json')
+  return [...checks, ['types for TypeScript 5.6', oldest && compile(oldest, node16)]]
+}
+
+function compile(tsc, project) {
+  return [process.execPath, tsc, '-p', project]
 }

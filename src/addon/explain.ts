@@ -69,7 +69,7 @@ function missing(host: Host): string {
     return "there is no binary of netring for musl yet, which this system (Alpine?) has: use an image with glibc, such as Debian's"
   }
   return [
-    `netring's binary for this machine is not installed: there is no package netring-linux-${host.arch}-gnu.`,
+    `netring's binary for this machine is not installed: there is no package netring-linux-${host.arch}-gnu that this user may read.`,
     'It is an optional dependency of netring: install without --omit=optional, and on the system it is to run on,',
     'with a package-lock.json that was not made on another one (remove it and node_modules, then `npm install`).',
     'A bundler has to leave netring external.',

@@ -43,6 +43,10 @@ function thisHost(): Host {
 /** Not at the top: a bundler that makes CommonJS of this module leaves no URL to start from, which is for explain() to say. */
 function requireHere(name: string): unknown {
   const require = createRequire(import.meta.url)
+  // In a bundle this module lies anywhere, and two folders further up may be what others write into.
+  if (name.startsWith('.') && !/\/(?:src|dist)\/addon\/load\.[jt]s$/.test(import.meta.url)) {
+    throw Object.assign(new Error(`${name} is not looked for from a bundle`), { code: 'MODULE_NOT_FOUND' })
+  }
   const path = require.resolve(name)
   checkBinary(path, process.arch)
   const addon: unknown = require(path)
