@@ -89,13 +89,14 @@ test('a prerelease is not what everybody gets, and npm is not told to take an ol
 })
 
 test('of packages that hold what they should not nothing is published', (t) => {
-  const parts = ['scripts', 'dist', 'npm', 'src/addon/version.ts', 'index.d.ts', 'Cargo.toml', '.npmrc']
+  const parts = ['scripts', 'dist', 'npm', 'src', 'index.d.ts', 'Cargo.toml', '.npmrc']
   const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md']
   copied([...parts, ...texts.filter((file) => existsSync(join(root, file)))], (project) => {
     for (const name of ['linux-x64-gnu', 'linux-arm64-gnu']) {
       writeFileSync(join(project, 'npm', name, `netring.${name}.node`), 'no binary, but it may be packed')
     }
     writeFileSync(join(project, 'dist', 'stray.txt'), '')
+    writeFileSync(join(project, 'dist', 'formerly.js'), '')
     appendFileSync(join(project, 'dist', 'index.js'), `// ${project}/src/index.ts`)
     writeFileSync(join(project, 'npm', 'linux-x64-gnu', 'netring.linux-x64-gnu.node'), 'at /.cargo/registry/src')
     const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/publish.mjs', '--dry-run'], {
@@ -108,6 +109,7 @@ test('of packages that hold what they should not nothing is published', (t) => {
     t.is(told.pop(), 'netring: nothing has been published: see above')
     const faults = [
       /dist\/index\.js of netring contains a path of this machine/,
+      /dist\/formerly\.js of netring has no source: remove dist$/,
       /netring contains dist\/stray\.txt$/,
       /netring\.linux-x64-gnu\.node of netring-linux-x64-gnu contains a path of this machine: \/\.cargo\/registry\/src$/,
       /netring\.linux-x64-gnu\.node of netring-linux-x64-gnu: it is no ELF file, or is cut off at 23 bytes$/,

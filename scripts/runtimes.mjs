@@ -44,7 +44,17 @@ export function installSet(set, arch = process.arch) {
   // The rest of the lock file is optional, for another processor.
   const platform = [`--cpu=${arch}`, '--os=linux', '--libc=glibc']
   runAsCaller(
-    npm('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...platform, '--prefix', folder),
+    npm(
+      'ci',
+      '--no-global',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      ...platform,
+      '--prefix',
+      folder,
+    ),
   )
 }
 

@@ -27,7 +27,7 @@ function makeProject(above, name, [main, ...platforms], flags) {
   const overrides = Object.fromEntries(platforms.map(({ name, file }) => [name, `file:${file}`]))
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, overrides }))
   say(`installing ${main.name} in an empty project ${flags.join(' ')}`)
-  const install = npm('install', '--no-audit', '--no-fund', '--loglevel=error', ...flags, main.file)
+  const install = npm('install', '--no-global', '--no-audit', '--no-fund', '--loglevel=error', ...flags, main.file)
   if (!run(byPath(install), { cwd: folder, env: hidden(folder) })) stop('npm install failed: see above')
   cpSync(join(root, 'scripts/pack/consumer'), folder, { recursive: true })
   // As a project that is written in TypeScript has them; netring itself needs none.

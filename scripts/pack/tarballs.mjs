@@ -108,6 +108,9 @@ export function faultsOf({ name, kind, file, files }, folder) {
   const faults = manifestFaults(manifest, paths)
   for (const { path } of files) {
     if (!allowed[kind].test(path)) faults.push(`${name} contains ${path}`)
+    const [, module] = /^dist\/(.+?)(?:\.d\.ts|\.js)$/.exec(path) ?? []
+    if (module && !existsSync(join(root, 'src', `${module}.ts`)))
+      faults.push(`${path} of ${name} has no source: remove dist`)
     const bytes = readFileSync(join(contents, path))
     for (const local of localPaths) {
       const at = bytes.indexOf(local)
