@@ -36,7 +36,12 @@ const built = chosen.map((target) => {
 
 console.log('\n| file | bytes | glibc | needs | compiler |\n|---|---|---|---|---|')
 for (const { target, file, facts } of built) {
-  const columns = [relative(root, file), facts.bytes, facts.glibc.join('.'), facts.needed.join(', ')]
+  const columns = [
+    join('npm', target.name, basename(file)),
+    facts.bytes,
+    facts.glibc.join('.'),
+    facts.needed.join(', '),
+  ]
   // The same compiler makes the same bytes.
   console.log(`| ${[...columns, read(compilers.get(target) ?? 'rustc', '--version')].join(' | ')} |`)
 }
