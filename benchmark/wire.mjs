@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
+import { waitUntilOperating } from '../scripts/links.mjs'
 
 const READY_MS = 30_000
 
@@ -35,23 +36,10 @@ export class Wire {
     // Without a link-local address IPv6 stays silent: the only frames are the ones that are counted.
     ip('-n', tx, 'link', 'set', 'bm-tx', 'mtu', `${mtu}`, 'addrgenmode', 'none', 'up')
     ip('-n', rx, 'link', 'set', 'bm-rx', 'mtu', `${mtu}`, 'addrgenmode', 'none', 'up')
-    this.#waitForLinks()
-  }
-
-  /**
-   * Waits until both ends can send. A new link has no carrier until the kernel's linkwatch work has run
-   * (net/core/link_watch.c); until then its queueing discipline is noop, which drops frames and counts them as sent.
-   */
-  #waitForLinks() {
-    const pause = new Int32Array(new SharedArrayBuffer(4))
-    for (let attempt = 0; attempt < 1000; attempt++) {
-      const shown = Object.entries(this.#namespaces).map(([end, namespace]) =>
-        ip('-n', namespace, 'link', 'show', `bm-${end}`),
-      )
-      if (shown.every((text) => text.includes('state UP') && !text.includes('qdisc noop '))) return
-      Atomics.wait(pause, 0, 0, 5)
-    }
-    throw new Error('the links did not come up')
+    waitUntilOperating([
+      ['bm-tx', tx],
+      ['bm-rx', rx],
+    ])
   }
 
   /** Frames that came out of the receiving end so far. */

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, root, runLines, say } from './run.mjs'
-import { runAsCaller } from './setup.mjs'
+import { runAsCaller } from './setup/caller.mjs'
 import { suite } from './test/suite.mjs'
 import { StepTally, Tally } from './test/tally.mjs'
 

@@ -13,7 +13,9 @@ import { ensureLists, keyring } from './machine/apt.mjs'
 import { makeInitramfs } from './machine/initramfs.mjs'
 import { fetchParts } from './machine/parts.mjs'
 import { systems } from './machine/systems.mjs'
-import { becomeCaller, buildPlatformPackage, ensureTools } from './setup.mjs'
+import { ensureTools } from './setup.mjs'
+import { buildPlatformPackage } from './setup/build.mjs'
+import { becomeCaller } from './setup/caller.mjs'
 import { Tally, TapTally } from './test/tally.mjs'
 
 const [name = 'arm64'] = process.argv.slice(2)

@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { enterPrivateNamespace } from './namespace.mjs'
 import { installRuntimes } from './pack/runtimes.mjs'
 import { exitStatus, onSignals, stop } from './run.mjs'
-import { buildPlatformPackage, ensureReady, giveToCaller, runAsCaller } from './setup.mjs'
+import { ensureReady } from './setup.mjs'
+import { buildPlatformPackage } from './setup/build.mjs'
+import { giveToCaller, runAsCaller } from './setup/caller.mjs'
 
 ensureReady({ tools: ['ip', 'sysctl', 'tar', 'readelf'] })
 buildPlatformPackage(`linux-${process.arch}-gnu`)

@@ -5,10 +5,11 @@
  * npm takes a script of this name for the hook of `build`. .npmrc says `ignore-scripts`, with which npm runs a script
  * that was asked for and no hooks; a check that has to come before a script is called in it, as in build:native.
  */
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, rmSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { read, root, run, say, stop } from './run.mjs'
-import { becomeCaller, ensureBuildTools, ensureTools } from './setup.mjs'
+import { ensureBuildTools, ensureTools } from './setup.mjs'
+import { becomeCaller } from './setup/caller.mjs'
 import { crossEnvironment, ensureZig } from './prebuild/cross.mjs'
 import { faults, inspect } from './prebuild/elf.mjs'
 import { rustFor } from './prebuild/rust.mjs'
@@ -47,7 +48,12 @@ for (const { target, file, facts } of built) {
 }
 const wrong = built.flatMap(({ file, wrong }) => wrong.map((fault) => `${relative(root, file)}: ${fault}`))
 if (wrong.length > 0) stop(wrong.join('\n'))
-for (const { target, file } of built) copyFileSync(file, join(root, 'npm', target.name, basename(file)))
+for (const { target, file } of built) {
+  const published = join(root, 'npm', target.name, basename(file))
+  // Not written over: a process that runs it would find other code where its own was.
+  rmSync(published, { force: true })
+  copyFileSync(file, published)
+}
 
 /** Builds for one target and returns the path of its binary, which is put beside its package's files when all are right. */
 function build(target) {

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, root, say } from './run.mjs'
-import { runAsCaller } from './setup.mjs'
+import { runAsCaller } from './setup/caller.mjs'
 
 /** Where the program lies in a package; the packages `bun` and `deno` themselves fetch it with an install script. */
 const files = { node: 'bin/node', bun: 'bin/bun', deno: 'deno' }

@@ -4,7 +4,8 @@
  */
 import { enterPrivateNamespace } from './namespace.mjs'
 import { installSet } from './runtimes.mjs'
-import { buildRustTests, ensureReady } from './setup.mjs'
+import { ensureReady } from './setup.mjs'
+import { buildRustTests } from './setup/build.mjs'
 
 const args = process.argv.slice(2)
 ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'ethtool', 'tc', 'sysctl'] })

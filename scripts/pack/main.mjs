@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { waitUntilOperating } from '../links.mjs'
 import { platformPackages } from '../release.mjs'
 import { root, say } from '../run.mjs'
 import { suite } from '../test/suite.mjs'
@@ -63,7 +63,7 @@ for (const [name, command] of typeChecks(project)) {
   else await suite(total, new StepTally(), name, command, options)
 }
 
-await makeNetwork()
+makeNetwork()
 for (const { name, command } of runtimes()) {
   if (command === undefined) unchecked.push(`the package on ${name}: its npm package could not be installed`)
   else
@@ -87,20 +87,10 @@ console.log(total.report())
 process.exitCode = total.failed.length === 0 ? 0 : 1
 
 /** A veth pair without addresses and IPv6: nothing is on the wire but what a check sends. */
-async function makeNetwork() {
+function makeNetwork() {
   const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' })
   execFileSync('sysctl', ['-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1'])
   ip('link', 'add', 'va', 'type', 'veth', 'peer', 'name', 'vb')
   for (const name of ['va', 'vb']) ip('link', 'set', name, 'up')
-  for (let turn = 0; turn < 1000; turn++) {
-    // As in __test__/helpers/network.ts: until then frames are dropped and count as sent.
-    if (
-      ['va', 'vb'].every(
-        (name) => /state UP/.test(ip('link', 'show', name)) && !/qdisc noop /.test(ip('link', 'show', name)),
-      )
-    )
-      return
-    await sleep(10)
-  }
-  throw new Error('va and vb did not come up')
+  waitUntilOperating([['va'], ['vb']])
 }

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { read, say, stop, which } from '../run.mjs'
-import { aptInstall, runAsCaller } from '../setup.mjs'
+import { runAsCaller } from '../setup/caller.mjs'
+import { aptInstall } from '../setup/tools.mjs'
 
 /** Debian's compiler of the age that is needed, beside the older one that is plainly called rustc. */
 const debianCompiler = '/usr/bin/rustc'

@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { waitUntilOperating } from '../links.mjs'
 
 /** Our ends; their other ends, named `far`, are alone in namespaces of these names. */
 export const near = { source: 'left', target: 'right' }
@@ -17,7 +18,7 @@ export function makeNetwork() {
     run('ip', '-n', host, 'link', 'set', 'far', 'up')
     run('ip', 'link', 'set', end, 'up')
   }
-  waitUntilOperating()
+  waitUntilOperating(Object.entries(hosts).flatMap(([end, host]) => [[end], ['far', host]]))
 }
 
 export function removeNetwork() {
@@ -62,19 +63,4 @@ export class Traffic {
 
 function run(command, ...args) {
   return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
-}
-
-/** Until a work queue has had its turn after the carrier came, frames are dropped and reported as sent. */
-function waitUntilOperating() {
-  const never = new Int32Array(new SharedArrayBuffer(4))
-  const links = Object.entries(hosts).flatMap(([end, host]) => [
-    ['link', 'show', end],
-    ['-n', host, 'link', 'show', 'far'],
-  ])
-  for (let turn = 0; turn < 1000; turn++) {
-    const said = links.map((args) => run('ip', ...args))
-    if (said.every((text) => text.includes('state UP') && !text.includes('qdisc noop '))) return
-    Atomics.wait(never, 0, 0, 5)
-  }
-  throw new Error('the links did not come up')
 }
