@@ -30,8 +30,8 @@ export const RECEIVERS = [
   netring('netring-packets', 'recv-netring.mjs', ['--mode', 'packets']),
   netring('netring-data', 'recv-netring.mjs', ['--mode', 'data']),
   netring('netring-channel', 'recv-channel.mjs', []),
-  { ...program('recv-xdp', 'recv-xdp', []), sources: ['redirect'] },
-  { ...netring('netring-xdp', 'recv-netring.mjs', ['--backend', 'xdp']), sources: ['redirect'] },
+  { ...program('recv-xdp', 'recv-xdp', []), sources: ['redirect', 'wire-xdp'] },
+  { ...netring('netring-xdp', 'recv-netring.mjs', ['--backend', 'xdp']), sources: ['redirect', 'wire-xdp'] },
   peer('npm-pcap', 'recv-pcap.mjs', 'pcap'),
   peer('npm-cap', 'recv-cap.mjs', 'cap'),
 ]
@@ -53,20 +53,22 @@ export const SENDERS = [
 /** Sources of everybody. */
 export const COMMON_SOURCES = ['wire', 'live']
 
+/** A paced sender at the other end of the wire, at about the rate that one sender can hold here. */
+const paced = {
+  inReceiver: false,
+  command: ({ count, size }) => [
+    here('c/bin/send'),
+    ...['sendmmsg', '--interface', 'bm-tx', '--rate', '500000', '--count', `${count}`, '--size', `${size}`],
+  ],
+}
+
 /**
  * Where the frames of `receive` come from: `inReceiver` says in whose namespace the source runs.
  *
  * @type {Record<string, { inReceiver: boolean, command: (run: { count: number, size: number }) => string[] }>}
  */
 export const SOURCES = {
-  // A paced sender at the other end of the wire, at about the rate that one sender can hold here.
-  wire: {
-    inReceiver: false,
-    command: ({ count, size }) => [
-      here('c/bin/send'),
-      ...['sendmmsg', '--interface', 'bm-tx', '--rate', '500000', '--count', `${count}`, '--size', `${size}`],
-    ],
-  },
+  wire: paced,
   // The kernel's own packet generator, flat out, straight into the receive path.
   live: {
     inReceiver: true,
@@ -83,6 +85,8 @@ export const SOURCES = {
       ...['--redirect', '--interface', 'bm-tx', '--repeat', `${count}`, '--size', `${size}`],
     ],
   },
+  // As `wire`, for those who read by XDP.
+  'wire-xdp': paced,
 }
 
 function program(name, file, flags) {

@@ -21,7 +21,7 @@ const USAGE = `usage: node benchmark/run.mjs receive|send [options]
   --no-keep          write no file
 receive only:
   --sources A,B      wire (a paced sender), live (the kernel's generator, flat out), redirect (the
-                     same into native XDP programs) (wire,live)
+                     same into native XDP programs), wire-xdp (the paced sender for these) (wire,live)
   --idle-ms N        silence after which a receiver stops (500)`
 
 /** No trial takes longer than this; whatever does is a failed one. */

@@ -35,7 +35,9 @@ export function installSet(set, arch = process.arch) {
   const names = namesIn(set, arch)
   const [source, folder] = [sourceOf(set), folderOf(set, arch)]
   const [wanted, found] = [source, folder].map(lockIn)
-  if (wanted === found && names.every((name) => program(set, name, arch) !== undefined)) return
+  // npm writes this one last: an installation that was interrupted has none.
+  const finished = existsSync(join(folder, 'node_modules', '.package-lock.json'))
+  if (finished && wanted === found && names.every((name) => program(set, name, arch) !== undefined)) return
   say(`installing ${names.join(', ')} for ${arch} with npm`)
   rmSync(folder, { recursive: true, force: true })
   const manifests = ['package.json', 'package-lock.json'].map((file) => join(source, file))

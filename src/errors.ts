@@ -83,8 +83,9 @@ export function parseNative(text: string): NetringError | undefined {
 
 /** What to throw for something the addon threw. */
 export function fromNative(error: unknown): unknown {
-  if (!(error instanceof Error)) return error
-  const parsed = parseNative(error.message)
+  // Of another realm's class where netring is in a vm context, as test runners load it.
+  const { message } = (error ?? {}) as { readonly message?: unknown }
+  const parsed = typeof message === 'string' ? parseNative(message) : undefined
   if (parsed === undefined) return error
   Error.captureStackTrace(parsed, fromNative)
   return parsed

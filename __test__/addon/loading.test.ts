@@ -123,6 +123,12 @@ for (const [what, thrown, code, words] of [
     'ERR_NETRING_UNSUPPORTED',
     /C library of this system is too old.*GLIBC_2\.17/,
   ],
+  [
+    'a file system without programs',
+    { code: 'ERR_DLOPEN_FAILED', message: '/n/netring.node: failed to map segment from shared object' },
+    'ERR_NETRING_PERMISSION',
+    /mounted noexec\?.*failed to map segment/,
+  ],
   ['CommonJS made by a bundler', { code: 'ERR_INVALID_ARG_VALUE' }, 'ERR_NETRING_UNSUPPORTED', /mark it as external/],
   [
     'a package whose binary was removed',

@@ -10,6 +10,7 @@ import { read, root, run, say, stop, which } from '../run.mjs'
 
 const folder = join(root, 'target', 'prebuild')
 const python = join(folder, 'venv', 'bin', 'python3')
+const zigbuild = join(folder, 'venv', 'bin', 'cargo-zigbuild')
 const include = join(folder, 'include')
 const clang = join(folder, 'clang')
 /** What pip takes: a version, and the file that PyPI had under it on the day when it was tried here. */
@@ -25,7 +26,9 @@ const multiarch = '/usr/include/x86_64-linux-gnu'
 /** Installs zig and cargo-zigbuild, in an environment of their own. */
 export function ensureZig() {
   const mark = join(folder, 'venv', 'installed')
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === requirements) return
+  // The python that it was made with may have been replaced since.
+  const works = read(python, '-m', 'ziglang', 'version') !== undefined && existsSync(zigbuild)
+  if (works && existsSync(mark) && readFileSync(mark, 'utf8') === requirements) return
   const names = requirements.match(/^\S+==\S+/gm).join(' and ')
   say(`installing ${names} from PyPI in target/prebuild`)
   rmSync(join(folder, 'venv'), { recursive: true, force: true })

@@ -60,6 +60,12 @@ export function explain(cause: unknown, host: Host): Refusal {
       "netring was bundled into CommonJS and cannot find its binary: mark it as external. docs/bundlers.md has the bundlers' settings",
     )
   }
+  if (message.includes('failed to map segment')) {
+    return refusal(
+      'ERR_NETRING_PERMISSION',
+      `netring's binary lies on a file system from which nothing is run (mounted noexec?): move node_modules (${message})`,
+    )
+  }
   const why = hasMusl(host) ? missing(host) : `netring's binary does not load: ${message}`
   return refusal('ERR_NETRING_UNSUPPORTED', why)
 }

@@ -122,6 +122,9 @@ export function checkBytes(name: string, value: unknown): Uint8Array {
 /** An AbortSignal, or none. */
 export function checkSignal(name: string, value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined
-  if (!(value instanceof AbortSignal)) throw wrongType(name, 'an AbortSignal', value)
-  return value
+  // By what is used of it: in a vm context, or from jsdom, it is of another class.
+  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>
+  const listens = typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  if (typeof aborted !== 'boolean' || !listens) throw wrongType(name, 'an AbortSignal', value)
+  return value as AbortSignal
 }

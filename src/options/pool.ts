@@ -142,7 +142,8 @@ function xdpSharing(workers: number | undefined, given: Partial<FanoutPoolOption
  * directory. Also the text of a URL.
  */
 function checkModule(module: unknown): string {
-  if (module instanceof URL) return module.href
+  // Of another class in a vm context.
+  if (Object.prototype.toString.call(module) === '[object URL]') return (module as URL).href
   if (typeof module !== 'string') throw wrongType('module', 'a URL or a string', module)
   checkString('module', module)
   if (isAbsolute(module) || /^\.\.?\//.test(module)) return pathToFileURL(resolve(module)).href
