@@ -19,7 +19,9 @@ const { manifestFaults } = (await import(tarballs)) as {
   manifestFaults: (manifest: object, paths: readonly string[]) => string[]
 }
 const { faults: binaryFaults } = (await import(elf)) as { faults: (facts: object, target: Target) => string[] }
-const { sources } = (await import(apt)) as { sources: (targets: readonly string[]) => string[] }
+const { sources } = (await import(apt)) as {
+  sources: (targets: readonly string[], release?: string) => string[]
+}
 const { TapTally } = (await import(tally)) as { TapTally: new () => Tally }
 
 interface Manifest {
@@ -39,12 +41,12 @@ function manifestOf(folder: string): Manifest {
   return JSON.parse(readFileSync(new URL(`../npm/${folder}/package.json`, import.meta.url), 'utf8')) as Manifest
 }
 
-for (const folder of ['linux-x64-gnu', 'linux-arm64-gnu']) {
+for (const folder of ['linux-x64-gnu', 'linux-arm64-gnu', 'linux-x64-musl']) {
   test(`${folder}: a manifest that would keep the package from where it belongs is found`, (t) => {
     const manifest = manifestOf(folder)
     const paths = ['package.json', 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md', manifest.main]
     t.deepEqual(manifestFaults(manifest, paths), [])
-    const wrong = { cpu: ['riscv64'], os: ['darwin'], libc: ['musl'], main: 'other.node', version: '9.9.9' }
+    const wrong = { cpu: ['riscv64'], os: ['darwin'], libc: ['other'], main: 'other.node', version: '9.9.9' }
     for (const [key, value] of Object.entries(wrong)) {
       const faults = manifestFaults({ ...manifest, [key]: value }, paths)
       t.is(faults.length, 1, key)
@@ -70,6 +72,9 @@ test('an emulated machine is made of packages from where this one has them, or f
   )
   t.deepEqual(sources(['Debian|http://mirror.invalid/debian/|trixie|main|/k.gpg']), [
     'deb [signed-by=/k.gpg] http://mirror.invalid/debian/ trixie main',
+  ])
+  t.deepEqual(sources([debian, debian.replace('trixie', 'trixie-updates')], 'forky'), [
+    'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.invalid/debian/ forky main',
   ])
   for (const none of [[''], ['Ubuntu|http://mirror.invalid/ubuntu/|noble|main|/k.gpg']]) {
     t.regex(
@@ -97,7 +102,7 @@ for (const target of targets) {
     for (const wrong of [
       { whole: false },
       { machine: 'RISC-V' },
-      { needed: ['libc.so.6', 'libelf.so.1'] },
+      { needed: [target.libraries[0], 'libelf.so.1'] },
       { needed: [] },
       { bpfPrograms: 2 },
       { glibc: [2, 18] },
@@ -117,11 +122,11 @@ test('optional dependencies that bring no binary, or another one, are found', (t
   const paths = ['package.json', 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md', 'index.d.ts']
   paths.push('dist/index.js', 'dist/index.d.ts')
   const x64 = { 'netring-linux-x64-gnu': version }
-  const both = { ...x64, 'netring-linux-arm64-gnu': version }
+  const all = { ...x64, 'netring-linux-arm64-gnu': version, 'netring-linux-x64-musl': version }
   const faults = (optionalDependencies: unknown): number =>
     manifestFaults({ name: 'netring', version, optionalDependencies }, paths).length
-  t.is(faults(both), 0)
-  for (const wrong of [undefined, {}, x64, { ...both, 'netring-linux-arm64-gnu': '^0.1.0' }]) t.is(faults(wrong), 1)
+  t.is(faults(all), 0)
+  for (const wrong of [undefined, {}, x64, { ...all, 'netring-linux-arm64-gnu': '^0.1.0' }]) t.is(faults(wrong), 1)
 })
 
 test('a TAP line that is lost is a failure', (t) => {

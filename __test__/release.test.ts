@@ -23,7 +23,8 @@ const { distributionTag, problems } = (await import(release)) as {
 }
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
 const repository = { type: 'git', url: 'git+https://host.invalid/owner/netring.git' }
-const manifests = ['package.json', 'npm/linux-x64-gnu/package.json', 'npm/linux-arm64-gnu/package.json']
+const platforms = ['linux-arm64-gnu', 'linux-x64-gnu', 'linux-x64-musl']
+const manifests = ['package.json', ...platforms.map((name) => `npm/${name}/package.json`)]
 
 /** Gives `use` a copy of parts of this project, which has a repository and a change to tell of. */
 function copied(parts: readonly string[], use: (project: string) => void): void {
@@ -64,6 +65,7 @@ test('every place that names a version, a repository or a change has to name the
     ['src/addon/version.ts', version],
     ['npm/linux-x64-gnu/package.json', version],
     ['npm/linux-arm64-gnu/package.json', version],
+    ['npm/linux-x64-musl/package.json', version],
     ['npm/linux-arm64-gnu/package.json', 'owner'],
   ] as const) {
     copied(parts, (project) => {
@@ -92,7 +94,7 @@ test('of packages that hold what they should not nothing is published', (t) => {
   const parts = ['scripts', 'dist', 'npm', 'src', 'index.d.ts', 'Cargo.toml', '.npmrc']
   const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md']
   copied([...parts, ...texts.filter((file) => existsSync(join(root, file)))], (project) => {
-    for (const name of ['linux-x64-gnu', 'linux-arm64-gnu']) {
+    for (const name of platforms) {
       writeFileSync(join(project, 'npm', name, `netring.${name}.node`), 'no binary, but it may be packed')
     }
     writeFileSync(join(project, 'dist', 'stray.txt'), '')
@@ -113,6 +115,7 @@ test('of packages that hold what they should not nothing is published', (t) => {
       /netring contains dist\/stray\.txt$/,
       /netring\.linux-x64-gnu\.node of netring-linux-x64-gnu contains a path of this machine: \/\.cargo\/registry\/src$/,
       /netring\.linux-x64-gnu\.node of netring-linux-x64-gnu: it is no ELF file, or is cut off at 23 bytes$/,
+      /netring\.linux-x64-musl\.node of netring-linux-x64-musl: it is no ELF file, or is cut off at 31 bytes$/,
       /netring\.linux-arm64-gnu\.node of netring-linux-arm64-gnu: it is no ELF file, or is cut off at 31 bytes$/,
     ]
     t.is(told.length, faults.length, told.join('\n'))

@@ -6,15 +6,24 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enterPrivateNamespace } from './namespace.mjs'
+import { ensureLists, keyring } from './machine/apt.mjs'
 import { installRuntimes } from './pack/runtimes.mjs'
+import { isBuilt } from './pack/tarballs.mjs'
 import { exitStatus, onSignals, stop } from './run.mjs'
 import { ensureReady } from './setup.mjs'
 import { buildPlatformPackage } from './setup/build.mjs'
 import { giveToCaller, runAsCaller } from './setup/caller.mjs'
+import { checkTools } from './setup/tools.mjs'
 
 ensureReady({ tools: ['ip', 'sysctl', 'tar', 'readelf'] })
 buildPlatformPackage(`linux-${process.arch}-gnu`)
 installRuntimes()
+// Experimental, and checked where it was built.
+if (isBuilt('linux-x64-musl')) {
+  checkTools(['python3', 'dpkg-deb', keyring])
+  ensureLists()
+  runAsCaller([process.execPath, 'scripts/runtimes/musl.mjs'])
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'netring-pack-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))

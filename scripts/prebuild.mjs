@@ -40,7 +40,7 @@ for (const { target, file, facts } of built) {
   const columns = [
     join('npm', target.name, basename(file)),
     facts.bytes,
-    facts.glibc.join('.'),
+    target.libc === 'glibc' ? facts.glibc.join('.') : '-',
     facts.needed.join(', '),
   ]
   // The same compiler makes the same bytes.

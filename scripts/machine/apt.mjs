@@ -29,12 +29,15 @@ function isDebian() {
   }
 }
 
-/** For packages of the processor that Debian calls `debian`; its lists lie in `folder`, and are fetched once. */
-export function debianPackages(debian, folder) {
+/**
+ * For packages of the processor that Debian calls `debian`, of this system's release or another one; the lists lie in `folder`, and are
+ * fetched once.
+ */
+export function debianPackages(debian, folder, release) {
   if (!which('apt-get')) stop('the machine is made of Debian packages, and apt-get is not here')
   const own = join(folder, 'apt')
   const configuration = join(own, 'apt.conf')
-  const lines = sources(targets())
+  const lines = sources(targets(), release)
   for (const part of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(own, part), { recursive: true })
   writeFileSync(join(own, 'status'), '')
   writeFileSync(join(own, 'sources.list'), `${lines.join('\n')}\n`)
@@ -70,13 +73,14 @@ function targets() {
   return (read('apt-get', 'indextargets', '--format', format, 'Created-By: Packages') ?? '').split('\n')
 }
 
-/** Lines of a sources.list(5): those of Debian among the targets, or else Debian's own. */
-export function sources(targets) {
+/** Lines of a sources.list(5): those of Debian among the targets, or else Debian's own. Of another release its first is enough. */
+export function sources(targets, release) {
   const lines = fromDebian(targets)
     // A field that apt does not fill in is printed as it was asked for, this one by apt 2.6 always; a key may stand there
     // as a text of many lines. What Debian signs is signed by Debian, wherever it comes from.
     .map(([, uri, release, , key]) => `deb [signed-by=${key?.startsWith('/') ? key : keyring}] ${uri} ${release} main`)
-  return lines.length > 0 ? [...new Set(lines)] : [elsewhere]
+  const found = lines.length > 0 ? [...new Set(lines)] : [elsewhere]
+  return release === undefined ? found : [found[0].replace(/ \S+ main$/, ` ${release} main`)]
 }
 
 function fromDebian(targets) {

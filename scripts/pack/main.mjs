@@ -6,6 +6,7 @@ import { waitUntilOperating } from '../links.mjs'
 import { platformPackages } from '../release.mjs'
 import { root, say } from '../run.mjs'
 import { suite } from '../test/suite.mjs'
+import { muslNode } from '../runtimes/musl.mjs'
 import { StepTally, Tally, TapTally } from '../test/tally.mjs'
 import { attempt, refused } from './attempt.mjs'
 import { bundleChecks } from './bundles.mjs'
@@ -45,7 +46,7 @@ selected('', project, [`netring-linux-${process.arch}-gnu`])
 selected('--omit=optional', bare, [])
 selected('--cpu=x64', others.x64, ['netring-linux-x64-gnu'])
 selected('--cpu=arm64', others.arm64, ['netring-linux-arm64-gnu'])
-selected('--libc=musl', others.musl, [])
+selected('--libc=musl', others.musl, ['netring-linux-x64-musl'])
 
 const bin = (name) => join(root, 'node_modules/.bin', name)
 for (const { name, file } of tarballs) {
@@ -73,6 +74,18 @@ for (const { name, command } of runtimes()) {
       `the package on ${name}`,
       [...command, join(project, 'check.mjs'), name],
       options,
+    )
+}
+if (tarballs.some(({ name }) => name === 'netring-linux-x64-musl') && process.arch === 'x64') {
+  const [label, node, cwd] = ['Node 24 with musl', muslNode(), others.musl]
+  if (node === undefined) unchecked.push(`the package on ${label}: that could not be installed`)
+  else
+    await suite(
+      total,
+      new TapTally(),
+      `the package on ${label}`,
+      [node, '--expose-gc', join(cwd, 'check.mjs'), label],
+      { ...options, cwd, env: hidden(cwd) },
     )
 }
 const withoutBinary = refused('ERR_NETRING_UNSUPPORTED', /there is no package netring-linux-\w+-gnu.*--omit=optional/)

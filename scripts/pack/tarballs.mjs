@@ -14,14 +14,19 @@ const allowed = {
   platform: /^(netring\.linux-[\w-]+\.node|package\.json|README\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
 }
 
+/** Whether a target's binary lies beside its package's files. */
+export function isBuilt(target) {
+  return existsSync(join(root, 'npm', target, `netring.${target}.node`))
+}
+
 /**
  * Packs the main package and each platform package that has its binary; stops where the one that is needed has none. Which platform
  * packages netring depends on is written into the packed manifest alone: a lock file of this repository could not name them before they
  * are published, and `npm ci` refuses one that does not name what package.json does.
  */
 export function packAll(folder, needed = `linux-${process.arch}-gnu`) {
-  const built = platformPackages.filter((one) => existsSync(join(root, one.folder, one.main)))
-  if (!built.some(({ name }) => name === `netring-${needed}`)) {
+  const built = platformPackages.filter(({ name }) => isBuilt(name.replace('netring-', '')))
+  if (!isBuilt(needed)) {
     stop(`npm/${needed} holds no binary to pack. Run:\n  npm run prebuild -- ${needed}`)
   }
   const staged = stage(folder, Object.fromEntries(platformPackages.map(({ name, version }) => [name, version])))
@@ -85,8 +90,8 @@ export function manifestFaults(manifest, paths) {
     ? {
         version,
         os: ['linux'],
-        cpu: [target.name.split('-')[1]],
-        libc: ['glibc'],
+        cpu: [target.cpu],
+        libc: [target.libc],
         main: binary,
         dependencies: undefined,
       }

@@ -40,7 +40,7 @@ export function faults(facts, { machine, libraries, largestPage }) {
     isOlder(oldestGlibc, facts.glibc) &&
       `it needs glibc ${facts.glibc.join('.')}; the floor is ${oldestGlibc.join('.')}`,
     facts.unversioned.length > 0 && `it needs ${facts.unversioned.join(', ')} of glibc`,
-    !facts.needed.includes('libc.so.6') && 'it needs no libc, which cannot be',
+    !facts.needed.includes(libraries[0]) && `it does not need ${libraries[0]}, which cannot be`,
     facts.bpfPrograms > 0 && `it carries ${facts.bpfPrograms} BPF programs: those of libxdp are under GPL-2.0`,
     !facts.stripped && 'it still has symbols or debug sections',
     facts.alignment < largestPage &&

@@ -4,13 +4,17 @@
 export const oldestGlibc = [2, 17]
 
 /**
+ * - `cpu`, `libc`: what npm goes by when it chooses a package
  * - `rust`: the target as rustc names it; `zig`: as cargo-zigbuild wants it, with the glibc to link against
  * - `machine`: what readelf calls the processor
+ * - `libraries`: what it may need; the first it has to
  * - `largestPage`: loadable segments are aligned to it, or the kernel with pages of that size refuses the file
  */
 export const targets = [
   {
     name: 'linux-x64-gnu',
+    cpu: 'x64',
+    libc: 'glibc',
     rust: 'x86_64-unknown-linux-gnu',
     zig: `x86_64-unknown-linux-gnu.${oldestGlibc.join('.')}`,
     machine: 'Advanced Micro Devices X86-64',
@@ -19,6 +23,8 @@ export const targets = [
   },
   {
     name: 'linux-arm64-gnu',
+    cpu: 'arm64',
+    libc: 'glibc',
     rust: 'aarch64-unknown-linux-gnu',
     zig: `aarch64-unknown-linux-gnu.${oldestGlibc.join('.')}`,
     machine: 'AArch64',
@@ -27,6 +33,17 @@ export const targets = [
     // binutils write objects of one processor: these wrap a BPF program into one of the target's.
     binutils: 'aarch64-linux-gnu-',
     debian: 'arm64',
+  },
+  {
+    name: 'linux-x64-musl',
+    cpu: 'x64',
+    libc: 'musl',
+    rust: 'x86_64-unknown-linux-musl',
+    zig: 'x86_64-unknown-linux-musl',
+    machine: 'Advanced Micro Devices X86-64',
+    largestPage: 0x1000,
+    // musl is one file, by this name and others.
+    libraries: ['libc.so'],
   },
 ]
 

@@ -1,6 +1,6 @@
 /** Why the addon did not load, in words that say what to do. */
 import type { NetringErrorCode } from '../errors.js'
-import { hasMusl, type Host } from './host.js'
+import { binaryOf, lacksBinary, type Host } from './host.js'
 
 /** Why there is no addon. */
 export interface Refusal {
@@ -44,6 +44,12 @@ export function explain(cause: unknown, host: Host): Refusal {
       `Deno must be allowed to load netring's binary: run it with --allow-ffi and --allow-read (${message})`,
     )
   }
+  if (lacksBinary(host)) {
+    return refusal(
+      'ERR_NETRING_UNSUPPORTED',
+      `there is no binary of netring for musl on ${host.arch}, and this system (Alpine?) has musl: use an image with glibc, such as Debian's`,
+    )
+  }
   if (isMissing(cause)) return refusal('ERR_NETRING_UNSUPPORTED', missing(host))
   if (code === 'MODULE_NOT_FOUND') {
     return refusal('ERR_NETRING_UNSUPPORTED', `netring's binary is gone from its package: install again (${message})`)
@@ -66,16 +72,12 @@ export function explain(cause: unknown, host: Host): Refusal {
       `netring's binary lies on a file system from which nothing is run (mounted noexec?): move node_modules (${message})`,
     )
   }
-  const why = hasMusl(host) ? missing(host) : `netring's binary does not load: ${message}`
-  return refusal('ERR_NETRING_UNSUPPORTED', why)
+  return refusal('ERR_NETRING_UNSUPPORTED', `netring's binary does not load: ${message}`)
 }
 
 function missing(host: Host): string {
-  if (hasMusl(host)) {
-    return "there is no binary of netring for musl yet, which this system (Alpine?) has: use an image with glibc, such as Debian's"
-  }
   return [
-    `netring's binary for this machine is not installed: there is no package netring-linux-${host.arch}-gnu that this user may read.`,
+    `netring's binary for this machine is not installed: there is no package netring-${binaryOf(host)} that this user may read.`,
     'It is an optional dependency of netring: install without --omit=optional, and on the system it is to run on,',
     'with a package-lock.json that was not made on another one (remove it and node_modules, then `npm install`).',
     'A bundler has to leave netring external.',

@@ -11,8 +11,9 @@ export interface Host {
   readonly report?: { getReport(): object; excludeNetwork?: boolean } | undefined
 }
 
-/** The architectures that there are binaries for. */
+/** The architectures that there are binaries for, and those of them for musl. */
 const architectures = ['x64', 'arm64']
+const forMusl = ['x64']
 
 /** Why nothing can be opened on a host, whatever is installed there; undefined where it can. */
 export function hostRefusal(host: Host): string | undefined {
@@ -45,6 +46,25 @@ export function workerRefusal(versions: Host['versions']): string | undefined {
     'Deno does not free what a worker has open when that ends, and a ring would go on taking packets: in Deno, open ' +
     'captures on the main thread. FanoutPool and workers need Node.js or Bun'
   )
+}
+
+/** There is no binary for the C library of this host. */
+export function lacksBinary(host: Host): boolean {
+  return hasMusl(host) && !forMusl.includes(host.arch)
+}
+
+/**
+ * Names of the binaries to try, one after the other. That of glibc comes first, although it may not be here: asking which C library
+ * this is takes milliseconds, and is not done where the first try succeeds.
+ */
+export function* binariesFor(host: Host): Generator<string, void> {
+  yield `linux-${host.arch}-gnu`
+  if (hasMusl(host) && !lacksBinary(host)) yield binaryOf(host)
+}
+
+/** Name of the binary that is for this processor and this C library. */
+export function binaryOf(host: Host): string {
+  return `linux-${host.arch}-${hasMusl(host) ? 'musl' : 'gnu'}`
 }
 
 /** The C library is musl: known by not being glibc, which says its version. */

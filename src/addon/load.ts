@@ -4,7 +4,7 @@ import { isMainThread } from 'node:worker_threads'
 import type * as Addon from '../../index.js'
 import { checkBinary, checkVersion } from './binary.js'
 import { explain, isMissing, type Refusal } from './explain.js'
-import { hostRefusal, type Host } from './host.js'
+import { binariesFor, hostRefusal, type Host } from './host.js'
 
 /** What loading came to: one of the two. */
 export type Loaded =
@@ -20,13 +20,16 @@ export type Loaded =
 export function loadAddon(host: Host = thisHost(), load: (name: string) => unknown = requireHere): Loaded {
   const message = hostRefusal(host)
   if (message !== undefined) return { refusal: { code: 'ERR_NETRING_UNSUPPORTED', message } }
-  const failures: unknown[] = []
-  const target = `linux-${host.arch}-gnu`
-  for (const name of [`../../netring.${target}.node`, `netring-${target}`]) {
-    try {
-      return { addon: load(name) as typeof Addon }
-    } catch (error) {
-      failures.push(error)
+  let failures: unknown[] = []
+  for (const target of binariesFor(host)) {
+    // What the one before came to says nothing where there is another.
+    failures = []
+    for (const name of [`../../netring.${target}.node`, `netring-${target}`]) {
+      try {
+        return { addon: load(name) as typeof Addon }
+      } catch (error) {
+        failures.push(error)
+      }
     }
   }
   // One that is there and does not load says more than that another is not there.
