@@ -12,18 +12,23 @@ import { ensureBuildTools, ensureTools } from './setup.mjs'
 import { becomeCaller } from './setup/caller.mjs'
 import { crossEnvironment, ensureZig } from './prebuild/cross.mjs'
 import { faults, inspect } from './prebuild/elf.mjs'
-import { rustFor } from './prebuild/rust.mjs'
+import { rustFor, rustupKnows } from './prebuild/rust.mjs'
 import { targets } from './prebuild/targets.mjs'
 
 const names = process.argv.slice(2)
 const unknown = names.find((name) => !targets.some((target) => target.name === name))
 if (unknown !== undefined)
   stop(`there is no target ${JSON.stringify(unknown)}: ${targets.map(({ name }) => name).join(', ')}`)
-const chosen = targets.filter(({ name }) => names.length === 0 || names.includes(name))
+const wanted = targets.filter(({ name }) => names.length === 0 || names.includes(name))
 
 if (process.arch !== 'x64') stop('packages are built on x64; npm run build:native builds for this machine')
 ensureTools(['readelf', 'python3'])
-ensureBuildTools({ tools: chosen.flatMap(({ binutils }) => (binutils ? [`${binutils}ld`] : [])) })
+ensureBuildTools({ tools: wanted.flatMap(({ binutils }) => (binutils ? [`${binutils}ld`] : [])) })
+const chosen = wanted.filter((target) => {
+  if (!target.experimental || names.length > 0 || rustupKnows(target)) return true
+  say(`${target.name} is experimental and left out: Rust does not know ${target.rust}, which comes with rustup only`)
+  return false
+})
 const compilers = new Map(chosen.map((target) => [target, rustFor(target)]))
 becomeCaller()
 ensureZig()

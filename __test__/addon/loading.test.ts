@@ -127,6 +127,17 @@ test('nobody is asked for names of hosts, and the setting is as it was', (t) => 
   }
 })
 
+test('where a report is forbidden importing throws nothing', (t) => {
+  const own = {
+    excludeNetwork: false,
+    getReport() {
+      throw failure({ name: 'NotCapable' })
+    },
+  }
+  t.regex(refused({ ...linux, report: own }).message, /netring-linux-x64-gnu/)
+  t.false(own.excludeNetwork)
+})
+
 test('a runtime without a report is not taken for one with musl', (t) => {
   t.regex(refused({ ...linux, report: undefined }).message, /netring-linux-x64-gnu/)
 })

@@ -8,6 +8,12 @@ import { aptInstall } from '../setup/tools.mjs'
 /** Debian's compiler of the age that is needed, beside the older one that is plainly called rustc. */
 const debianCompiler = '/usr/bin/rustc'
 
+/** Whether rustFor() would give a compiler of a target that Debian has none of. */
+export function rustupKnows(target) {
+  const rustup = ['rustup', 'target', 'add', target.rust]
+  return knows('rustc', target) || (which('rustup') !== undefined && runAsCaller(rustup) && knows('rustc', target))
+}
+
 /** The compiler to use for a target, as what RUSTC is to be; undefined is the one that cargo finds by itself. */
 export function rustFor(target) {
   if (knows('rustc', target)) return undefined

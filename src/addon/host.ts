@@ -67,13 +67,19 @@ export function binaryOf(host: Host): string {
   return `linux-${host.arch}-${hasMusl(host) ? 'musl' : 'gnu'}`
 }
 
-/** The C library is musl: known by not being glibc, which says its version. */
+/** The C library is musl: known by not being glibc, which says its version. Where that may not be asked it is taken for glibc. */
 export function hasMusl({ report }: Host): boolean {
   if (report === undefined) return false
   const { excludeNetwork } = report
-  // A report asks for the names of all that the process talks to, and waits for each.
-  report.excludeNetwork = true
-  const { header } = report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
-  if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork
-  return header !== undefined && header.glibcVersionRuntime === undefined
+  try {
+    // A report asks for the names of all that the process talks to, and waits for each.
+    report.excludeNetwork = true
+    const { header } = report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
+    return header !== undefined && header.glibcVersionRuntime === undefined
+  } catch {
+    // Deno makes one with --allow-sys only, and has no binary for musl itself.
+    return false
+  } finally {
+    if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork
+  }
 }
