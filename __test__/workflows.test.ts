@@ -101,6 +101,18 @@ test('every action is pinned by its commit, with its version beside it, everywhe
   t.true(pinned.size > 0)
 })
 
+test('every step runs something or uses an action, and only an action is given inputs', (t) => {
+  for (const file of files) {
+    const steps = entries(parse(text(file))).flatMap(({ key, value }) => (key === 'steps' ? (value as object[]) : []))
+    t.true(steps.length > 0, file)
+    for (const step of steps) {
+      const kinds = ['run', 'uses'].filter((kind) => kind in step)
+      t.is(kinds.length, 1, `${file}: ${JSON.stringify(step)}`)
+      if ('with' in step) t.deepEqual(kinds, ['uses'], `${file}: ${JSON.stringify(step)}`)
+    }
+  }
+})
+
 test('every npm script that a workflow runs is one', (t) => {
   const { scripts } = JSON.parse(text('package.json')) as { scripts: Record<string, string> }
   const named = files.flatMap((file) => {
