@@ -1,6 +1,7 @@
 /** What a release is checked by: the checks themselves. */
 import test from 'ava'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { binariesFor } from '../src/addon/host.js'
 
 interface Tally {
   passed: number
@@ -32,6 +33,7 @@ interface Manifest {
 
 interface Target {
   readonly name: string
+  readonly rust: string
   readonly machine: string
   readonly libraries: readonly string[]
   readonly largestPage: number
@@ -80,6 +82,32 @@ test('an emulated machine is made of packages from where this one has them, or f
     t.regex(
       sources(none).join(),
       /^deb \[signed-by=\/usr\/share\/keyrings\/debian-archive-keyring\.gpg\] \S+ bookworm main$/,
+    )
+  }
+})
+
+test('every place that lists the targets lists the same', (t) => {
+  const names = targets.map(({ name }) => name).toSorted()
+  const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
+  const linux = { platform: 'linux', versions: {}, mainThread: true }
+  const looked = ['x64', 'arm64'].flatMap((arch) => [
+    ...binariesFor({ ...linux, arch, interpreter: '/lib64/ld-linux.so' }),
+    ...binariesFor({ ...linux, arch, interpreter: '/lib/ld-musl.so' }),
+  ])
+  t.deepEqual(looked.toSorted(), names, 'what the loader looks for')
+  t.deepEqual(readdirSync(new URL('../npm', import.meta.url)).toSorted(), names, 'npm/')
+  const triples = targets.map(({ rust }) => rust).toSorted()
+  const { napi } = JSON.parse(read('package.json')) as { napi: { targets: string[] } }
+  t.deepEqual(napi.targets.toSorted(), triples, 'package.json')
+  for (const file of ['deny.toml', 'scripts/notice/crates.mjs']) {
+    const [, list = ''] = /^(?:const )?targets = \[(.+)\]$/m.exec(read(file)) ?? []
+    t.deepEqual(
+      list
+        .split(', ')
+        .map((triple) => triple.slice(1, -1))
+        .toSorted(),
+      triples,
+      file,
     )
   }
 })

@@ -8,13 +8,13 @@
  */
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-import { run, runLines, say, stop } from './run.mjs'
+import { runLines, say, stop } from './run.mjs'
 import { ensureLists, keyring } from './machine/apt.mjs'
 import { makeInitramfs } from './machine/initramfs.mjs'
 import { fetchParts } from './machine/parts.mjs'
 import { systems } from './machine/systems.mjs'
 import { ensureTools } from './setup.mjs'
-import { buildPlatformPackage } from './setup/build.mjs'
+import { buildPlatformPackage, buildTypeScript } from './setup/build.mjs'
 import { becomeCaller } from './setup/caller.mjs'
 import { Tally, TapTally } from './test/tally.mjs'
 
@@ -26,7 +26,7 @@ ensureTools([qemu, 'cpio', 'dpkg-deb', 'xz', keyring])
 ensureLists()
 buildPlatformPackage(system.binary)
 becomeCaller()
-if (!run(['node_modules/.bin/tsc', '-p', 'tsconfig.build.json'])) stop('the TypeScript part does not build: see above')
+buildTypeScript()
 const parts = fetchParts(system)
 const initramfs = makeInitramfs(system, parts)
 

@@ -18,8 +18,8 @@ import { checkTools } from './setup/tools.mjs'
 ensureReady({ tools: ['ip', 'sysctl', 'tar', 'readelf'] })
 buildPlatformPackage(`linux-${process.arch}-gnu`)
 installRuntimes()
-// Experimental, and checked where it was built.
-if (isBuilt('linux-x64-musl')) {
+// Being experimental it need not be built; a Node.js for musl is then of no use.
+if (process.arch === 'x64' && isBuilt('linux-x64-musl')) {
   checkTools(['python3', 'dpkg-deb', keyring])
   ensureLists()
   runAsCaller([process.execPath, 'scripts/runtimes/musl.mjs'])

@@ -13,11 +13,18 @@ const files = { node: 'bin/node', bun: 'bin/bun', deno: 'deno' }
 
 /** Names of the programs in a set, such as `node-22`, for a processor. */
 export function namesIn(set, arch = process.arch) {
-  const { optionalDependencies } = JSON.parse(readFileSync(join(sourceOf(set), 'package.json'), 'utf8'))
   const end = `-${arch}`
-  const names = Object.keys(optionalDependencies).filter((name) => name.endsWith(end))
+  const names = packagesIn(set, arch).filter((name) => name.endsWith(end))
   return names.map((name) => name.slice(0, -end.length))
 }
+
+/** Packages of a set that are for a processor, or for any. */
+function packagesIn(set, arch) {
+  const { optionalDependencies } = JSON.parse(readFileSync(join(sourceOf(set), 'package.json'), 'utf8'))
+  return Object.keys(optionalDependencies).filter((name) => !/-(x64|arm64)$/.test(name) || name.endsWith(`-${arch}`))
+}
+
+const isThere = (set, name, arch) => fileIn(set, name, 'package.json', arch) !== undefined
 
 /** The program of that name, or undefined where it is not installed. */
 export function program(set, name, arch = process.arch) {
@@ -37,7 +44,7 @@ export function installSet(set, arch = process.arch) {
   const [wanted, found] = [source, folder].map(lockIn)
   // npm writes this one last: an installation that was interrupted has none.
   const finished = existsSync(join(folder, 'node_modules', '.package-lock.json'))
-  if (finished && wanted === found && names.every((name) => program(set, name, arch) !== undefined)) return
+  if (finished && wanted === found && packagesIn(set, arch).every((name) => isThere(set, name, arch))) return
   say(`installing ${names.join(', ')} for ${arch} with npm`)
   rmSync(folder, { recursive: true, force: true })
   const manifests = ['package.json', 'package-lock.json'].map((file) => join(source, file))

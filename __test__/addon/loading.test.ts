@@ -1,11 +1,19 @@
 /** Where the addon is looked for, and what is said where it cannot be loaded. */
 import test from 'ava'
+import { inspect } from 'node:util'
+import { interpreterOf } from '../../src/addon/binary.js'
 import type { Host } from '../../src/addon/host.js'
 import { loadAddon } from '../../src/addon/load.js'
 
-const report = (header: object) => ({ getReport: () => ({ header }) })
-const glibc = report({ glibcVersionRuntime: '2.36' })
-const linux: Host = { platform: 'linux', arch: 'x64', versions: { node: '24.0.0' }, mainThread: true, report: glibc }
+const glibc = '/lib64/ld-linux-x86-64.so.2'
+const musl = '/lib/ld-musl-x86_64.so.1'
+const linux: Host = {
+  platform: 'linux',
+  arch: 'x64',
+  versions: { node: '24.0.0' },
+  mainThread: true,
+  interpreter: glibc,
+}
 
 function failure(properties: { code?: string; name?: string; message?: string; path?: string }): Error {
   return Object.assign(new Error(properties.message ?? 'failed'), properties)
@@ -68,78 +76,45 @@ test('a package that is not installed is named, with how to install it', (t) => 
 })
 
 test('whatever is thrown, importing throws nothing', (t) => {
-  for (const thrown of [undefined, null, 'a text']) {
+  const odd = Object.assign(Object.create(null) as object, { message: 7 })
+  for (const thrown of [undefined, null, 'a text', odd]) {
     const { refusal } = loadAddon(linux, () => {
       // eslint-disable-next-line @typescript-eslint/only-throw-error -- it is what is tested
       throw thrown
     })
-    t.is(refusal?.message, `netring's binary does not load: ${String(thrown)}`)
+    t.is(refusal?.message, `netring's binary does not load: ${inspect(thrown)}`)
   }
 })
 
-test('on musl its own binary is looked for after that of glibc, and only where there is one', (t) => {
-  const asked: string[] = []
-  const { message } = refused({ ...linux, report: report({}) }, (name) => {
-    asked.push(name)
-    return missing
+for (const [what, interpreter, names] of [
+  ['with glibc', glibc, ['linux-x64-gnu']],
+  ['with musl', musl, ['linux-x64-musl']],
+  ['that nothing is known of', undefined, ['linux-x64-gnu', 'linux-x64-musl']],
+] as const) {
+  test(`on a system ${what} its own binary is looked for`, (t) => {
+    const asked: string[] = []
+    const { message } = refused({ ...linux, interpreter }, (name) => {
+      asked.push(name)
+      return missing
+    })
+    t.deepEqual(
+      asked,
+      names.flatMap((name) => [`../../netring.${name}.node`, `netring-${name}`]),
+    )
+    t.true(message.includes(`no package netring-${names[0]} that`), message)
   })
-  const names = ['linux-x64-gnu', 'linux-x64-musl'].flatMap((name) => [`../../netring.${name}.node`, `netring-${name}`])
-  t.deepEqual(asked, names)
-  t.regex(message, /no package netring-linux-x64-musl that/)
-})
-
-test('on musl its own binary is taken', (t) => {
-  const addon = {}
-  const { addon: loaded } = loadAddon({ ...linux, report: report({}) }, (name) => {
-    if (name === 'netring-linux-x64-musl') return addon
-    throw name.includes('gnu') ? failure({ code: 'ERR_DLOPEN_FAILED', message: 'ld-linux-x86-64.so.2' }) : missing
-  })
-  t.is(loaded, addon as typeof loaded)
-})
+}
 
 test('on musl on arm64 there is no binary, and an image with glibc is what helps', (t) => {
-  const { message } = refused({ ...linux, arch: 'arm64', report: report({}) })
+  const { message } = refused({ ...linux, arch: 'arm64', interpreter: musl }, (name) => t.fail(name))
   t.regex(message, /no binary of netring for musl on arm64.*an image with glibc/)
   t.false(message.includes('netring-linux'), 'a package of that name would be anybody’s')
 })
 
-test('the binary for glibc does not help on musl either', (t) => {
-  const error = failure({ code: 'ERR_DLOPEN_FAILED', message: 'Error loading shared library ld-linux-x86-64.so.2' })
-  t.regex(
-    refused({ ...linux, arch: 'arm64', report: report({}) }, () => error).message,
-    /no binary of netring for musl/,
-  )
-})
-
-test('nobody is asked for names of hosts, and the setting is as it was', (t) => {
-  for (const before of [false, true]) {
-    const asked: unknown[] = []
-    const own = {
-      excludeNetwork: before,
-      getReport() {
-        asked.push(own.excludeNetwork)
-        return { header: {} }
-      },
-    }
-    refused({ ...linux, report: own })
-    t.true(asked.length > 0 && asked.every((value) => value === true))
-    t.is(own.excludeNetwork, before)
-  }
-})
-
-test('where a report is forbidden importing throws nothing', (t) => {
-  const own = {
-    excludeNetwork: false,
-    getReport() {
-      throw failure({ name: 'NotCapable' })
-    },
-  }
-  t.regex(refused({ ...linux, report: own }).message, /netring-linux-x64-gnu/)
-  t.false(own.excludeNetwork)
-})
-
-test('a runtime without a report is not taken for one with musl', (t) => {
-  t.regex(refused({ ...linux, report: undefined }).message, /netring-linux-x64-gnu/)
+test('of this process it is known', (t) => {
+  t.regex(interpreterOf(process.execPath) ?? '', /^\/.*ld-/)
+  t.is(interpreterOf('/nowhere'), undefined)
+  t.is(interpreterOf('/dev/null'), undefined)
 })
 
 for (const [what, thrown, code, words] of [

@@ -9,7 +9,7 @@ const flags = {
   bare: ['--omit=optional'],
   arm64: ['--cpu=arm64', '--os=linux', '--libc=glibc'],
   x64: ['--cpu=x64', '--os=linux', '--libc=glibc'],
-  musl: ['--libc=musl'],
+  musl: ['--cpu=x64', '--os=linux', '--libc=musl'],
 }
 
 /** A project for each of these, by its name. */
@@ -23,7 +23,7 @@ export function makeProjects(folder, tarballs) {
 function makeProject(above, name, [main, ...platforms], flags) {
   const folder = join(above, name)
   mkdirSync(folder)
-  // Where a registry would have them.
+  // Where a registry would have them, and where another's may be of those names.
   const overrides = Object.fromEntries(platforms.map(({ name, file }) => [name, `file:${file}`]))
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, overrides }))
   say(`installing ${main.name} in an empty project ${flags.join(' ')}`)

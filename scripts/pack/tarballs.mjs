@@ -34,6 +34,12 @@ export function packAll(folder, needed = `linux-${process.arch}-gnu`) {
   return [main, ...built.map((one) => pack(folder, join(root, one.folder), 'platform'))]
 }
 
+/** Tarballs of the other platform packages: without a binary, to stand where a registry would have something of that name. */
+export function packUnbuilt(folder) {
+  const unbuilt = platformPackages.filter(({ name }) => !isBuilt(name.replace('netring-', '')))
+  return unbuilt.map((one) => pack(folder, join(root, one.folder), 'platform'))
+}
+
 /** The files of the main package in a folder of their own, with the manifest that is published. */
 function stage(folder, optionalDependencies) {
   const { file } = pack(folder, root, 'main')

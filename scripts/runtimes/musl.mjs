@@ -2,7 +2,7 @@
  * A Node.js for musl, without Alpine: PyPI has one for Alpine's Pythons, Debian 13 has musl itself (that of 12 knows no DT_RELR, which
  * this Node.js is linked with), and patchelf brings the two together. `node scripts/runtimes/musl.mjs` installs it.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianPackages } from '../machine/apt.mjs'
@@ -22,11 +22,12 @@ const debian = 'trixie'
 
 /** The program, or undefined where it is not installed. */
 export function muslNode() {
-  return existsSync(join(folder, 'finished')) ? program : undefined
+  const mark = join(folder, 'finished')
+  return existsSync(mark) && readFileSync(mark, 'utf8') === JSON.stringify(requirements) ? program : undefined
 }
 
 /** Installs it, unless it is there. Needs python3, dpkg-deb and apt. What cannot be fetched ends the script. */
-export function installMuslNode() {
+function installMuslNode() {
   if (muslNode() !== undefined) return
   say('installing a Node.js for musl from PyPI, and musl from Debian')
   rmSync(folder, { recursive: true, force: true })
@@ -45,7 +46,7 @@ export function installMuslNode() {
   must([join(folder, 'venv', 'bin', 'patchelf'), '--set-interpreter', loader, program])
   must(['chmod', '+x', program])
   must([program, '--version'])
-  writeFileSync(join(folder, 'finished'), '')
+  writeFileSync(join(folder, 'finished'), JSON.stringify(requirements))
 }
 
 function wheelsOf(what) {

@@ -63,6 +63,11 @@ export function build() {
     outputs: ['index.d.ts', binding[0] ?? 'netring.node'],
     sources: [...manifests, 'crates'],
   })
+  buildTypeScript()
+}
+
+/** Builds dist/. */
+export function buildTypeScript() {
   buildWhenOlder('build:ts', 'the TypeScript part', {
     outputs: ['dist/index.js', 'dist/index.d.ts'],
     sources: ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'index.d.ts', 'src'],

@@ -1,9 +1,10 @@
-/** What is wrong with a binary that the system would run into, not refuse. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+/** ELF files: what is wrong with a binary that the system would run into, not refuse, and what starts a program. */
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { version } from './version.js'
 
 /** Of an ELF header for 64 bits; offsets of its fields: elf(5). */
 const HEADER = 64
+const PT_INTERP = 3
 const machines: Readonly<Record<string, number>> = { x64: 62, arm64: 183 }
 
 /**
@@ -11,12 +12,13 @@ const machines: Readonly<Record<string, number>> = { x64: 62, arm64: 183 }
  * process dies of SIGBUS where it touches what is not there: an installation that was cut off would crash whatever imports netring.
  */
 export function checkBinary(path: string, arch: string): void {
-  // Before it is opened: that of a named pipe waits for somebody who writes.
-  if (!statSync(path).isFile()) throw new Error(`${path} is no file: install netring again`)
   const header = Buffer.alloc(HEADER)
-  const file = openSync(path, 'r')
+  // Or opening a named pipe would wait for somebody who writes.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    const { size } = fstatSync(file)
+    const stat = fstatSync(file)
+    if (!stat.isFile()) throw new Error(`${path} is no file: install netring again`)
+    const { size } = stat
     if (readSync(file, header, 0, HEADER, 0) < HEADER || header.toString('latin1', 0, 4) !== '\x7fELF') {
       throw new Error(`${path} (${String(size)} bytes) is no ELF file: install netring again`)
     }
@@ -33,6 +35,37 @@ export function checkBinary(path: string, arch: string): void {
   } finally {
     closeSync(file)
   }
+}
+
+/** What the system starts a program with, such as /lib64/ld-linux-x86-64.so.2; undefined where that cannot be read. */
+export function interpreterOf(path: string): string | undefined {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      return readInterpreter(file)
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    // Under a permission model, above all. Whoever wants to know has to do without.
+    return undefined
+  }
+}
+
+function readInterpreter(file: number): string | undefined {
+  const header = Buffer.alloc(HEADER)
+  readSync(file, header, 0, HEADER, 0)
+  const [start, size, count] = [Number(header.readBigUInt64LE(32)), header.readUInt16LE(54), header.readUInt16LE(56)]
+  const table = Buffer.alloc(size * count)
+  readSync(file, table, 0, table.length, start)
+  for (let at = 0; at < table.length; at += size) {
+    if (table.readUInt32LE(at) !== PT_INTERP) continue
+    // It ends with a zero.
+    const name = Buffer.alloc(Number(table.readBigUInt64LE(at + 32)) - 1)
+    readSync(file, name, 0, name.length, Number(table.readBigUInt64LE(at + 8)))
+    return name.toString('latin1')
+  }
+  return undefined
 }
 
 /** Throws where what was loaded is another addon, or that of another version: its functions would not do what is called for. */

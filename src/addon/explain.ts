@@ -1,6 +1,7 @@
 /** Why the addon did not load, in words that say what to do. */
+import { inspect } from 'node:util'
 import type { NetringErrorCode } from '../errors.js'
-import { binaryOf, lacksBinary, type Host } from './host.js'
+import { binariesFor, lacksBinary, type Host } from './host.js'
 
 /** Why there is no addon. */
 export interface Refusal {
@@ -12,7 +13,7 @@ export interface Refusal {
 interface Failure {
   readonly name?: string
   readonly code?: string
-  readonly message?: string
+  readonly message?: unknown
   readonly path?: string
 }
 
@@ -24,7 +25,8 @@ export function isMissing(error: unknown): boolean {
 
 /** Makes a refusal of what was thrown. */
 export function explain(cause: unknown, host: Host): Refusal {
-  const { name, code, message = String(cause) } = (cause ?? {}) as Failure
+  const { name, code, message: text } = (cause ?? {}) as Failure
+  const message = typeof text === 'string' ? text : inspect(cause)
   const refusal = (code: NetringErrorCode, text: string): Refusal => ({ code, message: text, cause })
   if (code === 'ERR_DLOPEN_DISABLED') {
     return refusal(
@@ -77,7 +79,7 @@ export function explain(cause: unknown, host: Host): Refusal {
 
 function missing(host: Host): string {
   return [
-    `netring's binary for this machine is not installed: there is no package netring-${binaryOf(host)} that this user may read.`,
+    `netring's binary for this machine is not installed: there is no package netring-${binariesFor(host)[0] ?? ''} that this user may read.`,
     'It is an optional dependency of netring: install without --omit=optional, and on the system it is to run on,',
     'with a package-lock.json that was not made on another one (remove it and node_modules, then `npm install`).',
     'A bundler has to leave netring external.',

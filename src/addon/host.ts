@@ -7,8 +7,8 @@ export interface Host {
   readonly versions: Readonly<Record<string, string | undefined>>
   /** This thread is not one of its workers. */
   readonly mainThread: boolean
-  /** What Node.js can tell of itself. */
-  readonly report?: { getReport(): object; excludeNetwork?: boolean } | undefined
+  /** The program that the system starts this process's with, and its C library with it; undefined where it cannot be found out. */
+  readonly interpreter?: string | undefined
 }
 
 /** The architectures that there are binaries for, and those of them for musl. */
@@ -53,33 +53,14 @@ export function lacksBinary(host: Host): boolean {
   return hasMusl(host) && !forMusl.includes(host.arch)
 }
 
-/**
- * Names of the binaries to try, one after the other. That of glibc comes first, although it may not be here: asking which C library
- * this is takes milliseconds, and is not done where the first try succeeds.
- */
-export function* binariesFor(host: Host): Generator<string, void> {
-  yield `linux-${host.arch}-gnu`
-  if (hasMusl(host) && !lacksBinary(host)) yield binaryOf(host)
+/** Names of the binaries to try: the one for this host's C library, or each where that is not known. */
+export function binariesFor(host: Host): string[] {
+  const { arch } = host
+  const musl = forMusl.includes(arch) ? [`linux-${arch}-musl`] : []
+  if (host.interpreter === undefined) return [`linux-${arch}-gnu`, ...musl]
+  return hasMusl(host) ? musl : [`linux-${arch}-gnu`]
 }
 
-/** Name of the binary that is for this processor and this C library. */
-export function binaryOf(host: Host): string {
-  return `linux-${host.arch}-${hasMusl(host) ? 'musl' : 'gnu'}`
-}
-
-/** The C library is musl: known by not being glibc, which says its version. Where that may not be asked it is taken for glibc. */
-export function hasMusl({ report }: Host): boolean {
-  if (report === undefined) return false
-  const { excludeNetwork } = report
-  try {
-    // A report asks for the names of all that the process talks to, and waits for each.
-    report.excludeNetwork = true
-    const { header } = report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
-    return header !== undefined && header.glibcVersionRuntime === undefined
-  } catch {
-    // Deno makes one with --allow-sys only, and has no binary for musl itself.
-    return false
-  } finally {
-    if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork
-  }
+function hasMusl({ interpreter = '' }: Host): boolean {
+  return interpreter.includes('musl')
 }

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import type * as Addon from '../../index.js'
-import { checkBinary, checkVersion } from './binary.js'
+import { checkBinary, checkVersion, interpreterOf } from './binary.js'
 import { explain, isMissing, type Refusal } from './explain.js'
 import { binariesFor, hostRefusal, type Host } from './host.js'
 
@@ -20,10 +20,8 @@ export type Loaded =
 export function loadAddon(host: Host = thisHost(), load: (name: string) => unknown = requireHere): Loaded {
   const message = hostRefusal(host)
   if (message !== undefined) return { refusal: { code: 'ERR_NETRING_UNSUPPORTED', message } }
-  let failures: unknown[] = []
+  const failures: unknown[] = []
   for (const target of binariesFor(host)) {
-    // What the one before came to says nothing where there is another.
-    failures = []
     for (const name of [`../../netring.${target}.node`, `netring-${target}`]) {
       try {
         return { addon: load(name) as typeof Addon }
@@ -39,8 +37,9 @@ export function loadAddon(host: Host = thisHost(), load: (name: string) => unkno
 
 /** Deno's own kind of worker takes itself for a main thread. */
 function thisHost(): Host {
-  const { platform, arch, versions, report } = process
-  return { platform, arch, versions, report, mainThread: isMainThread && !('WorkerGlobalScope' in globalThis) }
+  const { platform, arch, versions } = process
+  const interpreter = platform === 'linux' ? interpreterOf('/proc/self/exe') : undefined
+  return { platform, arch, versions, interpreter, mainThread: isMainThread && !('WorkerGlobalScope' in globalThis) }
 }
 
 /** Not at the top: a bundler that makes CommonJS of this module leaves no URL to start from, which is for explain() to say. */

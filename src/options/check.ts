@@ -123,8 +123,9 @@ export function checkBytes(name: string, value: unknown): Uint8Array {
 export function checkSignal(name: string, value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined
   // By what is used of it: in a vm context, or from jsdom, it is of another class.
-  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>
-  const listens = typeof addEventListener === 'function' && typeof removeEventListener === 'function'
-  if (typeof aborted !== 'boolean' || !listens) throw wrongType(name, 'an AbortSignal', value)
+  const { aborted, addEventListener, removeEventListener, throwIfAborted } = (value ?? {}) as Partial<AbortSignal>
+  const used = [addEventListener, removeEventListener, throwIfAborted]
+  if (typeof aborted !== 'boolean' || !used.every((one) => typeof one === 'function'))
+    throw wrongType(name, 'an AbortSignal', value)
   return value as AbortSignal
 }

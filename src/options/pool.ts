@@ -143,7 +143,8 @@ function xdpSharing(workers: number | undefined, given: Partial<FanoutPoolOption
  */
 function checkModule(module: unknown): string {
   // Of another class in a vm context.
-  if (Object.prototype.toString.call(module) === '[object URL]') return (module as URL).href
+  const { href } = (module ?? {}) as Partial<URL>
+  if (typeof href === 'string' && typeof module === 'object') return checkString('module.href', href)
   if (typeof module !== 'string') throw wrongType('module', 'a URL or a string', module)
   checkString('module', module)
   if (isAbsolute(module) || /^\.\.?\//.test(module)) return pathToFileURL(resolve(module)).href

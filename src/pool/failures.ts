@@ -12,10 +12,9 @@ export interface PackedError {
 
 /** What can be sent. Something thrown that is no Error becomes the cause of one. */
 export function packError(thrown: unknown): PackedError {
-  const error =
-    thrown instanceof Error
-      ? asThrown(thrown)
-      : new Error(`the worker's module threw ${inspect(thrown, { depth: 1 })}`, { cause: thrown })
+  const error = isError(thrown)
+    ? asThrown(thrown)
+    : new Error(`the worker's module threw ${inspect(thrown, { depth: 1 })}`, { cause: thrown })
   const {
     code,
     syscall,
@@ -34,6 +33,11 @@ export function packError(thrown: unknown): PackedError {
       ...(typeof interfaceName === 'string' && { interface: interfaceName }),
     },
   }
+}
+
+/** Of this realm's class or another's: in a vm context they are not the same. */
+function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown)
 }
 
 /** A cause may be something that cannot be sent. */
@@ -62,7 +66,7 @@ const builtIn: readonly unknown[] = [Error, EvalError, RangeError, ReferenceErro
  * error's prototype, which not everybody takes for an error.
  */
 export function asThrown(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(`a worker threw ${inspect(error, { depth: 1 })}`, { cause: error })
+  if (!isError(error)) return new Error(`a worker threw ${inspect(error, { depth: 1 })}`, { cause: error })
   const { code } = error as { code?: unknown }
   if (isNetringCode(code) && !(error instanceof NetringError)) {
     return asNetringError(error, code, error)

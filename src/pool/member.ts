@@ -88,8 +88,9 @@ export class Member {
     } catch (error) {
       port1.close()
       // Of what is sent nothing else is the user's.
-      if (!(error instanceof DOMException) || error.name !== 'DataCloneError') throw error
-      const refused = refusal(`options.workerData cannot be sent to a worker as a structured clone: ${error.message}`)
+      const { name, message } = error as Error
+      if (name !== 'DataCloneError') throw error
+      const refused = refusal(`options.workerData cannot be sent to a worker as a structured clone: ${message}`)
       throw Object.assign(refused, { cause: error })
     }
     port1.on('message', (message: FromWorker) => {

@@ -1,4 +1,5 @@
 /** The loops over a source: batch after batch and packet after packet. */
+import { types } from 'node:util'
 import { hasCode } from '../errors.js'
 import { checkInteger, checkMilliseconds, checkObject, checkSignal, wrongType } from '../options/check.js'
 import type { Batch } from './batch.js'
@@ -20,7 +21,7 @@ export function checkLoop(options: PacketLoopOptions | undefined): Loop {
   const durationMs = checkMilliseconds('options.durationMs', given.durationMs, Infinity)
   let latest = Infinity
   if (until !== undefined) {
-    const time = until instanceof Date ? until.getTime() : until
+    const time = types.isDate(until) ? until.getTime() : until
     if (typeof time !== 'number' || Number.isNaN(time)) {
       throw wrongType('options.until', 'a valid Date or epoch milliseconds', until)
     }
