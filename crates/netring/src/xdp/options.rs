@@ -175,7 +175,11 @@ impl Shape {
         let rx_frames = receiving / queues.max(1);
         let tx_frames = frame_count - receiving;
         if queues == 0 || (receiving > 0 && rx_frames == 0) || (options.mode == Mode::RxTx && receiving == 0) {
-            return refuse(format!("frameCount {frame_count} is not enough for {queues} queues"));
+            let (name, count) = match options.mode {
+                Mode::Prefill(count) => ("prefill", count),
+                Mode::Rx | Mode::Tx | Mode::RxTx => ("frameCount", frame_count),
+            };
+            return refuse(format!("{name} {count} is not enough for {queues} queues"));
         }
         let size = |name: &str, given: Option<u32>, frames: u32| match given {
             Some(size) if size.is_power_of_two() && size <= LARGEST_RING => Ok(size),

@@ -25,6 +25,8 @@ pub struct Transmitter {
     produced: u64,
     /// How many of them the kernel is known to have taken out.
     taken: u64,
+    /// Frames that went into the transmit ring in a flush that failed: the next one tells of them.
+    untold_frames: u32,
     /// Slots that the driver has given up: their completion does not say that they were sent.
     given_up: Vec<u32>,
     /// This kernel completes frames before it publishes that it took them out of the ring.
@@ -47,6 +49,7 @@ impl Transmitter {
             frame_size,
             produced: 0,
             taken: 0,
+            untold_frames: 0,
             given_up: Vec::new(),
             publishes_late: false,
             left: TxStats::default(),
@@ -68,9 +71,9 @@ impl Transmitter {
 
     /// Puts what is queued into the transmit ring and kicks the kernel until it has taken all of it
     /// or takes no more: in copy mode it sends [`FRAMES_A_KICK`] a call.
-    /// Never blocks. Returns how many frames went into the ring and why it ended.
+    /// Never blocks. Returns how many frames went into the ring since this was last told, and why it ended.
     pub fn flush(&mut self, rings: &mut impl TxRings) -> io::Result<(u32, Flushed)> {
-        let (mut handed_over, mut barren) = (0, 0);
+        let (mut handed_over, mut barren) = (std::mem::take(&mut self.untold_frames), 0);
         self.collect(rings);
         loop {
             handed_over += self.produce(rings);
@@ -94,7 +97,11 @@ impl Transmitter {
                         return Ok((handed_over, Flushed::QueueFull));
                     }
                 }
-                Some(_) => return kicked.map(|()| (handed_over, all_in)),
+                Some(_) => {
+                    // They are in the ring, and an error has no room for their number.
+                    self.untold_frames = handed_over;
+                    return kicked.map(|()| (handed_over, all_in));
+                }
             }
         }
     }

@@ -75,8 +75,10 @@ pub(crate) fn frames_wait_while_the_interface_is_down() {
     assert_eq!(socket.tx_stats().unwrap().pending, 100);
     network.run("link set va up");
     let mut receiver = network.receiver(Attach::Auto);
+    assert_eq!(socket.flush().unwrap().0, 100, "the flush that failed told of none");
     assert!(socket.wait_drained(PATIENCE).unwrap());
     assert_eq!(receive(&mut receiver, 100), frames);
+    assert_eq!(socket.flush().unwrap().0, 0);
 }
 
 pub(crate) fn one_object_does_both() {
