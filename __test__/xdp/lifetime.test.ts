@@ -219,3 +219,30 @@ xdpTest('a socket whose interface has another name is told that it goes down', a
   setDown(renamed)
   await t.throwsAsync(pending, { code: DOWN })
 })
+
+/** Sends this process signals, one after the other, until it is told to stop. */
+const signalling = `
+  const { workerData, parentPort } = require('node:worker_threads')
+  parentPort.postMessage('started')
+  while (Atomics.load(workerData, 0) === 0) process.kill(process.pid, 'SIGUSR2')`
+
+xdpTest('signals that come while a program is checked keep none from being loaded', async (t) => {
+  const { b } = network(t)
+  const over = new Int32Array(new SharedArrayBuffer(4))
+  let heard = false
+  const hear = (): void => {
+    heard = true
+  }
+  process.on('SIGUSR2', hear)
+  const worker = new Worker(signalling, { eval: true, workerData: over })
+  const ended = once(worker, 'exit')
+  await once(worker, 'message')
+  try {
+    for (let turn = 0; turn < 20; turn++) xdpOn(t, b, { ...small, mode: 'rx' }).close()
+    await until(t, 'signals were heard', () => heard)
+  } finally {
+    Atomics.store(over, 0, 1)
+    await ended
+    process.off('SIGUSR2', hear)
+  }
+})

@@ -34,6 +34,9 @@ const XDP_PASS: i32 = 2;
 const FUNC_REDIRECT_MAP: i32 = 51;
 /// `BPF_PSEUDO_MAP_FD`: the immediate is a descriptor, which the kernel turns into the map.
 const PSEUDO_MAP_FD: u8 = 1;
+/// How often a program is given to the verifier, which ends with EAGAIN as soon as a signal is pending for this thread (`do_check`,
+/// kernel/bpf/verifier.c): in Node.js, whenever a child process ends. Signals without end must not keep it here.
+const LOAD_ATTEMPTS: u32 = 100;
 /// Where `rx_queue_index` is in `struct xdp_md`.
 const RX_QUEUE_INDEX: i16 = 16;
 
@@ -285,7 +288,14 @@ impl XdpProgram {
             name: name(),
             ..zero()
         };
-        Ok(Self { fd: new_fd(PROG_LOAD, &mut attributes)? })
+        let mut attempts = LOAD_ATTEMPTS;
+        loop {
+            attempts -= 1;
+            match new_fd(PROG_LOAD, &mut attributes) {
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && attempts > 0 => {}
+                outcome => return Ok(Self { fd: outcome? }),
+            }
+        }
     }
 
     /// Its descriptor, owned by this.
