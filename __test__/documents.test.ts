@@ -74,7 +74,7 @@ test('messages of the core that docs/troubleshooting.md quotes are those that it
     'cannot open a packet socket',
     'which also needs CAP_SYS_ADMIN',
     `that of a process with other rights than this one's also needs CAP_SYS_PTRACE`,
-    'XDP needs CAP_NET_ADMIN and CAP_BPF in the first user namespace',
+    'XDP needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF in the first user namespace',
     'no such network namespace',
     'it is no network namespace',
     'ask for a smaller blockSize or blockCount',

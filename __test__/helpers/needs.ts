@@ -60,6 +60,22 @@ export const tcpdump: Need = () => {
   return failure && `tcpdump does not run here: ${failure}`
 }
 
+/** Being another user, whom limits apply to. */
+export const otherUsers: Need = () => {
+  const failure = failureOf('setpriv', [...asUser, 'true'])
+  return failure && `no other user can be taken here: ${failure}`
+}
+
+/** With capabilities enough for a capture, and for reading this folder wherever it is. */
+const granted = '+net_raw,+net_admin,+dac_read_search'
+export const asUser: readonly string[] = [
+  '--reuid=64997',
+  '--regid=64997',
+  '--clear-groups',
+  `--inh-caps=${granted}`,
+  `--ambient-caps=${granted}`,
+]
+
 /** Making tun devices. */
 export const tun: Need = () => {
   try {

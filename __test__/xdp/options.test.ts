@@ -136,3 +136,19 @@ xdpTest('frames that are none are refused by name', (t) => {
   t.is(socket.pendingCount, 0)
   t.throws(() => socket.on('error' as 'close', () => undefined), { code: type })
 })
+
+xdpTest('a queue that only receives is refused to who wants to send', (t) => {
+  const { a } = network(t, { queues: 2 })
+  a.run('ethtool', '-L', a.name, 'rx', '2', 'tx', '1')
+  for (const mode of ['tx', 'rxtx'] as const) {
+    t.throws(() => xdpOn(t, a, { mode, queues: [1, 0] }), {
+      code: 'ERR_NETRING_CONFIG',
+      message: /^queue 1, the first of this socket's, sends nothing: "va" has 1 transmit queues/,
+    })
+  }
+  for (const options of [{ mode: 'rx', queues: [1] }, { queues: [0] }] as const) {
+    const socket = xdpOn(t, a, options)
+    t.deepEqual(socket.queues, options.queues)
+    socket.close()
+  }
+})

@@ -201,7 +201,7 @@ xdpTest('descriptors that are no map and no program are refused, and nothing is 
     mapOnly: 'ERR_NETRING_XDP_PROGRAM',
     noMap: 'ERR_NETRING_CONFIG',
     otherMap: 'ERR_NETRING_CONFIG',
-    noProgram: 'ERR_NETRING_XDP_PROGRAM',
+    noProgram: 'ERR_NETRING_CONFIG',
     shown: false,
   })
 })

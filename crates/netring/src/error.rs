@@ -96,11 +96,12 @@ impl Error {
     pub fn os(kind: ErrorKind, syscall: &'static str, source: &io::Error, message: impl fmt::Display) -> Self {
         let errno = source.raw_os_error();
         let denied = matches!(errno, Some(libc::EPERM | libc::EACCES));
+        let advice = if kind == ErrorKind::XdpProgram { XDP_ADVICE } else { PERMISSION_ADVICE };
         let kind = if denied { ErrorKind::Permission } else { kind };
         let mut text = format!("{message}: {syscall}: {}", describe(source));
         if denied {
             text.push_str(". ");
-            text.push_str(PERMISSION_ADVICE);
+            text.push_str(advice);
         }
         Self { kind, message: text, syscall: Some(syscall), errno, option: None, interface: None }
     }
@@ -124,6 +125,11 @@ impl Error {
 const PERMISSION_ADVICE: &str = "Packet sockets need CAP_NET_RAW: run as root, or grant it to the runtime with \
      `sudo setcap cap_net_raw,cap_net_admin+ep \"$(readlink -f \"$(command -v node)\")\"`, \
      or start the container with `docker run --cap-add=NET_RAW --cap-add=NET_ADMIN`";
+
+const XDP_ADVICE: &str = "XDP needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF in the first user namespace: run as root, or \
+     grant them to the runtime with \
+     `sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep \"$(readlink -f \"$(command -v node)\")\"`, or start the container \
+     with `docker run --cap-add=NET_RAW --cap-add=NET_ADMIN --cap-add=BPF`";
 
 /// `strerror` without Rust's " (os error N)"; the number has a field of its own.
 fn describe(source: &io::Error) -> String {
@@ -155,6 +161,9 @@ mod tests {
         assert!(error.message.contains("setcap"), "{error}");
         assert!(error.message.contains("--cap-add=NET_RAW"), "{error}");
         assert!(!error.message.contains("os error"), "{error}");
+        let error = Error::os(ErrorKind::XdpProgram, "bpf", &denied, "cannot load the XDP program");
+        assert_eq!(error.kind, ErrorKind::Permission);
+        assert!(error.message.contains("cap_bpf") && error.message.contains("--cap-add=BPF"), "{error}");
     }
 
     #[test]

@@ -3,32 +3,39 @@
 //! One small runtime serves the whole process. A wait never owns the socket, so closing the socket
 //! frees it at once, whoever still waits.
 
+use std::future::pending;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::thread;
 use std::time::Instant;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
 
 use crate::sys::epoll::{self, Edge, Edges};
 use crate::sys::timer::Timer;
 
 /// The runtime: one thread that waits, however many captures do.
-pub(crate) fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+///
+/// The thread is not tokio's: where the process may have no more of them (`RLIMIT_NPROC`, a container's limit) tokio panics.
+pub(crate) fn runtime() -> io::Result<&'static Handle> {
+    static RUNTIME: OnceLock<Handle> = OnceLock::new();
+    static MAKING: Mutex<()> = Mutex::new(());
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    // What blocks has one more thread, which ends when it had nothing to do for some seconds.
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .max_blocking_threads(1)
-        .thread_name("netring-io")
-        .enable_io()
-        .build()?;
-    Ok(RUNTIME.get_or_init(|| runtime))
+    let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let handle = runtime.handle().clone();
+    let io = thread::Builder::new().name("netring-io".to_owned()).spawn(move || runtime.block_on(pending::<()>()));
+    // Of the call that wanted it nothing has failed.
+    io.map_err(|error| io::Error::other(format!("this process may have no more threads ({error})")))?;
+    Ok(RUNTIME.get_or_init(|| handle))
 }
 
 /// A socket's edges, for waiting with and without blocking.

@@ -303,9 +303,19 @@ impl XdpProgram {
         self.fd.as_raw_fd()
     }
 
-    /// A program that somebody else loaded; its descriptor stays theirs.
+    /// A program that somebody else loaded; its descriptor stays theirs. EINVAL where it is none, or one for something else.
     pub fn of(fd: RawFd) -> io::Result<Self> {
+        // The kernel's information on a map begins with a type as well: of what the descriptor is, /proc tells.
+        let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))?;
+        if !told.contains(&format!("prog_type:\t{PROG_TYPE_XDP}\n")) {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
         Ok(Self { fd: duplicate(fd)? })
+    }
+
+    /// The program with a number; needs CAP_SYS_ADMIN.
+    pub fn by_id(id: u32) -> io::Result<Self> {
+        Ok(Self { fd: new_fd(PROG_GET_FD_BY_ID, &mut ById { id, ..zero() })? })
     }
 
     /// Attaches it to an interface of this thread's network namespace.

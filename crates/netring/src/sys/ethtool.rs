@@ -38,14 +38,23 @@ pub fn speed(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>>
     Ok((!unknown).then_some(speed))
 }
 
-/// `struct ethtool_channels`: the maxima, then how many are used, for receiving at 20, for both at 32.
+/// `struct ethtool_channels`: the maxima, then how many are used, for receiving at 20, for sending at 24, for both at 32.
 const CHANNELS_BYTES: usize = 36;
 
 /// Receive queues in use, or `None` where the driver does not tell.
 pub fn receive_queues(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>> {
+    channels(socket, interface, 20)
+}
+
+/// Transmit queues in use, or `None` where the driver does not tell.
+pub fn transmit_queues(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>> {
+    channels(socket, interface, 24)
+}
+
+fn channels(socket: BorrowedFd<'_>, interface: &str, direction: usize) -> io::Result<Option<u32>> {
     let Some(bytes) = query::<CHANNELS_BYTES>(socket, interface, ETHTOOL_GCHANNELS)? else { return Ok(None) };
     let count = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    Ok(Some(count(20) + count(32)).filter(|count| *count > 0))
+    Ok(Some(count(direction) + count(32)).filter(|count| *count > 0))
 }
 
 /// `None` when the driver does not answer such questions.

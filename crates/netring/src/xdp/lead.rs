@@ -6,7 +6,10 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::program::{may_lead, programs};
 use crate::error::{Error, ErrorKind, Result};
@@ -55,6 +58,21 @@ impl Lead {
             let _ = link.detach();
         }
     }
+}
+
+/// Asks on a thread of its own: the answer may take as long as somebody holds RTNL, and the one that this is called on serves every
+/// wait of the process. Where the process may have no more threads the lead is taken to hold, and asked for again in time. `None`:
+/// the question has panicked.
+async fn ask(holds: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Option<bool> {
+    let (answer, answered) = oneshot::channel();
+    let asking = thread::Builder::new().name("netring-ask".to_owned()).spawn(move || {
+        // Nobody listens any more when the socket was closed meanwhile.
+        let _ = answer.send(holds());
+    });
+    if asking.is_err() {
+        return Some(true);
+    }
+    answered.await.ok()
 }
 
 /// Looks after a lead until dropped, for as long as somebody waits for its packets.
@@ -121,17 +139,15 @@ impl LeadWatch {
                 if !asked.is_due(&readiness) {
                     continue;
                 }
-                // The answer may take as long as somebody holds RTNL, and this thread serves every wait of the process.
-                let holds = Arc::clone(&holds);
-                match tokio::task::spawn_blocking(move || holds()).await {
+                match ask(Arc::clone(&holds)).await {
                     // Who waits need not have looked meanwhile.
-                    Ok(true) => asked.set_timer(every),
-                    Ok(false) => {
+                    Some(true) => asked.set_timer(every),
+                    Some(false) => {
                         asked.lost.store(true, Ordering::Release);
                         readiness.wake();
                         return;
                     }
-                    Err(_) => return,
+                    None => return,
                 }
             }
         });

@@ -216,8 +216,8 @@ impl XdpSocket {
     pub fn open_gate(&mut self) -> Result<()> {
         let Some(ready) = &self.gate else { return Ok(()) };
         let open = || {
-            let attachment = open::attach(ready)?;
-            open::enter(&attachment, &self.queues, &self.numbers, self.zero_copy)?;
+            open::enter(&ready.map, &self.queues, &self.numbers)?;
+            let attachment = open::may_copy(open::attach(ready)?, self.zero_copy)?;
             Ok((watch_lead(Some(&attachment), &self.readiness)?, attachment))
         };
         let (watch, attachment) = open().map_err(|error: Error| error.on_interface(&self.interface))?;

@@ -1,5 +1,5 @@
-//! Setting a socket up, in the order that loses no packet silently: frames, sockets, fill rings, program,
-//! and the map last. Until a queue's socket is in the map its packets pass to the network stack; from then
+//! Setting a socket up, in the order that loses no packet silently: frames, sockets, fill rings, the map, and
+//! the program last. Until it leads to a queue's socket the packets pass to the network stack; from then
 //! on every one that finds no frame is counted. A program that is to be replaced stays until everything
 //! that can be refused has been had.
 
@@ -14,7 +14,7 @@ use super::receive::RxQueue;
 use super::xsk::{Binding, Frames, XskQueue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of, info};
-use crate::sys::bpf::XdpMode;
+use crate::sys::bpf::{XdpMode, XskMap};
 use crate::sys::epoll::{Edges, Interest};
 use crate::sys::netns::{path_of, within};
 use crate::sys::packet::PacketSocket;
@@ -104,7 +104,7 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
         }
     };
     let binding = Binding { zero_copy: zero_copy(options), need_wakeup: options.need_wakeup };
-    let frames = Frames::new(shape, options.huge_pages).map_err(|error| no_frames(shape, options, &error))?;
+    let frames = frames_of(shape, options)?;
     let mut queues = Vec::with_capacity(numbers.len());
     for (position, queue) in numbers.iter().enumerate() {
         let socket = bind(interface, &frames, *queue, binding)?;
@@ -114,6 +114,9 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
         let own = RxFrames::new(position as u32 * shape.rx_frames, shape.rx_frames, shape.frame_size);
         let limit = |most| super::quarter_of(shape.rx_frames, most);
         queues.push(RxQueue::new(socket, own, limit(super::LARGEST_BATCH), limit(super::LARGEST_PORTION)));
+    }
+    if shape.tx_frames > 0 {
+        can_send(interface, &control, numbers[0])?;
     }
     let first = queues[0].rings().as_fd();
     let zero_copy = xdp::is_zero_copy(first)
@@ -133,32 +136,40 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
         }
     }
     let (gate, program) = if options.gated { (program, None) } else { (None, program) };
-    let attachment = program.as_ref().map(Ready::attach).transpose()?;
-    if let Some(attachment) = &attachment {
-        enter(attachment, &queues, &numbers, zero_copy)?;
-    }
+    let attachment = match &program {
+        Some(ready) => {
+            enter(&ready.map, &queues, &numbers)?;
+            Some(may_copy(ready.attach()?, zero_copy)?)
+        }
+        None => None,
+    };
     Ok(Opened { attachment, gate, queues, frames, edges, control, index, numbers, shape, zero_copy })
 }
 
-/// Puts the sockets into the map: from now on packets come.
-pub(super) fn enter(
-    attachment: &Attachment,
-    queues: &[RxQueue<XskQueue>],
-    numbers: &[u32],
-    zero_copy: bool,
-) -> Result<()> {
+/// Puts the sockets into the map: packets come once a program leads there. Before one is attached, so that what it
+/// replaces stays where this fails.
+pub(super) fn enter(map: &XskMap, queues: &[RxQueue<XskQueue>], numbers: &[u32]) -> Result<()> {
+    for (queue, number) in queues.iter().zip(numbers) {
+        map.set(*number, queue.rings().as_fd()).map_err(|error| {
+            let advice = match error.raw_os_error() {
+                Some(libc::E2BIG) => "; it has no place of that number: make it larger",
+                _ => "",
+            };
+            let what = format!("cannot put the socket of queue {number} into the XSKMAP{advice}");
+            Error::os(ErrorKind::XdpProgram, "bpf", &error, what)
+        })?;
+    }
+    Ok(())
+}
+
+/// A program behind the driver gets no packets from sockets that share frames with it.
+pub(super) fn may_copy(attachment: Attachment, zero_copy: bool) -> Result<Attachment> {
     if attachment.was_attached() == Attached::Skb && zero_copy {
         let message =
             "the driver shares frames but takes no native program, which zero-copy needs: use zeroCopy 'never'";
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
-    for (queue, number) in queues.iter().zip(numbers) {
-        attachment.map.set(*number, queue.rings().as_fd()).map_err(|error| {
-            let what = format!("cannot put the socket of queue {number} into the XSKMAP");
-            Error::os(ErrorKind::XdpProgram, "bpf", &error, what)
-        })?;
-    }
-    Ok(())
+    Ok(attachment)
 }
 
 fn queue_numbers(interface: &str, control: &PacketSocket, queues: &Queues) -> Result<Vec<u32>> {
@@ -174,6 +185,39 @@ fn queue_numbers(interface: &str, control: &PacketSocket, queues: &Queues) -> Re
             };
             Ok((0..count.max(1)).collect())
         }
+    }
+}
+
+/// Of a queue that only receives the kernel takes frames and never sends them.
+fn can_send(interface: &str, control: &PacketSocket, queue: u32) -> Result<()> {
+    let told = ethtool::transmit_queues(control.as_fd(), interface).map_err(|error| {
+        Error::os(ErrorKind::Io, "ioctl", &error, format_args!("cannot count the queues of {interface:?}"))
+    })?;
+    match told {
+        Some(count) if queue >= count => Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "queue {queue}, the first of this socket's, sends nothing: {interface:?} has {count} transmit queues \
+                 (`ethtool -l`). Name one below that first in `queues`, or use mode 'rx'"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Registers the frames, waiting while the kernel still charges this user for some that were freed just now.
+fn frames_of(shape: Shape, options: &XdpOptions) -> Result<Frames> {
+    let deadline = Frames::last_retired().map(|when| when + BUSY_FOR);
+    loop {
+        let error = match Frames::new(shape, options.huge_pages) {
+            Ok(frames) => return Ok(frames),
+            Err(error) => error,
+        };
+        let waits = deadline.is_some_and(|deadline| Instant::now() < deadline);
+        if !waits || error.raw_os_error() != Some(libc::ENOBUFS) {
+            return Err(no_frames(shape, options, &error));
+        }
+        std::thread::sleep(BUSY_PAUSE);
     }
 }
 

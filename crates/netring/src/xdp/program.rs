@@ -64,9 +64,7 @@ impl Drop for Attachment {
 }
 
 pub(super) fn failed(syscall: &'static str, error: &io::Error, what: impl std::fmt::Display) -> Error {
-    let denied = matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES));
-    let needs = if denied { " (XDP needs CAP_NET_ADMIN and CAP_BPF in the first user namespace)" } else { "" };
-    Error::os(ErrorKind::XdpProgram, syscall, error, format_args!("{what}{needs}"))
+    Error::os(ErrorKind::XdpProgram, syscall, error, what)
 }
 
 /// A map and a program that can be attached, and nothing in their way.
@@ -180,10 +178,11 @@ impl Ready {
             return Ok(Attachment { lead: Arc::new(lead), map, attached });
         };
         not_in_the_way(present.as_ref(), interface, *replace)?;
-        if let Some(present) = present {
-            present.remove(interface, index)?;
-        }
-        let (link, attached) = attach(interface, index, program, *wanted)?;
+        let removed = present.map(|present| present.remove(interface, index)).transpose()?;
+        let (link, attached) = attach(interface, index, program, *wanted).map_err(|error| match removed {
+            Some(removed) => removed.put_back(index, error),
+            None => error,
+        })?;
         let lead = Lead::link(link).map_err(|error| failed("bpf", &error, "cannot ask what the link holds"))?;
         Ok(Attachment { lead: Arc::new(lead), map, attached })
     }
@@ -250,25 +249,59 @@ impl Present {
     }
 
     /// Detaches all of them, whether netlink or a BPF link holds them.
-    fn remove(&self, interface: &str, index: u32) -> Result<()> {
+    fn remove(&self, interface: &str, index: u32) -> Result<Removed> {
+        let mut removed = Removed::default();
         for (mode, id) in &self.programs {
             let refused = |error: &io::Error| {
                 failed("bpf", error, format_args!("cannot detach {} from {interface:?}", describe(*mode, *id)))
             };
             let mut links = XdpLink::find(index, *id).map_err(|error| refused(&error))?;
             match (links.pop(), links.is_empty()) {
-                (Some(link), true) => link.detach().map_err(|error| refused(&error))?,
+                (Some(link), true) => {
+                    link.detach().map_err(|error| refused(&error))?;
+                    removed.from_links.push(describe(*mode, *id));
+                }
                 // An index says little across network namespaces: better none than a wrong one.
                 (Some(_), false) => return Err(self.in_the_way(interface)),
-                (None, _) => question()
-                    .and_then(|mut socket| socket.set_xdp(index, -1, mode.flag()))
-                    .map_err(|error| refused(&error))?,
+                (None, _) => {
+                    let program = XdpProgram::by_id(*id).map_err(|error| refused(&error))?;
+                    question()
+                        .and_then(|mut socket| socket.set_xdp(index, -1, mode.flag()))
+                        .map_err(|error| refused(&error))?;
+                    removed.programs.push((*mode, program));
+                }
             }
         }
         match Self::on(interface, index)? {
             Some(left) => Err(left.in_the_way(interface)),
-            None => Ok(()),
+            None => Ok(removed),
         }
+    }
+}
+
+/// What was detached to make room.
+#[derive(Debug, Default)]
+struct Removed {
+    programs: Vec<(XdpMode, XdpProgram)>,
+    /// Descriptions of those that a BPF link held: a link that is detached cannot be attached again.
+    from_links: Vec<String>,
+}
+
+impl Removed {
+    /// Puts back what can be, as nothing took its place, and says of the rest that it is gone.
+    fn put_back(self, index: u32, mut error: Error) -> Error {
+        for (mode, program) in self.programs {
+            let back = question().and_then(|mut socket| socket.set_xdp(index, program.fd(), mode.flag()));
+            if let Err(refused) = back {
+                error
+                    .message
+                    .push_str(&format!("; the program that was to be replaced could not be put back: {refused}"));
+            }
+        }
+        for gone in self.from_links {
+            error.message.push_str(&format!("; {gone}, which a BPF link held, was detached before and is gone"));
+        }
+        error
     }
 }
 

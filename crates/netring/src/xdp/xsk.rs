@@ -10,7 +10,8 @@ use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use xsk_rs::config::{BindFlags, FrameSize, Interface, LibxdpFlags, QueueSize, SocketConfig, UmemConfig};
 use xsk_rs::umem::frame::FrameDesc;
@@ -22,6 +23,8 @@ use super::rings::{Outgoing, RxRings, TxRings};
 use crate::ring::Memory;
 use crate::sys::map::Mapping;
 use crate::sys::xdp;
+
+static LAST_RETIRED: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// How sockets are bound.
 #[derive(Clone, Copy, Debug)]
@@ -124,10 +127,17 @@ impl Frames {
         Ok(queue)
     }
 
+    /// When frames of this process were last freed: a worker of the kernel does the rest, RLIMIT_MEMLOCK's account included
+    /// (`xdp_umem_release_deferred`, net/xdp/xdp_umem.c).
+    pub(super) fn last_retired() -> Option<Instant> {
+        *LAST_RETIRED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Frees the frames; their sockets are closed by now. Addresses that somebody still holds read
     /// as zeros from now on.
     pub(super) fn retire(self) -> io::Result<()> {
         drop(self.umem);
+        *LAST_RETIRED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         match self.bytes {
             Bytes::Alias(mapping) => mapping.retire(),
             Bytes::Whole(_) => Ok(()),

@@ -96,7 +96,7 @@ pub(crate) fn a_queue_can_be_opened_again_at_once_and_is_busy_otherwise() {
 }
 
 pub(crate) fn a_foreign_program_is_named_and_replaced_only_when_asked() {
-    let network = Network::new();
+    let network = Network::with_queues(2);
     let first = network.receiver(Attach::Auto);
     let refused = || XdpSocket::open("vb", &XdpOptions { mode: Mode::Rx, ..network.options() }).unwrap_err();
     let error = refused();
@@ -116,8 +116,28 @@ pub(crate) fn a_foreign_program_is_named_and_replaced_only_when_asked() {
     drop(program);
     let error = refused();
     assert!(error.kind == ErrorKind::XdpProgram && error.message.contains("skb"), "{error}");
+    // It is put back where the new one cannot be attached, and not touched where that can be known before.
+    let id = program_id(&network);
+    network.run("link set va mtu 9000");
+    let native = XdpOptions { attach: NATIVE, ..replacing.clone() };
+    let error = XdpSocket::open("vb", &native).unwrap_err();
+    assert!(error.message.contains("not with this MTU") && !error.message.contains("put back"), "{error}");
+    assert_eq!(program_id(&network), id);
+    network.run("link set va mtu 1500");
+    let (small, map) = (XskMap::new(1).unwrap(), XskMap::new(4).unwrap());
+    let useful = XdpProgram::redirect(&map).unwrap();
+    for (own, words) in [
+        (OwnProgram { xsk_map: map.fd(), program: Some(map.fd()) }, "is no descriptor of a program"),
+        (OwnProgram { xsk_map: small.fd(), program: Some(useful.fd()) }, "it has no place of that number"),
+    ] {
+        let queues = Queues::List(vec![1]);
+        let options = XdpOptions { program: Some(own), queues, ..replacing.clone() };
+        let error = XdpSocket::open("vb", &options).unwrap_err();
+        assert!(error.message.contains(words), "{error}");
+        assert_eq!(program_id(&network), id);
+    }
     let mut socket = network.open("vb", replacing);
-    inject(&mut network.injector("va"), &[frame(1, 60)]);
+    send_through(&network, 0);
     assert_eq!(receive(&mut socket, 1), [frame(1, 60)]);
 }
 
