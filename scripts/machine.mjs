@@ -18,7 +18,7 @@ import { buildPlatformPackage, buildTypeScript } from './setup/build.mjs'
 import { becomeCaller } from './setup/caller.mjs'
 import { Tally, TapTally } from './test/tally.mjs'
 
-const [name = 'arm64'] = process.argv.slice(2)
+const [name = 'arm64'] = process.argv.slice(2).filter((argument) => argument !== '--as-built')
 const system = systems[name] ?? stop(`there is no machine ${name}: ${Object.keys(systems).join(', ')}`)
 const [qemu] = system.qemu
 
