@@ -24,7 +24,7 @@ export interface WaitOptions {
 
 /** What ends a loop over packets. */
 export interface PacketLoopOptions {
-  /** Packets. */
+  /** Packets. What follows the last one in its batch is released unseen. */
   readonly count?: number
   /** From the loop's first step on. The clock is looked at between batches, as for `until`. */
   readonly durationMs?: number
