@@ -1,11 +1,9 @@
 /** Fails when the committed index.d.ts is not what the Rust code gives. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { npm, read, run, say, stop } from './run.mjs'
+import { npm, read, run, say, stop, temporaryFolder } from './run.mjs'
 
-const folder = mkdtempSync(join(tmpdir(), 'netring-generated-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const { folder } = temporaryFolder('generated')
 
 say('generating the bindings afresh')
 if (!run(npm('run', '--silent', 'build:native', '--', '-o', folder))) stop('the native part does not build: see above')

@@ -2,14 +2,12 @@
  * `npm run pack:check`: packs what a release would publish, installs it as a user would, and runs it on every runtime.
  * Here is what needs a way to the outside; the checks themselves are scripts/pack/main.mjs, in a network of their own.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enterPrivateNamespace } from './namespace.mjs'
 import { ensureLists, keyring } from './machine/apt.mjs'
 import { installRuntimes } from './pack/runtimes.mjs'
 import { isBuilt } from './pack/tarballs.mjs'
-import { exitStatus, onSignals, stop } from './run.mjs'
+import { stop, temporaryFolder } from './run.mjs'
 import { ensureReady } from './setup.mjs'
 import { buildPlatformPackage } from './setup/build.mjs'
 import { giveToCaller, runAsCaller } from './setup/caller.mjs'
@@ -25,9 +23,7 @@ if (process.arch === 'x64' && isBuilt('linux-x64-musl')) {
   runAsCaller([process.execPath, 'scripts/runtimes/musl.mjs'])
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'netring-pack-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-const restore = onSignals((signal) => process.exit(exitStatus(null, signal)))
+const { folder, restore } = temporaryFolder('pack')
 giveToCaller(folder)
 if (!runAsCaller([process.execPath, 'scripts/pack/make.mjs', folder])) stop('nothing has been checked: see above')
 restore()

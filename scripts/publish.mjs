@@ -4,13 +4,12 @@
  * if it is the same to the byte.
  * `-- --dry-run`: packs all and publishes nothing, whatever is missing for a release.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { faultsOf, packAll } from './pack/tarballs.mjs'
 import { distributionTag, platformPackages, problems } from './release.mjs'
-import { exitStatus, npm, onSignals, read, root, run, say, stop } from './run.mjs'
+import { npm, read, root, run, say, stop, temporaryFolder } from './run.mjs'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { 'dry-run': { type: 'boolean' } } })
 const dryRun = values['dry-run'] === true
@@ -25,9 +24,7 @@ const found = [...problems(positionals[0]), ...missing()]
 for (const problem of found) say(problem)
 if (found.length > 0 && !dryRun) stop('nothing has been published: see above')
 
-const folder = mkdtempSync(join(tmpdir(), 'netring-publish-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-onSignals((signal) => process.exit(exitStatus(null, signal)))
+const { folder } = temporaryFolder('publish')
 // netring names the others, which have to be there by then.
 const last = ({ name }) => (name === 'netring' ? 1 : 0)
 const tarballs = packAll(folder).sort((a, b) => last(a) - last(b))

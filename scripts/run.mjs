@@ -1,7 +1,7 @@
 /** What every script here needs: to say something, to stop with a line to run, and to run other programs. */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
-import { constants } from 'node:os'
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -103,6 +103,15 @@ function eachLine(stream, onLine) {
     for (const line of lines) onLine(line)
   })
   stream.on('end', () => rest && onLine(rest))
+}
+
+/**
+ * A folder that is gone when this script is, also by a signal: `restore()` leaves signals to who listens next.
+ */
+export function temporaryFolder(name) {
+  const folder = mkdtempSync(join(tmpdir(), `netring-${name}-`))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return { folder, restore: onSignals((signal) => process.exit(exitStatus(null, signal))) }
 }
 
 /** Calls `listener` for the signals that ask a program to end; returns what takes the listeners away again. */

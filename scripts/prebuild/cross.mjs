@@ -6,14 +6,15 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
-import { read, root, run, say, stop, which } from '../run.mjs'
+import { makeEnvironment, pip } from '../pip.mjs'
+import { read, root, say, stop, which } from '../run.mjs'
 
 const folder = join(root, 'target', 'prebuild')
-const python = join(folder, 'venv', 'bin', 'python3')
-const zigbuild = join(folder, 'venv', 'bin', 'cargo-zigbuild')
+const environment = join(folder, 'venv')
+const python = join(environment, 'bin', 'python3')
+const zigbuild = join(environment, 'bin', 'cargo-zigbuild')
 const include = join(folder, 'include')
 const clang = join(folder, 'clang')
-/** What pip takes: a version, and the file that PyPI had under it on the day when it was tried here. */
 const requirements = `ziglang==0.17.1 \\
   --hash=sha256:ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54
 cargo-zigbuild==0.24.1 \\
@@ -25,22 +26,13 @@ const multiarch = '/usr/include/x86_64-linux-gnu'
 
 /** Installs zig and cargo-zigbuild, in an environment of their own. */
 export function ensureZig() {
-  const mark = join(folder, 'venv', 'installed')
+  const mark = join(environment, 'installed')
   // The python that it was made with may have been replaced since.
   const works = read(python, '-m', 'ziglang', 'version') !== undefined && existsSync(zigbuild)
   if (works && existsSync(mark) && readFileSync(mark, 'utf8') === requirements) return
-  const names = requirements.match(/^\S+==\S+/gm).join(' and ')
-  say(`installing ${names} from PyPI in target/prebuild`)
-  rmSync(join(folder, 'venv'), { recursive: true, force: true })
-  if (!run(['python3', '-m', 'venv', join(folder, 'venv')])) {
-    stop('python3 cannot make an environment. Run:\n  sudo apt-get install -y python3-venv')
-  }
-  const list = join(folder, 'requirements.txt')
-  writeFileSync(list, requirements)
-  const pip = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:']
-  if (!run([...pip, '--no-deps', '--require-hashes', '--requirement', list])) {
-    stop(`${names} could not be installed: see above`)
-  }
+  say('installing zig and cargo-zigbuild from PyPI in target/prebuild')
+  makeEnvironment(environment)
+  pip(environment, 'install', requirements)
   writeFileSync(mark, requirements)
 }
 
@@ -50,7 +42,7 @@ export function crossEnvironment(target, rustc) {
   const name = target.rust.replaceAll('-', '_')
   const binutils = (tool) => (target.binutils ? { [tool.toUpperCase()]: `${target.binutils}${tool}` } : {})
   return {
-    PATH: [join(folder, 'venv', 'bin'), process.env.PATH].join(delimiter),
+    PATH: [join(environment, 'bin'), process.env.PATH].join(delimiter),
     CARGO_TARGET_DIR: join(folder, rustc === undefined ? 'cargo' : 'cargo-debian'),
     ...(rustc && { RUSTC: rustc }),
     // libxdp asks for this machine's own headers, which contradict zig's. Named once more as the last folder to look

@@ -8,20 +8,22 @@ import { aptInstall } from '../setup/tools.mjs'
 /** Debian's compiler of the age that is needed, beside the older one that is plainly called rustc. */
 const debianCompiler = '/usr/bin/rustc'
 
-/** Whether rustFor() would give a compiler of a target that Debian has none of. */
+/** Whether the compiler that cargo finds by itself knows a target, once rustup, where that is here, has added it. */
 export function rustupKnows(target) {
-  const rustup = ['rustup', 'target', 'add', target.rust]
-  return knows('rustc', target) || (which('rustup') !== undefined && runAsCaller(rustup) && knows('rustc', target))
+  if (knows('rustc', target)) return true
+  return which('rustup') !== undefined && runAsCaller(addTarget(target)) && knows('rustc', target)
 }
+
+const addTarget = ({ rust }) => ['rustup', 'target', 'add', rust]
 
 /** The compiler to use for a target, as what RUSTC is to be; undefined is the one that cargo finds by itself. */
 export function rustFor(target) {
   if (knows('rustc', target)) return undefined
   if (knows(debianCompiler, target)) return debianCompiler
 
-  const rustup = `rustup target add ${target.rust}`
-  if (which('rustup') && runAsCaller(rustup.split(' ')) && knows('rustc', target)) return undefined
+  if (rustupKnows(target)) return undefined
 
+  const rustup = addTarget(target).join(' ')
   const packages = ['rustc-web', `libstd-rust-web-dev:${target.debian}`]
   const addArchitecture = ['dpkg', '--add-architecture', target.debian]
   if (!target.debian || !which('apt-get') || read('apt-cache', 'show', packages[0]) === undefined) {

