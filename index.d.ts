@@ -15,7 +15,7 @@ export declare class NativeBridge {
   /** a to b first. */
   stats(): Array<NativeDirectionStats>
   /** Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first. */
-  takeReports(): Array<Array<string>>
+  takeRejections(): Array<Array<string>>
   keepAlive(keep: boolean): void
   close(): void
 }
@@ -48,12 +48,12 @@ export declare class NativeCapture {
   /** Copies all packets end to end into `data` and their columns into `columns`. */
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
-  /** Of a gated capture: joins its group by this id, or a new one, and gives the id. */
+  /** Of a paused capture: joins its group by this id, or a new one, and gives the id. */
   joinGroup(id?: number | undefined | null): number
-  /** Of a gated capture: what native_open_gates() and native_shut_gates() know it by. */
-  gateId(): number | null
-  /** Of a gated capture: from now on its filter decides. */
-  openGate(): void
+  /** Of a paused capture: what native_start_all() and native_stop_all() know it by. */
+  barrierId(): number | null
+  /** Of a paused capture: from now on its filter decides. */
+  start(): void
   setFilter(filter?: NativeProgram | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
@@ -90,38 +90,7 @@ export declare class NativeChannel {
   close(): void
 }
 
-export declare class NativeInjector {
-  static open(interface: string, options: NativeInjectorOptions): NativeInjector
-  fd(): number
-  available(): number
-  /** A free slot's number, or -1. */
-  allocate(): number
-  /** All bytes of a slot. */
-  slotBytes(slot: number): ArrayBuffer
-  queue(slot: number, length: number): void
-  discard(slot: number): void
-  /** False when no slot is free. */
-  send(frame: Uint8Array): boolean
-  /**
-   * How many were queued: as many as there are slots for, or none where one of them cannot be
-   * sent; the error counts from `first`.
-   */
-  sendMany(frames: unknown[], first: number): number
-  /** As sendMany, for frames that lie `stride` bytes apart. */
-  sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
-  flush(): NativeFlush
-  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
-  takeRejections(): Array<string>
-  txStats(): NativeTxStats
-  waitDrained(timeoutMs: number): boolean
-  /** The waker is called once the send buffer has room. */
-  waitWritable(waker: (arg: number) => void): void
-  stopWaiting(): void
-  keepAlive(keep: boolean): void
-  close(): void
-}
-
-export declare class NativeLane {
+export declare class NativeForwarder {
   /** Where the head of the batch is that next() has handed out last. */
   head(): ArrayBuffer
   /**
@@ -154,14 +123,45 @@ export declare class NativeLane {
   /** Sends on what was decided: 0 nothing is left, 1 there is more, 2 the other side has no room. */
   push(): number
   /** Waits on this thread, at most so long, until this direction or another has something to do. */
-  waitWith(other: NativeLane, timeoutMs: number): void
+  waitWith(other: NativeForwarder, timeoutMs: number): void
   /** Whether push() has to be called again in a millisecond, whatever comes. */
   isUnsettled(): boolean
   stats(): NativeDirectionStats
   /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
-  takeReports(): Array<string>
+  takeRejections(): Array<string>
   /** Before close(), of every direction: what sends here may be what receives there. */
   endSending(): void
+  close(): void
+}
+
+export declare class NativeInjector {
+  static open(interface: string, options: NativeInjectorOptions): NativeInjector
+  fd(): number
+  available(): number
+  /** A free slot's number, or -1. */
+  allocate(): number
+  /** All bytes of a slot. */
+  slotBytes(slot: number): ArrayBuffer
+  queue(slot: number, length: number): void
+  discard(slot: number): void
+  /** False when no slot is free. */
+  send(frame: Uint8Array): boolean
+  /**
+   * How many were queued: as many as there are slots for, or none where one of them cannot be
+   * sent; the error counts from `first`.
+   */
+  sendMany(frames: unknown[], first: number): number
+  /** As sendMany, for frames that lie `stride` bytes apart. */
+  sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
+  flush(): NativeFlush
+  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
+  takeRejections(): Array<string>
+  txStats(): NativeTxStats
+  waitDrained(timeoutMs: number): boolean
+  /** The waker is called once the send buffer has room. */
+  waitWritable(waker: (arg: number) => void): void
+  stopWaiting(): void
+  keepAlive(keep: boolean): void
   close(): void
 }
 
@@ -181,8 +181,8 @@ export declare class NativeSharedProgram {
 
 export declare class NativeXdpSocket {
   static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
-  /** Of a gated socket: from now on packets come. */
-  openGate(): void
+  /** Of a paused socket: from now on packets come. */
+  start(): void
   shape(): NativeXdpShape
   /** How packets get here now. */
   attached(): 'native' | 'skb' | 'none'
@@ -265,8 +265,8 @@ export interface NativeCaptureOptions {
   netns?: string
   fanout?: NativeFanout
   filter?: NativeProgram
-  /** Outside its group and behind a shut gate, until join_group() and open_gate(). Absent: no. */
-  gated?: boolean
+  /** Outside its group and behind a shut gate, until join_group() and start(). Absent: no. */
+  paused?: boolean
 }
 
 export interface NativeChannelOptions {
@@ -346,14 +346,11 @@ export interface NativeInterfaceInfo {
 
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
 
-/** Opens the gates of captures of any thread. They are to call open_gate() themselves, too. */
-export declare function nativeOpenGates(ids: Array<number>): void
-
 /** Both directions between two interfaces, a to b first. */
-export declare function nativeOpenLanes(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): Array<NativeLane>
+export declare function nativeOpenForwarders(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): Array<NativeForwarder>
 
 /** The same over AF_XDP: a socket receives for one direction and sends for the other. */
-export declare function nativeOpenXdpLanes(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeLane>
+export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeForwarder>
 
 /** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
 export declare function nativeParsedStarts(): Array<number>
@@ -382,19 +379,22 @@ export interface NativeRing {
   locked: boolean
 }
 
-/** Shuts the gates of captures of any thread, for good. */
-export declare function nativeShutGates(ids: Array<number>): void
-
 export interface NativeSideOptions {
   capture: NativeCaptureOptions
   injector: NativeInjectorOptions
 }
+
+/** Opens the gates of captures of any thread. They are to call start() themselves, too. */
+export declare function nativeStartAll(ids: Array<number>): void
 
 export interface NativeStats {
   packets: number
   drops: number
   freezeCount: number
 }
+
+/** Shuts the gates of captures of any thread, for good. */
+export declare function nativeStopAll(ids: Array<number>): void
 
 export interface NativeTxStats {
   sent: number
@@ -427,8 +427,8 @@ export interface NativeXdpOptions {
   replace: boolean
   program?: NativeXdpProgram
   netns?: string
-  /** Out of the map until open_gate(). Absent: no. */
-  gated?: boolean
+  /** Out of the map until start(). Absent: no. */
+  paused?: boolean
 }
 
 export interface NativeXdpProgram {

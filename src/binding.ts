@@ -30,7 +30,7 @@ export type {
   NativeInjector,
   NativeInjectorOptions,
   NativeInterfaceInfo,
-  NativeLane,
+  NativeForwarder,
   NativeProgram,
   NativeSideOptions,
   NativeStats,

@@ -66,11 +66,11 @@ export class Bridge extends Endpoint {
             : addon().NativeBridge.open(a, b, sides.a, sides.b)
         return new ThreadedEngine(bridge, report)
       }
-      const lanes =
+      const forwarders =
         sides.backend === 'xdp'
-          ? addon().nativeOpenXdpLanes(a, b, sides.a, sides.b)
-          : addon().nativeOpenLanes(a, b, sides.a, sides.b)
-      return new HookedEngine(lanes, onPacket, report)
+          ? addon().nativeOpenXdpForwarders(a, b, sides.a, sides.b)
+          : addon().nativeOpenForwarders(a, b, sides.a, sides.b)
+      return new HookedEngine(forwarders, onPacket, report)
     })
   }
 

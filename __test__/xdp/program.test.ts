@@ -149,7 +149,7 @@ xdpTest('a gate without a program stays shut, says so each time, and opens once 
   const { native: options } = checkXdpOptions({ ...small, netns })
   const shared = addon().NativeSharedProgram.prepare(b.name, options)
   const program = { xskMapFd: shared.mapFd() }
-  const opened = addon().NativeXdpSocket.open(b.name, { ...options, program, gated: true })
+  const opened = addon().NativeXdpSocket.open(b.name, { ...options, program, paused: true })
   const socket = adoptXdpSocket(b.name, opened, 100)
   t.teardown(() => {
     socket.close()
@@ -157,7 +157,7 @@ xdpTest('a gate without a program stays shut, says so each time, and opens once 
   })
   const open = (): void => {
     native(() => {
-      opened.openGate()
+      opened.start()
     })
   }
   const attach = (): void => {

@@ -1,6 +1,6 @@
 /** Forwarding with a hook: JavaScript decides a batch at a time, and the addon sends. */
 import { types } from 'node:util'
-import type { NativeDirectionStats, NativeLane } from '../binding.js'
+import type { NativeDirectionStats, NativeForwarder } from '../binding.js'
 import { fromNative, hasCode, NetringError } from '../errors.js'
 import { wrongType } from '../options/check.js'
 import type { BridgeHook } from '../options/bridge.js'
@@ -13,7 +13,7 @@ import { Waiters } from '../source/waiters.js'
 import { weakly } from '../weakly.js'
 import { bridgeDirections, closedError, type BridgeDirection, type Engine, type Reporter } from './engine.js'
 
-/** Verdicts and outcomes, with the numbers of crates/netring-node/src/lane.rs. */
+/** Verdicts and outcomes, with the numbers of crates/netring-node/src/forwarder.rs. */
 const verdict = { forward: 0, drop: 1, replace: 2 } as const
 const pushed = { nothingLeft: 0, more: 1, noRoom: 2 } as const
 
@@ -27,8 +27,8 @@ const SMALLEST_FRAME = 14
 const LARGEST_FRAME = 0xffff + SMALLEST_FRAME
 
 /** One direction. */
-interface Lane {
-  readonly native: NativeLane
+interface Forwarder {
+  readonly native: NativeForwarder
   readonly direction: BridgeDirection
   readonly head: BatchHead
   readonly lender: Lender & { closed: boolean }
@@ -37,14 +37,14 @@ interface Lane {
 }
 
 export class HookedEngine implements Engine {
-  readonly #lanes: readonly Lane[]
+  readonly #forwarders: readonly Forwarder[]
   readonly #hook: BridgeHook
   readonly #report: Reporter
   readonly #waiters: Waiters
   #closed = false
 
-  constructor(lanes: readonly NativeLane[], hook: BridgeHook, report: Reporter) {
-    this.#lanes = lanes.map((native, index) => ({
+  constructor(forwarders: readonly NativeForwarder[], hook: BridgeHook, report: Reporter) {
+    this.#forwarders = forwarders.map((native, index) => ({
       native,
       direction: bridgeDirections[index] ?? 'aToB',
       head: new BatchHead(native.head()),
@@ -57,14 +57,14 @@ export class HookedEngine implements Engine {
     this.#waiters = new Waiters({
       arm: () => {
         // Both, whatever the first says: either wakes. One without room has no use for another batch.
-        const ready = this.#lanes.map((lane) => !lane.blocked && lane.native.pollOrWait(wake))
+        const ready = this.#forwarders.map((forwarder) => !forwarder.blocked && forwarder.native.pollOrWait(wake))
         return ready.includes(true)
       },
       disarm: () => {
-        for (const { native } of this.#lanes) native.stopWaiting()
+        for (const { native } of this.#forwarders) native.stopWaiting()
       },
       keepAlive: (keep) => {
-        for (const { native } of this.#lanes) native.keepAlive(keep)
+        for (const { native } of this.#forwarders) native.keepAlive(keep)
       },
     })
   }
@@ -84,7 +84,7 @@ export class HookedEngine implements Engine {
   round(timeoutMs: number): boolean {
     if (this.#turn()) return true
     if (this.#closed) return false
-    const [first, second] = this.#lanes
+    const [first, second] = this.#forwarders
     try {
       if (first && second) first.native.waitWith(second.native, timeoutMs)
     } catch (error) {
@@ -95,7 +95,7 @@ export class HookedEngine implements Engine {
 
   /** Waits until either direction has something to do. A link that is down is not the end. */
   async #wait(signal: AbortSignal | undefined): Promise<void> {
-    const soon = this.#lanes.some(({ blocked, native }) => blocked || native.isUnsettled())
+    const soon = this.#forwarders.some(({ blocked, native }) => blocked || native.isUnsettled())
     try {
       await this.#waiters.wait(signal, soon ? LOOK_AGAIN_MS : undefined)
     } catch (error) {
@@ -107,46 +107,46 @@ export class HookedEngine implements Engine {
   #turn(): boolean {
     let moved = false
     try {
-      for (const lane of this.#lanes) {
-        if (!this.#closed) moved = this.#step(lane) || moved
+      for (const forwarder of this.#forwarders) {
+        if (!this.#closed) moved = this.#step(forwarder) || moved
       }
     } catch (error) {
       throw fromNative(error)
     } finally {
-      if (!this.#closed) this.#report(this.#lanes.map(({ native }) => native.takeReports()))
+      if (!this.#closed) this.#report(this.#forwarders.map(({ native }) => native.takeRejections()))
     }
     return moved
   }
 
-  #step(lane: Lane): boolean {
-    const state = lane.native.push()
-    lane.blocked = state === pushed.noRoom
+  #step(forwarder: Forwarder): boolean {
+    const state = forwarder.native.push()
+    forwarder.blocked = state === pushed.noRoom
     if (state !== pushed.nothingLeft) return state === pushed.more
     try {
-      if (!this.#decide(lane)) return false
+      if (!this.#decide(forwarder)) return false
     } catch (error) {
-      this.#carryOut(lane)
+      this.#carryOut(forwarder)
       throw error
     }
-    if (!this.#closed) lane.blocked = lane.native.push() === pushed.noRoom
+    if (!this.#closed) forwarder.blocked = forwarder.native.push() === pushed.noRoom
     return true
   }
 
   /** Sends what was decided before the hook threw. What there is no room for goes with the next run. */
-  #carryOut(lane: Lane): void {
+  #carryOut(forwarder: Forwarder): void {
     if (this.#closed) return
     let state: number = pushed.more
     try {
-      while (state === pushed.more) state = lane.native.push()
-      lane.blocked = state === pushed.noRoom
+      while (state === pushed.more) state = forwarder.native.push()
+      forwarder.blocked = state === pushed.noRoom
     } catch {
       // The next run hears of it: what the hook threw comes first.
     }
   }
 
   /** Asks the hook about the next batch, if there is one. Where it throws, that packet and all behind it are dropped. */
-  #decide(lane: Lane): boolean {
-    const { native, lender, head } = lane
+  #decide(forwarder: Forwarder): boolean {
+    const { native, lender, head } = forwarder
     const wanted = columnsToFill(lender)
     const id = native.next(wanted)
     if (id < 0) return false
@@ -156,7 +156,7 @@ export class HookedEngine implements Engine {
     try {
       let index = 0
       for (const packet of batch) {
-        verdicts[index] = this.#ask(packet, lane.direction, replacements)
+        verdicts[index] = this.#ask(packet, forwarder.direction, replacements)
         index++
         if (this.#closed) break
       }
@@ -197,7 +197,7 @@ export class HookedEngine implements Engine {
   }
 
   stats(): readonly NativeDirectionStats[] {
-    return this.#lanes.map(({ native }) => native.stats())
+    return this.#forwarders.map(({ native }) => native.stats())
   }
 
   halt(): void {
@@ -210,11 +210,11 @@ export class HookedEngine implements Engine {
     try {
       this.#waiters.fail(closedError())
     } finally {
-      for (const { lender, native } of this.#lanes) {
+      for (const { lender, native } of this.#forwarders) {
         lender.closed = true
         native.endSending()
       }
-      for (const { native } of this.#lanes) {
+      for (const { native } of this.#forwarders) {
         try {
           native.close()
         } catch (error) {

@@ -48,7 +48,7 @@ export class ThreadedEngine implements Engine {
   #receive(message: number): void {
     if (this.#settle === undefined) return
     try {
-      this.#report(this.#native.takeReports())
+      this.#report(this.#native.takeRejections())
     } finally {
       if (message === Message.ended) this.#join()
     }
@@ -73,7 +73,7 @@ export class ThreadedEngine implements Engine {
     } catch (error) {
       throw fromNative(error)
     } finally {
-      this.#report(this.#native.takeReports())
+      this.#report(this.#native.takeRejections())
     }
   }
 

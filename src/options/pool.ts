@@ -116,7 +116,7 @@ export function checkPool(interfaceName: unknown, module: unknown, options: Fano
 function packetSharing(name: string, workers: number | undefined, given: Partial<FanoutPoolOptions>): SharingPlan {
   if (given.xdp !== undefined) throw refusal(`options.xdp does not go with options.backend 'packet'`)
   const { native: capture, pollTimeoutMs } = checkCaptureOptions(given.capture, 'options.capture')
-  const options = { ...capture, fanout: checkGroup(given), gated: true }
+  const options = { ...capture, fanout: checkGroup(given), paused: true }
   const { netns } = capture
   const suggested = (): number => suggestFanoutThreads(name, netns === undefined ? {} : { netns })
   return { backend: 'packet', options, pollTimeoutMs, workers: workers ?? suggested() }

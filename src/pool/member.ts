@@ -60,8 +60,8 @@ export class Member {
   startedAt: number | undefined
   /** It is in the group. */
   joined = false
-  /** What the addon knows its gate by, once it has joined. */
-  gate: number | undefined
+  /** What the addon knows its barrier by, once it has joined. */
+  barrier: number | undefined
   readonly #port: MessagePort
   readonly #onMessage: (message: unknown) => void
   #expected: Expectation[] = []
@@ -118,11 +118,11 @@ export class Member {
   async join(group: number | undefined): Promise<number | undefined> {
     const answer = await this.#ask({ type: 'join', group }, 'joined')
     this.joined = true
-    this.gate = answer.gate
+    this.barrier = answer.barrier
     return answer.group
   }
 
-  /** Opens its gate and has its module run. */
+  /** Opens its barrier and has its module run. */
   async go(): Promise<void> {
     await this.#ask({ type: 'go' }, 'started')
     this.startedAt = performance.now()

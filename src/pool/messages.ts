@@ -35,8 +35,8 @@ export type ToWorker =
 export type FromWorker =
   /** The module is loaded and the ring is there; nothing passes yet. */
   | { readonly type: 'ready' }
-  /** `gate` is what the addon knows its gate by. */
-  | { readonly type: 'joined'; readonly group: number | undefined; readonly gate: number | undefined }
+  /** `barrier` is what the addon knows its barrier by. */
+  | { readonly type: 'joined'; readonly group: number | undefined; readonly barrier: number | undefined }
   | { readonly type: 'started' }
   | { readonly type: 'message'; readonly message: unknown }
   /** Since its source was opened; also, unasked, when the thread ends. */

@@ -133,7 +133,7 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
       await Promise.all(members.map((member) => member.ready()))
       for (const member of members) await this.#join(member)
       // Here and not in each worker: they would come to it milliseconds apart.
-      this.#sharing.open(this.#gates())
+      this.#sharing.open(this.#barriers())
       await Promise.all(members.map((member) => member.go()))
       signal?.throwIfAborted()
       for (const member of members) this.#follow(member)
@@ -400,14 +400,14 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
     return this.#stopping
   }
 
-  #gates(): number[] {
-    return this.#places.flatMap(({ member }) => member.gate ?? [])
+  #barriers(): number[] {
+    return this.#places.flatMap(({ member }) => member.barrier ?? [])
   }
 
   async #stop(): Promise<void> {
     // All together: the shares of those who go first would come to the others.
     try {
-      this.#sharing.shut(this.#gates())
+      this.#sharing.shut(this.#barriers())
     } catch {
       // Then they end one after the other.
     }

@@ -23,10 +23,10 @@ export type SharingPlan =
 export interface Sharing {
   readonly workers: number
   sourceOf(index: number): SourcePlan
-  /** Lets packets in to all workers at once, as far as that is for one thread to do: by the gates that they named. */
-  open(gates: readonly number[]): void
+  /** Lets packets in to all workers at once, as far as that is for one thread to do: by the barriers that they named. */
+  open(barriers: readonly number[]): void
   /** Lets none in any more, to any of them. */
-  shut(gates: readonly number[]): void
+  shut(barriers: readonly number[]): void
   /** Once no worker is left. Idempotent. */
   close(): void
 }
@@ -41,14 +41,14 @@ function shareGroup({ options, pollTimeoutMs, workers }: SharingPlan & { backend
   return {
     workers,
     sourceOf: () => ({ backend: 'packet', options, pollTimeoutMs }),
-    open: (gates) => {
+    open: (barriers) => {
       native(() => {
-        addon().nativeOpenGates([...gates])
+        addon().nativeStartAll([...barriers])
       })
     },
-    shut: (gates) => {
+    shut: (barriers) => {
       native(() => {
-        addon().nativeShutGates([...gates])
+        addon().nativeStopAll([...barriers])
       })
     },
     close: () => undefined,
@@ -83,7 +83,7 @@ function shareProgram(name: string, plan: SharingPlan & { backend: 'xdp' }): Sha
         queues: queues.filter((_queue, at) => at % workers === index),
         replace: false,
         program: { xskMapFd: program.mapFd() },
-        gated: true,
+        paused: true,
       },
     }),
     // Once all sockets are bound, so that a start that fails leaves a program that is to be replaced in its place. Then each

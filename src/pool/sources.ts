@@ -1,4 +1,4 @@
-/** How a worker comes to its source: first everything is made ready, then it joins, and last the gate is opened. */
+/** How a worker comes to its source: first everything is made ready, then it joins, and last the barrier is opened. */
 import { addon } from '../binding.js'
 import { adoptCapture } from '../capture.js'
 import { native } from '../errors.js'
@@ -6,10 +6,10 @@ import type { PacketSource } from '../source/packet-source.js'
 import { adoptXdpSocket } from '../xdp.js'
 import type { SourcePlan } from './messages.js'
 
-/** Which group, and what `nativeOpenGates` knows the source by. */
+/** Which group, and what `nativeStartAll` knows the source by. */
 export interface Joined {
   readonly group: number | undefined
-  readonly gate: number | undefined
+  readonly barrier: number | undefined
 }
 
 /** A source that nothing passes into yet. */
@@ -28,10 +28,10 @@ export function prepare(interfaceName: string, plan: SourcePlan): Prepared {
 function prepareCapture(name: string, { options, pollTimeoutMs }: SourcePlan & { backend: 'packet' }): Prepared {
   const capture = native(() => addon().NativeCapture.open(name, options))
   return {
-    join: (group) => native(() => ({ group: capture.joinGroup(group), gate: capture.gateId() ?? undefined })),
+    join: (group) => native(() => ({ group: capture.joinGroup(group), barrier: capture.barrierId() ?? undefined })),
     open: () => {
       native(() => {
-        capture.openGate()
+        capture.start()
       })
       return adoptCapture(name, capture, pollTimeoutMs)
     },
@@ -42,10 +42,10 @@ function prepareCapture(name: string, { options, pollTimeoutMs }: SourcePlan & {
 function prepareXdpSocket(name: string, { options, pollTimeoutMs }: SourcePlan & { backend: 'xdp' }): Prepared {
   const socket = native(() => addon().NativeXdpSocket.open(name, options))
   return {
-    join: () => ({ group: undefined, gate: undefined }),
+    join: () => ({ group: undefined, barrier: undefined }),
     open: () => {
       native(() => {
-        socket.openGate()
+        socket.start()
       })
       return adoptXdpSocket(name, socket, pollTimeoutMs)
     },

@@ -3,13 +3,13 @@
 use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use netring::bridge::runner::News;
+use netring::bridge::runner::RunnerEvent;
 use netring::bridge::xdp::XdpSideOptions;
 use netring::bridge::{Bridge, DirectionStats, PacketPort, Port, Runner, SideOptions};
 
+use crate::callback::{JsCallback, Message};
 use crate::error::{closed, to_js};
 use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
-use crate::signal::{Message, Signal};
 use crate::xdp::NativeXdpOptions;
 
 /// What errors call it.
@@ -75,12 +75,12 @@ pub(crate) fn texts(errors: Vec<netring::Error>) -> Vec<String> {
 
 /// A bridge over whatever backend.
 trait Forwarding {
-    fn start(&mut self, tell: Box<dyn Fn(News) + Send>) -> netring::Result<()>;
+    fn start(&mut self, tell: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()>;
     fn stop(&self);
     fn join(&mut self) -> netring::Result<()>;
     fn round(&self, timeout_ms: f64) -> netring::Result<bool>;
     fn stats(&self) -> netring::Result<[DirectionStats; 2]>;
-    fn take_reports(&self) -> [Vec<netring::Error>; 2];
+    fn take_rejections(&self) -> [Vec<netring::Error>; 2];
     fn close(self: Box<Self>) -> netring::Result<()>;
 }
 
@@ -88,7 +88,7 @@ impl<P: Port + Send + 'static> Forwarding for Runner<P>
 where
     Bridge<P>: Send,
 {
-    fn start(&mut self, tell: Box<dyn Fn(News) + Send>) -> netring::Result<()> {
+    fn start(&mut self, tell: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()> {
         Self::start(self, tell)
     }
 
@@ -108,8 +108,8 @@ where
         self.with(Bridge::stats)
     }
 
-    fn take_reports(&self) -> [Vec<netring::Error>; 2] {
-        self.with(Bridge::take_reports)
+    fn take_rejections(&self) -> [Vec<netring::Error>; 2] {
+        self.with(Bridge::take_rejections)
     }
 
     fn close(self: Box<Self>) -> netring::Result<()> {
@@ -121,7 +121,7 @@ where
 pub struct NativeBridge {
     // Dropped in this order: the thread ends before what it calls does.
     bridge: Option<Box<dyn Forwarding>>,
-    signal: Option<Signal>,
+    signal: Option<JsCallback>,
 }
 
 #[napi]
@@ -157,11 +157,11 @@ impl NativeBridge {
     #[napi]
     pub fn start(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let bridge = self.bridge.as_mut().ok_or_else(|| closed(NAME))?;
-        let wake = Signal::in_place(&mut self.signal, &waker)?.sender();
+        let wake = JsCallback::in_place(&mut self.signal, &waker)?.sender();
         let tell = move |news| {
             wake(match news {
-                News::Reports => Message::Wake,
-                News::Ended => Message::Ended,
+                RunnerEvent::Rejections => Message::Wake,
+                RunnerEvent::Ended => Message::Ended,
             });
         };
         bridge.start(Box::new(tell)).map_err(to_js)
@@ -193,8 +193,8 @@ impl NativeBridge {
 
     /// Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first.
     #[napi]
-    pub fn take_reports(&self) -> Result<Vec<Vec<String>>> {
-        Ok(self.bridge()?.take_reports().map(texts).into())
+    pub fn take_rejections(&self) -> Result<Vec<Vec<String>>> {
+        Ok(self.bridge()?.take_rejections().map(texts).into())
     }
 
     #[napi]

@@ -7,12 +7,12 @@ use netring::ring::columns::BYTES_PER_PACKET;
 use netring::source::Source;
 use netring::stats::CaptureStats;
 
+use crate::array::JsArray;
 use crate::error::to_js;
-use crate::lending::Lending;
-use crate::lent::LentArray;
+use crate::events::SourceEvents;
 use crate::options::{NativeCaptureOptions, NativeProgram, milliseconds};
 use crate::shared::share;
-use crate::waiting::Waiting;
+use crate::source::SourceHandle;
 
 #[napi(object)]
 pub struct NativeStats {
@@ -58,23 +58,23 @@ pub fn native_column_starts() -> Vec<u32> {
     starts.chain([BYTES_PER_PACKET as u32]).collect()
 }
 
-/// Opens the gates of captures of any thread. They are to call open_gate() themselves, too.
+/// Opens the gates of captures of any thread. They are to call start() themselves, too.
 #[napi]
-pub fn native_open_gates(ids: Vec<u32>) -> Result<()> {
-    netring::capture::open_gates(&ids).map_err(to_js)
+pub fn native_start_all(ids: Vec<u32>) -> Result<()> {
+    netring::capture::start_all(&ids).map_err(to_js)
 }
 
 /// Shuts the gates of captures of any thread, for good.
 #[napi]
-pub fn native_shut_gates(ids: Vec<u32>) -> Result<()> {
-    netring::capture::shut_gates(&ids).map_err(to_js)
+pub fn native_stop_all(ids: Vec<u32>) -> Result<()> {
+    netring::capture::stop_all(&ids).map_err(to_js)
 }
 
 #[napi]
 pub struct NativeCapture {
     // Dropped in this order: nobody is called about a capture that is gone.
-    waiting: Waiting,
-    lending: Lending<Capture>,
+    events: SourceEvents,
+    source: SourceHandle<Capture>,
 }
 
 #[napi]
@@ -82,82 +82,82 @@ impl NativeCapture {
     #[napi(factory)]
     pub fn open(interface: String, options: NativeCaptureOptions) -> Result<Self> {
         let capture = Capture::open(&interface, options.into()).map_err(to_js)?;
-        Ok(Self { waiting: Waiting::default(), lending: Lending::new("capture", share(capture)) })
+        Ok(Self { events: SourceEvents::default(), source: SourceHandle::new("capture", share(capture)) })
     }
 
     #[napi]
     pub fn ring(&self) -> Result<NativeRing> {
-        self.lending.with(|capture| Ok(NativeRing::of(capture)))
+        self.source.with(|capture| Ok(NativeRing::of(capture)))
     }
 
     /// Where the head of the batch is that next() has handed out last.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        self.lending.head(env)
+        self.source.head(env)
     }
 
     /// The id of the next batch, with the columns of `set` filled on the way; -1 where there is none.
     #[napi]
     pub fn next(&self, set: u32) -> Result<i32> {
-        self.lending.next(set)
+        self.source.next(set)
     }
 
     #[napi]
     pub fn next_blocking(&self, set: u32, timeout_ms: f64) -> Result<i32> {
-        self.lending.next_within(set, milliseconds(timeout_ms))
+        self.source.next_within(set, milliseconds(timeout_ms))
     }
 
     /// True when next() would give a batch; otherwise the waker is called once something changes.
     #[napi]
     pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
-        self.waiting.poll_or_wait(&self.lending, &waker)
+        self.events.poll_or_wait(&self.source, &waker)
     }
 
     #[napi]
     pub fn stop_waiting(&mut self) {
-        self.waiting.stop_waiting();
+        self.events.stop_waiting();
     }
 
     /// Whether a wait keeps the process alive.
     #[napi]
     pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
-        self.waiting.keep_alive(env, keep)
+        self.events.keep_alive(env, keep)
     }
 
     /// From now on the waker is called with every change of the link.
     #[napi]
     pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
-        self.waiting.watch_link(&self.lending, &waker)
+        self.events.watch_link(&self.source, &waker)
     }
 
     /// After watching has failed: the next watch_link() tries again.
     #[napi]
     pub fn unwatch_link(&mut self) {
-        self.waiting.unwatch_link();
+        self.events.unwatch_link();
     }
 
     /// The batch's packets, headers between them; `offset` columns count from its first byte.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.lending.bytes(env, id)
+        self.source.bytes(env, id)
     }
 
     /// Memory of the columns, those filled that next() or fill() was asked for.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.lending.columns(env, id)
+        self.source.columns(env, id)
     }
 
     /// Fills more columns of a batch whose columns() has been asked for.
     #[napi]
     pub fn fill(&self, id: u32, set: u32) -> Result<()> {
-        self.lending.fill(id, set)
+        self.source.fill(id, set)
     }
 
     /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.lending.parse(env, id)
+        self.source.parse(env, id)
     }
 
     /// Copies all packets end to end into `data` and their columns into `columns`.
@@ -165,55 +165,55 @@ impl NativeCapture {
     pub fn copy(
         &self,
         id: u32,
-        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
-        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] data: JsArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: JsArray<u8>,
     ) -> Result<()> {
-        self.lending.copy(id, &data, &columns)
+        self.source.copy(id, &data, &columns)
     }
 
     #[napi]
     pub fn release(&self, id: u32) -> Result<()> {
-        self.lending.release(id)
+        self.source.release(id)
     }
 
-    /// Of a gated capture: joins its group by this id, or a new one, and gives the id.
+    /// Of a paused capture: joins its group by this id, or a new one, and gives the id.
     #[napi]
     pub fn join_group(&self, id: Option<u16>) -> Result<u32> {
-        self.lending.with(|capture| capture.join_group(id)).map(u32::from)
+        self.source.with(|capture| capture.join_group(id)).map(u32::from)
     }
 
-    /// Of a gated capture: what native_open_gates() and native_shut_gates() know it by.
+    /// Of a paused capture: what native_start_all() and native_stop_all() know it by.
     #[napi]
-    pub fn gate_id(&self) -> Result<Option<u32>> {
-        self.lending.with(|capture| Ok(capture.gate_id()))
+    pub fn barrier_id(&self) -> Result<Option<u32>> {
+        self.source.with(|capture| Ok(capture.barrier_id()))
     }
 
-    /// Of a gated capture: from now on its filter decides.
+    /// Of a paused capture: from now on its filter decides.
     #[napi]
-    pub fn open_gate(&self) -> Result<()> {
-        self.lending.with(Capture::open_gate)
+    pub fn start(&self) -> Result<()> {
+        self.source.with(Capture::start)
     }
 
     #[napi]
     pub fn set_filter(&self, filter: Option<NativeProgram>) -> Result<()> {
-        self.lending.with(|capture| capture.set_filter(filter.map(Into::into)))
+        self.source.with(|capture| capture.set_filter(filter.map(Into::into)))
     }
 
     #[napi]
     pub fn set_fanout_program(&self, program: NativeProgram) -> Result<()> {
-        self.lending.with(|capture| capture.set_fanout_program(&program.into()))
+        self.source.with(|capture| capture.set_fanout_program(&program.into()))
     }
 
     #[napi]
     pub fn stats(&self, cumulative: bool) -> Result<NativeStats> {
-        self.lending
+        self.source
             .with(|capture| if cumulative { capture.cumulative_stats() } else { capture.stats() })
             .map(Into::into)
     }
 
     #[napi]
     pub fn close(&mut self) -> Result<()> {
-        self.waiting = Waiting::default();
-        self.lending.close()
+        self.events = SourceEvents::default();
+        self.source.close()
     }
 }

@@ -11,13 +11,13 @@ use netring::ring::{Columns, Memory};
 use netring::source::Source;
 use netring::{Error as CoreError, ErrorKind};
 
+use crate::array::JsArray;
+use crate::callback::{JsCallback, Message};
 use crate::capture::{NativeRing, NativeStats};
 use crate::error::{closed, to_js};
-use crate::lent::LentArray;
+use crate::events::Waker;
 use crate::options::{NativeCaptureOptions, NativeProgram};
-use crate::signal::{Message, Signal};
 use crate::view::View;
-use crate::waiting::Waker;
 
 /// What errors call it.
 const NAME: &str = "channel";
@@ -55,7 +55,7 @@ pub struct NativeFetched {
 pub struct NativeChannel {
     // Dropped in this order: nobody is called about a channel that is gone.
     link: Option<Wait>,
-    signal: Option<Signal>,
+    signal: Option<JsCallback>,
     channel: Option<Channel<Capture>>,
 }
 
@@ -99,8 +99,8 @@ impl NativeChannel {
     #[napi]
     pub fn copy(
         &mut self,
-        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
-        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] data: JsArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: JsArray<u8>,
     ) -> Result<()> {
         let channel = self.channel_mut()?;
         let capacity = (columns.bytes().len() / BYTES_PER_PACKET) as u32;
@@ -115,7 +115,7 @@ impl NativeChannel {
 
     fn set_waker(&mut self, waker: &Waker<'_>) -> Result<()> {
         if self.signal.is_none() {
-            let wake = Signal::in_place(&mut self.signal, waker)?.sender();
+            let wake = JsCallback::in_place(&mut self.signal, waker)?.sender();
             self.channel()?.set_waker(move || wake(Message::Wake));
         }
         Ok(())
@@ -146,7 +146,7 @@ impl NativeChannel {
     pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         if self.link.is_none() {
             self.set_waker(&waker)?;
-            let tell = Signal::in_place(&mut self.signal, &waker)?.sender();
+            let tell = JsCallback::in_place(&mut self.signal, &waker)?.sender();
             let watch = move |capture: &mut Capture| capture.watch_link(move |event| tell(event.into()));
             self.link = Some(self.channel()?.call(watch).map_err(to_js)?);
         }

@@ -10,17 +10,17 @@ use netring::readiness::Watch;
 use netring::sink::Sink;
 use netring::{Error as CoreError, ErrorKind};
 
+use crate::array::JsArray;
+use crate::callback::{JsCallback, Message};
 use crate::error::to_js;
-use crate::lent::LentArray;
 use crate::options::NativeInjectorOptions;
 use crate::shared::share;
-use crate::signal::{Message, Signal};
 use crate::slots::{NativeFlush, NativeTxStats, Slots};
 
 #[napi]
 pub struct NativeInjector {
     slots: Slots<Injector>,
-    signal: Option<Signal>,
+    signal: Option<JsCallback>,
     /// For who waits for room.
     edges: Option<Watch>,
 }
@@ -67,7 +67,7 @@ impl NativeInjector {
 
     /// False when no slot is free.
     #[napi]
-    pub fn send(&self, #[napi(ts_arg_type = "Uint8Array")] frame: LentArray<u8>) -> Result<bool> {
+    pub fn send(&self, #[napi(ts_arg_type = "Uint8Array")] frame: JsArray<u8>) -> Result<bool> {
         self.slots.with(|injector| injector.send(frame.bytes()))
     }
 
@@ -82,8 +82,8 @@ impl NativeInjector {
     #[napi]
     pub fn send_strided(
         &self,
-        #[napi(ts_arg_type = "Uint8Array")] bytes: LentArray<u8>,
-        #[napi(ts_arg_type = "Uint32Array")] lengths: LentArray<u32>,
+        #[napi(ts_arg_type = "Uint8Array")] bytes: JsArray<u8>,
+        #[napi(ts_arg_type = "Uint32Array")] lengths: JsArray<u32>,
         stride: u32,
     ) -> Result<u32> {
         self.slots.send_strided(&bytes, &lengths, stride)
@@ -117,7 +117,7 @@ impl NativeInjector {
         let failed =
             |error| to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"));
         if self.edges.is_none() {
-            let wake = Signal::in_place(&mut self.signal, &waker)?.sender();
+            let wake = JsCallback::in_place(&mut self.signal, &waker)?.sender();
             self.edges = Some(readiness.watch(move |_| wake(Message::Wake)).map_err(failed)?);
         }
         self.edges.as_ref().inspect(|edges| edges.arm());

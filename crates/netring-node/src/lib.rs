@@ -6,22 +6,22 @@
 #![allow(missing_docs, reason = "napi-derive expands to undocumented items")]
 
 pub mod affinity;
+pub mod array;
 pub mod bridge;
+pub mod callback;
 pub mod capture;
 pub mod channel;
 pub mod error;
+mod events;
+pub mod forwarder;
 pub mod injector;
 pub mod interfaces;
-pub mod lane;
-mod lending;
-pub mod lent;
 pub mod options;
 pub mod parse;
 mod shared;
-pub mod signal;
 pub mod slots;
+mod source;
 pub mod view;
-mod waiting;
 pub mod xdp;
 
 /// The version that this binary was built as, by which the TypeScript part knows its own.

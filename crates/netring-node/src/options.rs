@@ -60,8 +60,8 @@ pub struct NativeCaptureOptions {
     pub netns: Option<String>,
     pub fanout: Option<NativeFanout>,
     pub filter: Option<NativeProgram>,
-    /// Outside its group and behind a shut gate, until join_group() and open_gate(). Absent: no.
-    pub gated: Option<bool>,
+    /// Outside its group and behind a shut gate, until join_group() and start(). Absent: no.
+    pub paused: Option<bool>,
 }
 
 #[napi(object)]
@@ -151,7 +151,7 @@ impl From<NativeCaptureOptions> for CaptureOptions {
             namespace: from.netns,
             fanout: from.fanout.map(Into::into),
             filter: from.filter.map(Into::into),
-            gated: from.gated.unwrap_or(false),
+            paused: from.paused.unwrap_or(false),
         }
     }
 }

@@ -7,9 +7,9 @@ use netring::parse::{Parsed, ParsedColumns, Place, Record};
 use netring::ring::{Columns, Memory};
 use netring::{Error as CoreError, ErrorKind};
 
+use crate::array::JsArray;
 use crate::error::to_js;
-use crate::lent::LentArray;
-use crate::view::{Ended, View};
+use crate::view::{DetachOutcome, View};
 
 /// Pieces of memory kept for the columns of the next batches.
 const POOLED: usize = 4;
@@ -29,9 +29,9 @@ pub fn native_record_words() -> u32 {
 /// Parses the packet that `bytes` are into a record, whose words `target` has.
 #[napi]
 pub fn native_parse_packet(
-    #[napi(ts_arg_type = "Uint8Array")] bytes: LentArray<u8>,
+    #[napi(ts_arg_type = "Uint8Array")] bytes: JsArray<u8>,
     original: u32,
-    #[napi(ts_arg_type = "Uint8Array")] target: LentArray<u8>,
+    #[napi(ts_arg_type = "Uint8Array")] target: JsArray<u8>,
 ) -> Result<()> {
     let record = bytes.with_memory(|bytes| {
         let captured = u32::try_from(bytes.len()).ok()?;
@@ -86,7 +86,7 @@ impl ParsedPool {
 
     /// Makes parsed columns empty. What escaped by transfer() keeps its memory for itself (V2).
     pub(crate) fn end(&mut self, ParsedView { memory, view }: ParsedView) -> Result<()> {
-        if matches!(view.end()?, Ended::Now) {
+        if matches!(view.end()?, DetachOutcome::Now) {
             self.give(memory);
         }
         Ok(())

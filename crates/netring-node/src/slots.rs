@@ -10,11 +10,11 @@ use netring::ring::SlotToken;
 use netring::sink::{Flushed, Sink, TxStats};
 use netring::{Error as CoreError, ErrorKind};
 
+use crate::array::JsArray;
 use crate::error::{closed, released, to_js};
-use crate::lent::LentArray;
 use crate::options::milliseconds;
 use crate::shared::Shared;
-use crate::view::{Ended, Unreachable, View};
+use crate::view::{DetachOutcome, Quarantined, View};
 
 #[napi(object)]
 pub struct NativeTxStats {
@@ -45,21 +45,21 @@ pub struct NativeFlush {
 }
 
 /// A slot that JavaScript holds.
-struct Loan {
+struct HeldSlot {
     token: SlotToken,
     view: Option<View>,
 }
 
 /// Every slot that JavaScript holds, by number, and those that it gave back while bytes of theirs could still be reached.
-struct Loans {
-    held: Vec<Option<Loan>>,
-    withheld: Vec<(u32, Unreachable)>,
+struct HeldSlots {
+    held: Vec<Option<HeldSlot>>,
+    quarantined: Vec<(u32, Quarantined)>,
 }
 
-impl Loans {
-    /// Gives back the withheld slots whose finalizers have run.
+impl HeldSlots {
+    /// Gives back the quarantined slots whose finalizers have run.
     fn sweep(&mut self, sink: &mut impl Sink) {
-        for (slot, _) in self.withheld.extract_if(.., |(_, unreachable)| unreachable.proved()) {
+        for (slot, _) in self.quarantined.extract_if(.., |(_, quarantined)| quarantined.is_unreachable()) {
             sink.reclaim(slot);
         }
     }
@@ -69,36 +69,36 @@ impl Loans {
         if self.held.len() <= slot as usize {
             self.held.resize_with(slot as usize + 1, || None);
         }
-        self.held[slot as usize] = Some(Loan { token, view: None });
+        self.held[slot as usize] = Some(HeldSlot { token, view: None });
         slot
     }
 
     /// Takes a slot back from JavaScript: its view is empty from now on.
     fn take(&mut self, sink: &mut impl Sink, slot: u32) -> Result<SlotToken> {
-        let loan = self.held.get_mut(slot as usize).and_then(Option::take).ok_or_else(|| released("slot"))?;
-        match loan.view.map(View::end) {
-            Some(Ok(Ended::Later(unreachable))) => {
-                sink.withhold(slot);
-                self.withheld.push((slot, unreachable));
+        let held = self.held.get_mut(slot as usize).and_then(Option::take).ok_or_else(|| released("slot"))?;
+        match held.view.map(View::end) {
+            Some(Ok(DetachOutcome::Later(quarantined))) => {
+                sink.quarantine(slot);
+                self.quarantined.push((slot, quarantined));
             }
             Some(Err(error)) => {
                 // Nobody knows what can still be seen of it, so it is never used again.
-                sink.withhold(slot);
-                self.withheld.push((slot, Unreachable::never()));
-                sink.discard(loan.token);
+                sink.quarantine(slot);
+                self.quarantined.push((slot, Quarantined::never()));
+                sink.discard(held.token);
                 return Err(error);
             }
-            Some(Ok(Ended::Now)) | None => {}
+            Some(Ok(DetachOutcome::Now)) | None => {}
         }
-        Ok(loan.token)
+        Ok(held.token)
     }
 }
 
-impl Drop for Loans {
+impl Drop for HeldSlots {
     fn drop(&mut self) {
-        for loan in self.held.iter_mut().filter_map(Option::take) {
+        for held in self.held.iter_mut().filter_map(Option::take) {
             // Nobody is left to be told; the mapping's owner is in the finalizer anyway (V2).
-            let _ = loan.view.map(View::end);
+            let _ = held.view.map(View::end);
         }
     }
 }
@@ -106,21 +106,21 @@ impl Drop for Loans {
 /// A sink whose slots are lent to JavaScript, until it is closed.
 pub(crate) struct Slots<S> {
     name: &'static str,
-    inner: Option<(Rc<RefCell<Loans>>, Shared<S>)>,
+    inner: Option<(Rc<RefCell<HeldSlots>>, Shared<S>)>,
 }
 
 impl<S: Sink + 'static> Slots<S> {
     /// `name` is what errors call the sink.
     pub(crate) fn new(name: &'static str, sink: Shared<S>) -> Self {
-        let loans = Loans { held: Vec::new(), withheld: Vec::new() };
-        Self { name, inner: Some((Rc::new(RefCell::new(loans)), sink)) }
+        let held = HeldSlots { held: Vec::new(), quarantined: Vec::new() };
+        Self { name, inner: Some((Rc::new(RefCell::new(held)), sink)) }
     }
 
-    fn inner(&self) -> Result<(std::cell::RefMut<'_, Loans>, std::cell::RefMut<'_, S>)> {
-        let (loans, sink) = self.inner.as_ref().ok_or_else(|| closed(self.name))?;
-        let (mut loans, mut sink) = (loans.borrow_mut(), sink.borrow_mut());
-        loans.sweep(&mut *sink);
-        Ok((loans, sink))
+    fn inner(&self) -> Result<(std::cell::RefMut<'_, HeldSlots>, std::cell::RefMut<'_, S>)> {
+        let (held, sink) = self.inner.as_ref().ok_or_else(|| closed(self.name))?;
+        let (mut held, mut sink) = (held.borrow_mut(), sink.borrow_mut());
+        held.sweep(&mut *sink);
+        Ok((held, sink))
     }
 
     /// Calls the sink itself.
@@ -130,44 +130,44 @@ impl<S: Sink + 'static> Slots<S> {
 
     /// A free slot's number, or -1.
     pub(crate) fn allocate(&self) -> Result<i32> {
-        let (mut loans, mut sink) = self.inner()?;
-        Ok(sink.allocate().map_err(to_js)?.map_or(-1, |token| loans.add(token) as i32))
+        let (mut held, mut sink) = self.inner()?;
+        Ok(sink.allocate().map_err(to_js)?.map_or(-1, |token| held.add(token) as i32))
     }
 
     /// All bytes of a slot.
     pub(crate) fn bytes<'env>(&self, env: &'env Env, slot: u32) -> Result<Unknown<'env>> {
-        let (mut loans, sink) = self.inner()?;
-        let memory = match loans.held.get(slot as usize) {
-            Some(Some(Loan { token, view: None })) => sink.slot_bytes(token).map_err(to_js)?,
+        let (mut held, sink) = self.inner()?;
+        let memory = match held.held.get(slot as usize) {
+            Some(Some(HeldSlot { token, view: None })) => sink.slot_bytes(token).map_err(to_js)?,
             _ => return Err(released("slot")),
         };
         drop(sink);
-        let weak = self.inner.as_ref().map(|(loans, sink)| (Rc::downgrade(loans), Rc::downgrade(sink)));
+        let weak = self.inner.as_ref().map(|(held, sink)| (Rc::downgrade(held), Rc::downgrade(sink)));
         let (view, value) = View::create(env, memory, move || {
             // Whoever is at work on them just now sweeps the next time.
-            if let Some((loans, sink)) = weak.as_ref().and_then(|(loans, sink)| loans.upgrade().zip(sink.upgrade()))
-                && let (Ok(mut loans), Ok(mut sink)) = (loans.try_borrow_mut(), sink.try_borrow_mut())
+            if let Some((held, sink)) = weak.as_ref().and_then(|(held, sink)| held.upgrade().zip(sink.upgrade()))
+                && let (Ok(mut held), Ok(mut sink)) = (held.try_borrow_mut(), sink.try_borrow_mut())
             {
-                loans.sweep(&mut *sink);
+                held.sweep(&mut *sink);
             }
         })?;
-        if let Some(Some(loan)) = loans.held.get_mut(slot as usize) {
-            loan.view = Some(view);
+        if let Some(Some(held)) = held.held.get_mut(slot as usize) {
+            held.view = Some(view);
         }
         Ok(value)
     }
 
     pub(crate) fn queue(&self, slot: u32, length: u32) -> Result<()> {
-        let (mut loans, mut sink) = self.inner()?;
+        let (mut held, mut sink) = self.inner()?;
         // Refused before the slot is taken: it can be mended and sent.
         sink.check(length as usize).map_err(to_js)?;
-        let token = loans.take(&mut *sink, slot)?;
+        let token = held.take(&mut *sink, slot)?;
         sink.queue(token, length).map_err(to_js)
     }
 
     pub(crate) fn discard(&self, slot: u32) -> Result<()> {
-        let (mut loans, mut sink) = self.inner()?;
-        let token = loans.take(&mut *sink, slot)?;
+        let (mut held, mut sink) = self.inner()?;
+        let token = held.take(&mut *sink, slot)?;
         sink.discard(token);
         Ok(())
     }
@@ -194,12 +194,12 @@ impl<S: Sink + 'static> Slots<S> {
     }
 
     fn send_element(&self, frames: &Array<'_>, index: u32, first: u32) -> Result<bool> {
-        let Some(frame) = frames.get::<LentArray<u8>>(index)? else { return Ok(false) };
+        let Some(frame) = frames.get::<JsArray<u8>>(index)? else { return Ok(false) };
         self.inner()?.1.send(frame.bytes()).map_err(|error| at(first as usize + index as usize, error))
     }
 
     /// As [`send_many`](Self::send_many), for frames that lie `stride` bytes apart.
-    pub(crate) fn send_strided(&self, bytes: &LentArray<u8>, lengths: &LentArray<u32>, stride: u32) -> Result<u32> {
+    pub(crate) fn send_strided(&self, bytes: &JsArray<u8>, lengths: &JsArray<u32>, stride: u32) -> Result<u32> {
         let (_loans, mut sink) = self.inner()?;
         // What was checked is what is used: another thread may write them, if they are shared.
         let lengths = lengths.copy(sink.available().map_err(to_js)? as usize);
@@ -234,7 +234,7 @@ impl<S: Sink + 'static> Slots<S> {
             Flushed::BufferFull => "bufferFull",
             Flushed::QueueFull => "queueFull",
         };
-        Ok(NativeFlush { taken, rejected: sink.untold_rejections() as u32, end })
+        Ok(NativeFlush { taken, rejected: sink.unreported_rejections() as u32, end })
     }
 
     /// Errors of the frames that were refused since the last call, as texts for src/errors.ts.

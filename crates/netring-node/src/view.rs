@@ -36,24 +36,24 @@ enum State {
 }
 
 /// What became of a view that was to end.
-pub(crate) enum Ended {
+pub(crate) enum DetachOutcome {
     /// No address in its memory can be reached from JavaScript.
     Now,
     /// Some may be, until the finalizer has run.
-    Later(Unreachable),
+    Later(Quarantined),
 }
 
 /// Tells when nothing can reach a view's bytes any more.
-pub(crate) struct Unreachable(Option<Rc<Cell<State>>>);
+pub(crate) struct Quarantined(Option<Rc<Cell<State>>>);
 
-impl Unreachable {
+impl Quarantined {
     /// Bytes of which that will never be known.
     pub(crate) fn never() -> Self {
         Self(None)
     }
 
     /// Whether it is so now.
-    pub(crate) fn proved(&self) -> bool {
+    pub(crate) fn is_unreachable(&self) -> bool {
         self.0.as_ref().is_some_and(|state| state.get() == State::Finalized)
     }
 }
@@ -130,9 +130,9 @@ impl View {
     }
 
     /// Detaches the ArrayBuffer if it can still be found.
-    pub(crate) fn end(self) -> Result<Ended> {
+    pub(crate) fn end(self) -> Result<DetachOutcome> {
         if self.state.get() == State::Finalized {
-            return Ok(Ended::Now);
+            return Ok(DetachOutcome::Now);
         }
         let mut value = ptr::null_mut();
         // SAFETY: the reference lives until Drop, and this runs on the env's thread.
@@ -144,12 +144,12 @@ impl View {
         }
         if detached {
             // Collected, or moved elsewhere by transfer(): only the finalizer knows.
-            return Ok(Ended::Later(Unreachable(Some(Rc::clone(&self.state)))));
+            return Ok(DetachOutcome::Later(Quarantined(Some(Rc::clone(&self.state)))));
         }
         // SAFETY: V1. `value` is an ArrayBuffer that is not detached.
         check_status!(unsafe { sys::napi_detach_arraybuffer(self.env, value) })?;
         self.state.set(State::Detached);
-        Ok(Ended::Now)
+        Ok(DetachOutcome::Now)
     }
 }
 

@@ -10,14 +10,14 @@ use netring::xdp::{
     ZeroCopy,
 };
 
+use crate::array::JsArray;
 use crate::capture::NativeStats;
 use crate::error::to_js;
-use crate::lending::Lending;
-use crate::lent::LentArray;
+use crate::events::SourceEvents;
 use crate::options::milliseconds;
 use crate::shared::share;
 use crate::slots::{NativeFlush, NativeTxStats, Slots};
-use crate::waiting::Waiting;
+use crate::source::SourceHandle;
 
 /// What errors call it.
 const NAME: &str = "XDP socket";
@@ -60,8 +60,8 @@ pub struct NativeXdpOptions {
     pub replace: bool,
     pub program: Option<NativeXdpProgram>,
     pub netns: Option<String>,
-    /// Out of the map until open_gate(). Absent: no.
-    pub gated: Option<bool>,
+    /// Out of the map until start(). Absent: no.
+    pub paused: Option<bool>,
 }
 
 impl From<NativeXdpOptions> for XdpOptions {
@@ -97,7 +97,7 @@ impl From<NativeXdpOptions> for XdpOptions {
             replace: from.replace,
             program: from.program.map(|own| OwnProgram { xsk_map: own.xsk_map_fd, program: own.fd }),
             namespace: from.netns,
-            gated: from.gated.unwrap_or(false),
+            paused: from.paused.unwrap_or(false),
         }
     }
 }
@@ -181,9 +181,9 @@ impl NativeSharedProgram {
 #[napi]
 pub struct NativeXdpSocket {
     // Dropped in this order: nobody is called about a socket that is gone, views end before the memory does.
-    waiting: Waiting,
+    events: SourceEvents,
     slots: Slots<XdpSocket>,
-    lending: Lending<XdpSocket>,
+    source: SourceHandle<XdpSocket>,
 }
 
 #[napi]
@@ -192,21 +192,21 @@ impl NativeXdpSocket {
     pub fn open(interface: String, options: NativeXdpOptions) -> Result<Self> {
         let socket = share(XdpSocket::open(&interface, &options.into()).map_err(to_js)?);
         Ok(Self {
-            waiting: Waiting::default(),
+            events: SourceEvents::default(),
             slots: Slots::new(NAME, socket.clone()),
-            lending: Lending::new(NAME, socket),
+            source: SourceHandle::new(NAME, socket),
         })
     }
 
-    /// Of a gated socket: from now on packets come.
+    /// Of a paused socket: from now on packets come.
     #[napi]
-    pub fn open_gate(&self) -> Result<()> {
-        self.lending.with(XdpSocket::open_gate)
+    pub fn start(&self) -> Result<()> {
+        self.source.with(XdpSocket::start)
     }
 
     #[napi]
     pub fn shape(&self) -> Result<NativeXdpShape> {
-        self.lending.with(|socket| {
+        self.source.with(|socket| {
             Ok(NativeXdpShape {
                 queues: socket.queues().to_vec(),
                 zero_copy: socket.zero_copy(),
@@ -219,7 +219,7 @@ impl NativeXdpSocket {
     /// How packets get here now.
     #[napi(ts_return_type = "'native' | 'skb' | 'none'")]
     pub fn attached(&self) -> Result<&'static str> {
-        self.lending.with(|socket| {
+        self.source.with(|socket| {
             Ok(match socket.attached() {
                 Attached::Native => "native",
                 Attached::Skb => "skb",
@@ -231,84 +231,84 @@ impl NativeXdpSocket {
     /// The kernel's counters.
     #[napi]
     pub fn xdp_stats(&self) -> Result<NativeXdpStats> {
-        self.lending.with(|socket| socket.xdp_stats()).map(Into::into)
+        self.source.with(|socket| socket.xdp_stats()).map(Into::into)
     }
 
     #[napi]
     pub fn close(&mut self) -> Result<()> {
-        self.waiting = Waiting::default();
+        self.events = SourceEvents::default();
         self.slots.close();
-        self.lending.close()
+        self.source.close()
     }
 
     /// Where the head of the batch is that next() has handed out last.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        self.lending.head(env)
+        self.source.head(env)
     }
 
     /// The id of the next batch, with the columns of `set` filled on the way; -1 where there is none.
     #[napi]
     pub fn next(&self, set: u32) -> Result<i32> {
-        self.lending.next(set)
+        self.source.next(set)
     }
 
     #[napi]
     pub fn next_blocking(&self, set: u32, timeout_ms: f64) -> Result<i32> {
-        self.lending.next_within(set, milliseconds(timeout_ms))
+        self.source.next_within(set, milliseconds(timeout_ms))
     }
 
     /// True when next() would give a batch; otherwise the waker is called once something changes.
     #[napi]
     pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
-        self.waiting.poll_or_wait(&self.lending, &waker)
+        self.events.poll_or_wait(&self.source, &waker)
     }
 
     #[napi]
     pub fn stop_waiting(&mut self) {
-        self.waiting.stop_waiting();
+        self.events.stop_waiting();
     }
 
     /// Whether a wait keeps the process alive.
     #[napi]
     pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
-        self.waiting.keep_alive(env, keep)
+        self.events.keep_alive(env, keep)
     }
 
     /// From now on the waker is called with every change of the link.
     #[napi]
     pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
-        self.waiting.watch_link(&self.lending, &waker)
+        self.events.watch_link(&self.source, &waker)
     }
 
     /// After watching has failed: the next watch_link() tries again.
     #[napi]
     pub fn unwatch_link(&mut self) {
-        self.waiting.unwatch_link();
+        self.events.unwatch_link();
     }
 
     /// The batch's packets, headers between them; `offset` columns count from its first byte.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.lending.bytes(env, id)
+        self.source.bytes(env, id)
     }
 
     /// Memory of the columns, those filled that next() or fill() was asked for.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.lending.columns(env, id)
+        self.source.columns(env, id)
     }
 
     /// Fills more columns of a batch whose columns() has been asked for.
     #[napi]
     pub fn fill(&self, id: u32, set: u32) -> Result<()> {
-        self.lending.fill(id, set)
+        self.source.fill(id, set)
     }
 
     /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.lending.parse(env, id)
+        self.source.parse(env, id)
     }
 
     /// Copies all packets end to end into `data` and their columns into `columns`.
@@ -316,20 +316,20 @@ impl NativeXdpSocket {
     pub fn copy(
         &self,
         id: u32,
-        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
-        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] data: JsArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: JsArray<u8>,
     ) -> Result<()> {
-        self.lending.copy(id, &data, &columns)
+        self.source.copy(id, &data, &columns)
     }
 
     #[napi]
     pub fn release(&self, id: u32) -> Result<()> {
-        self.lending.release(id)
+        self.source.release(id)
     }
 
     #[napi]
     pub fn stats(&self, cumulative: bool) -> Result<NativeStats> {
-        self.lending.with(|socket| if cumulative { socket.cumulative_stats() } else { socket.stats() }).map(Into::into)
+        self.source.with(|socket| if cumulative { socket.cumulative_stats() } else { socket.stats() }).map(Into::into)
     }
 
     #[napi]
@@ -361,7 +361,7 @@ impl NativeXdpSocket {
 
     /// False when no slot is free.
     #[napi]
-    pub fn send(&self, #[napi(ts_arg_type = "Uint8Array")] frame: LentArray<u8>) -> Result<bool> {
+    pub fn send(&self, #[napi(ts_arg_type = "Uint8Array")] frame: JsArray<u8>) -> Result<bool> {
         self.slots.with(|socket| socket.send(frame.bytes()))
     }
 
@@ -376,8 +376,8 @@ impl NativeXdpSocket {
     #[napi]
     pub fn send_strided(
         &self,
-        #[napi(ts_arg_type = "Uint8Array")] bytes: LentArray<u8>,
-        #[napi(ts_arg_type = "Uint32Array")] lengths: LentArray<u32>,
+        #[napi(ts_arg_type = "Uint8Array")] bytes: JsArray<u8>,
+        #[napi(ts_arg_type = "Uint32Array")] lengths: JsArray<u32>,
         stride: u32,
     ) -> Result<u32> {
         self.slots.send_strided(&bytes, &lengths, stride)

@@ -1,4 +1,4 @@
-//! Waiting for a socket without a thread of one's own: tokio's readiness over [`Edges`].
+//! Waiting for a socket without a thread of one's own: tokio's readiness over [`EpollSet`].
 //!
 //! One small runtime serves the whole process. A wait never owns the socket, so closing the socket
 //! frees it at once, whoever still waits.
@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
 
-use crate::sys::epoll::{self, Edge, Edges};
+use crate::sys::epoll::{self, EpollEvents, EpollSet};
 use crate::sys::timer::Timer;
 
 /// The runtime: one thread that waits, however many captures do.
@@ -41,7 +41,7 @@ pub(crate) fn runtime() -> io::Result<&'static Handle> {
 /// A socket's edges, for waiting with and without blocking.
 #[derive(Debug)]
 pub struct Readiness {
-    edges: Arc<Edges>,
+    edges: Arc<EpollSet>,
     /// Who is told of edges.
     watch: Mutex<Weak<Waker>>,
 }
@@ -148,32 +148,32 @@ impl Drop for Wait {
 
 impl Readiness {
     /// Over an epoll that watches one socket.
-    pub fn new(edges: Edges) -> Arc<Self> {
+    pub fn new(edges: EpollSet) -> Arc<Self> {
         Arc::new(Self { edges: Arc::new(edges), watch: Mutex::default() })
     }
 
     /// The epoll itself, to watch what was not watched from the start.
-    pub(crate) fn edges(&self) -> &Edges {
+    pub(crate) fn edges(&self) -> &EpollSet {
         &self.edges
     }
 
-    /// As [`Edges::clear`]. Who waits is woken if there was an edge: taken here, it may never
+    /// As [`EpollSet::clear`]. Who waits is woken if there was an edge: taken here, it may never
     /// reach the runtime, which looks at the epoll only after the kernel has woken it.
-    pub fn clear(&self) -> io::Result<Edge> {
+    pub fn clear(&self) -> io::Result<EpollEvents> {
         self.edges.clear().inspect(|edge| self.pass_on(*edge))
     }
 
-    /// As [`Edges::wait_until`], with the same regard for who else waits.
-    pub fn wait_until(&self, deadline: Instant) -> io::Result<Edge> {
+    /// As [`EpollSet::wait_until`], with the same regard for who else waits.
+    pub fn wait_until(&self, deadline: Instant) -> io::Result<EpollEvents> {
         self.edges.wait_until(deadline).inspect(|edge| self.pass_on(*edge))
     }
 
-    /// As [`Edges::mute`].
+    /// As [`EpollSet::mute`].
     pub fn mute(&self, target: BorrowedFd<'_>, muted: bool) -> io::Result<()> {
         self.edges.mute(target, muted)
     }
 
-    fn pass_on(&self, edge: Edge) {
+    fn pass_on(&self, edge: EpollEvents) {
         if edge.any {
             self.wake();
         }
@@ -240,14 +240,14 @@ mod tests {
 
     fn waiting() -> Waiting {
         let (sender, receiver) = UnixDatagram::pair().unwrap();
-        let readiness = Readiness::new(Edges::of(receiver.as_fd(), Interest::Read).unwrap());
+        let readiness = Readiness::new(EpollSet::of(receiver.as_fd(), Interest::Read).unwrap());
         let (wake, woken) = channel();
         let watch = readiness.watch(move |outcome| wake.send(outcome.is_ok()).unwrap()).unwrap();
         watch.arm();
         Waiting { sender, receiver, readiness, woken, watch }
     }
 
-    /// Runs `meanwhile` while the runtime's thread can look at nothing.
+    /// BatchReader `meanwhile` while the runtime's thread can look at nothing.
     fn with_busy_runtime(meanwhile: impl FnOnce()) {
         let (begin, begun) = channel();
         let (end, ended) = channel::<()>();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::readiness::Readiness;
-use crate::ring::{Lent, Memory, SlotToken};
+use crate::ring::{Memory, SlotToken, VolatileSlice};
 
 /// Frames sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,14 +46,14 @@ pub trait Sink {
     /// Gives a slot back unsent.
     fn discard(&mut self, slot: SlotToken);
     /// Keeps a slot's memory out of use until [`reclaim`](Self::reclaim).
-    fn withhold(&mut self, slot: u32);
+    fn quarantine(&mut self, slot: u32);
     /// See [`SlotRing::reclaim`](crate::ring::SlotRing::reclaim).
     fn reclaim(&mut self, slot: u32);
 
     /// Whether a frame of this length can be sent at all.
     fn check(&self, length: usize) -> Result<()>;
     /// Copies a frame into a slot and queues it; false when no slot is free.
-    fn send(&mut self, frame: Lent<'_>) -> Result<bool>;
+    fn send(&mut self, frame: VolatileSlice<'_>) -> Result<bool>;
     /// Takes the last frames queued out of the queue again, unsent.
     fn cancel(&mut self, frames: usize);
     /// Hands what is queued to the kernel until it takes no more; never blocks. Returns how many
@@ -66,7 +66,7 @@ pub trait Sink {
     fn room(&self) -> &Arc<Readiness>;
 
     /// How many refusals [`take_rejections`](Self::take_rejections) has to tell.
-    fn untold_rejections(&self) -> usize;
+    fn unreported_rejections(&self) -> usize;
     /// Frames refused since the last call of this, the newest 64.
     fn take_rejections(&mut self) -> Vec<Error>;
     /// The counters now.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::link::LinkEvent;
 use crate::readiness::{Readiness, Wait};
 use crate::ring::columns::CopyFailure;
-use crate::ring::{ColumnSet, Columns, Malformed, Memory, Run};
+use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
 use crate::stats::CaptureStats;
 
 /// Asked with a number of packets, gives the columns to fill with them, if any.
@@ -16,7 +16,7 @@ pub type Target<'a> = &'a mut dyn FnMut(u32) -> Option<(Columns, ColumnSet)>;
 
 /// What is known of a batch without looking at its packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchHead {
+pub struct BatchHeader {
     /// Packets, at least one.
     pub length: u32,
     /// Its number: batches are counted from 1 in the order in which they are handed out.
@@ -29,8 +29,8 @@ pub struct BatchHead {
     pub more: bool,
 }
 
-impl From<&Run> for BatchHead {
-    fn from(run: &Run) -> Self {
+impl From<&Batch> for BatchHeader {
+    fn from(run: &Batch) -> Self {
         Self {
             length: run.length(),
             sequence: run.sequence(),
@@ -43,7 +43,7 @@ impl From<&Run> for BatchHead {
 
 /// What somebody who waits is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum PollState {
     /// There is a batch.
     Ready,
     /// There is none: an edge will come before there is one.
@@ -68,8 +68,8 @@ pub trait Source: Sized {
     fn poll(&mut self) -> Result<bool>;
     /// As [`poll`](Self::poll), for who would rather be woken less often: a source whose packets come in small
     /// portions may tell him to wait for more.
-    fn look(&mut self) -> Result<Look> {
-        Ok(if self.poll()? { Look::Ready } else { Look::Empty })
+    fn poll_coalesced(&mut self) -> Result<PollState> {
+        Ok(if self.poll()? { PollState::Ready } else { PollState::Empty })
     }
     /// Gives a batch back to the kernel.
     fn release(&mut self, batch: Self::Batch);
@@ -77,7 +77,7 @@ pub trait Source: Sized {
     fn close(self) -> Result<()>;
 
     /// What is known of a batch.
-    fn head(batch: &Self::Batch) -> BatchHead;
+    fn head(batch: &Self::Batch) -> BatchHeader;
     /// The bytes that JavaScript may see; offsets of columns count from their start.
     fn bytes(&self, batch: &Self::Batch) -> Option<Memory>;
     /// Fills columns of a batch.

@@ -4,7 +4,7 @@
 use netring::ring::block::WalkOptions;
 use netring::ring::columns::{BYTES_PER_PACKET, CopyFailure};
 use netring::ring::layout::{block, packet, status};
-use netring::ring::{Block, Column, ColumnSet, Columns, Geometry, Lease, Malformed, Memory, Runs, RxRing};
+use netring::ring::{BatchReader, Block, Column, ColumnSet, Columns, Geometry, Lease, Malformed, Memory, RxRing};
 
 /// Small, so that few bytes of input reach every packet; the ring has one block, so that both its
 /// ends are ends of an allocation, where AddressSanitizer stands guard.
@@ -70,7 +70,7 @@ pub fn run(input: &[u8]) {
 
     let (memory, ring) = handed_over(plan, bytes);
     let most = u32::from(plan.count % 4) + 1;
-    let mut runs = Runs::new(ring, most);
+    let mut runs = BatchReader::new(ring, most);
     let lease = runs.acquire().expect("it was shown before");
     check_runs(&mut runs, lease, plan, most, &whole);
     assert_given_back(&memory, runs.ring());
@@ -94,7 +94,13 @@ fn assert_given_back(memory: &Memory, ring: &RxRing) {
 }
 
 /// The runs of a block show what the whole of it showed, up to the run with a header that contradicts it.
-fn check_runs(runs: &mut Runs, lease: Lease, plan: Plan, most: u32, whole: &(Vec<Place>, Result<(), Malformed>)) {
+fn check_runs(
+    runs: &mut BatchReader,
+    lease: Lease,
+    plan: Plan,
+    most: u32,
+    whole: &(Vec<Place>, Result<(), Malformed>),
+) {
     let options = plan.walk_options(plan.reinsert_vlan);
     let mut held = Vec::new();
     let mut shown = 0;

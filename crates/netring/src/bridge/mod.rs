@@ -1,34 +1,34 @@
 //! Forwarding: two interfaces, both directions, without a copy.
 //!
-//! A [`Lane`] is one direction: it takes a batch out of the ring of one side and hands its frames to the socket of the
+//! A [`Forwarder`] is one direction: it takes a batch out of the ring of one side and hands its frames to the socket of the
 //! other, from where they lie. The batch goes back to the kernel when the last of them was taken. A [`Bridge`] is two
 //! lanes between two [`Port`]s, one turn each at a time; a [`Runner`] lets it run on a thread of its own.
 
-pub mod lane;
-pub mod outlet;
+pub mod forwarder;
 pub mod packet;
 pub mod runner;
+pub mod tx;
 pub mod xdp;
 
-mod patience;
-mod tally;
+mod retry;
+mod stats;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use self::lane::{Lane, Replacements, Step, Verdict, Wait};
-pub use self::outlet::{Offer, Outlet};
-pub use self::packet::{PacketOutlet, PacketPort, SideOptions};
+pub use self::forwarder::{Forwarder, Replacements, Step, Verdict, Wait};
+pub use self::packet::{PacketPort, PacketTx, SideOptions};
 pub use self::runner::Runner;
-pub use self::tally::DirectionStats;
+pub use self::stats::DirectionStats;
+pub use self::tx::{FrameTx, TrySend};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface;
 use crate::readiness::Readiness;
 use crate::source::Source;
 use crate::stats::CaptureStats;
 use crate::sys::deadline_after;
-use crate::sys::poll::{self, Bell};
+use crate::sys::poll::{self, Notifier};
 
 /// How often to look at a side that does not tell what becomes of it by itself.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ pub trait Port {
     /// What receives.
     type In: Source;
     /// What sends.
-    type Out: Outlet;
+    type Out: FrameTx;
 
     /// What receives.
     fn input(&mut self) -> &mut Self::In;
@@ -53,12 +53,12 @@ type BatchOf<P> = <<P as Port>::In as Source>::Batch;
 
 /// What to wait for when there is nothing to do.
 #[derive(Debug, Default)]
-pub struct Idle {
+pub struct WaitSet {
     on: Vec<Arc<Readiness>>,
     until: Option<Instant>,
 }
 
-impl Idle {
+impl WaitSet {
     /// Until then at most.
     pub fn not_after(&mut self, then: Instant) {
         self.until = Some(self.until.map_or(then, |until| until.min(then)));
@@ -66,14 +66,14 @@ impl Idle {
 
     /// What one direction waits for. A side whose batch is under way is not waited for: its ring may have been ready
     /// for long.
-    pub fn add<B>(&mut self, lane: &Lane<B>, from: &impl Source, to: &impl Outlet) {
+    pub fn add<B>(&mut self, forwarder: &Forwarder<B>, from: &impl Source, to: &impl FrameTx) {
         if !from.tells_everything() {
             self.not_after(Instant::now() + LOOK_EVERY);
         }
-        if lane.is_unsettled() {
-            self.not_after(Instant::now() + lane::TRY_AGAIN_AFTER);
+        if forwarder.is_unsettled() {
+            self.not_after(Instant::now() + forwarder::TRY_AGAIN_AFTER);
         }
-        match lane.wait() {
+        match forwarder.wait() {
             None => self.on.push(Arc::clone(from.readiness())),
             Some(Wait::Until(then)) => self.not_after(then),
             Some(Wait::Room) => {
@@ -84,10 +84,10 @@ impl Idle {
         }
     }
 
-    /// Waits on this thread, for `bell` as well.
-    pub fn wait(&self, bell: Option<&Bell>) -> Result<()> {
+    /// Waits on this thread, for `notifier` as well.
+    pub fn wait(&self, notifier: Option<&Notifier>) -> Result<()> {
         let descriptors: Vec<_> =
-            self.on.iter().map(|readiness| readiness.as_fd()).chain(bell.map(AsFd::as_fd)).collect();
+            self.on.iter().map(|readiness| readiness.as_fd()).chain(notifier.map(AsFd::as_fd)).collect();
         poll::readable(&descriptors, self.until)
             .map_err(|error| Error::os(ErrorKind::Io, "ppoll", &error, "the bridge cannot wait"))
     }
@@ -110,8 +110,8 @@ pub fn check_two(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Optio
 pub struct Bridge<P: Port> {
     a: P,
     b: P,
-    a_to_b: Lane<BatchOf<P>>,
-    b_to_a: Lane<BatchOf<P>>,
+    a_to_b: Forwarder<BatchOf<P>>,
+    b_to_a: Forwarder<BatchOf<P>>,
 }
 
 impl Bridge<PacketPort> {
@@ -121,7 +121,7 @@ impl Bridge<PacketPort> {
         // Both receive before either sends: what is sent on first is answered.
         let a = PacketPort::open(a, a_options)?;
         let b = PacketPort::open(b, b_options)?;
-        packet::check_alike(&a.outlet, &b.outlet)?;
+        packet::check_alike(&a.tx, &b.tx)?;
         Ok(Self::of(a, b))
     }
 }
@@ -129,7 +129,7 @@ impl Bridge<PacketPort> {
 impl<P: Port> Bridge<P> {
     /// Between two sides.
     pub fn of(a: P, b: P) -> Self {
-        Self { a, b, a_to_b: Lane::default(), b_to_a: Lane::default() }
+        Self { a, b, a_to_b: Forwarder::default(), b_to_a: Forwarder::default() }
     }
 
     /// One step of each direction; whether anything moved. Fails when a side is gone.
@@ -152,8 +152,8 @@ impl<P: Port> Bridge<P> {
     }
 
     /// What to wait for after a turn in which nothing moved.
-    pub fn idle(&mut self) -> Idle {
-        let mut idle = Idle::default();
+    pub fn idle(&mut self) -> WaitSet {
+        let mut idle = WaitSet::default();
         idle.add(&self.a_to_b, self.a.input(), self.b.output());
         idle.add(&self.b_to_a, self.b.input(), self.a.output());
         idle
@@ -166,15 +166,15 @@ impl<P: Port> Bridge<P> {
         Ok([with(self.a_to_b.stats(), a), with(self.b_to_a.stats(), b)])
     }
 
-    /// Whether somebody is to be told of [`take_reports`](Self::take_reports): once until they are taken.
-    pub fn has_news(&mut self) -> bool {
+    /// Whether somebody is to be told of [`take_rejections`](Self::take_rejections): once until they are taken.
+    pub fn take_unreported(&mut self) -> bool {
         // Both are asked: either would otherwise tell again.
-        self.a_to_b.has_news() | self.b_to_a.has_news()
+        self.a_to_b.take_unreported() | self.b_to_a.take_unreported()
     }
 
     /// Errors of refused frames, of each direction.
-    pub fn take_reports(&mut self) -> [Vec<Error>; 2] {
-        [self.a_to_b.take_reports(), self.b_to_a.take_reports()]
+    pub fn take_rejections(&mut self) -> [Vec<Error>; 2] {
+        [self.a_to_b.take_rejections(), self.b_to_a.take_rejections()]
     }
 
     /// Frees everything at once; what is under way is not sent.

@@ -9,12 +9,12 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::Port;
-use super::outlet::{Full, Offer, Outlet, Refusal, Refused};
+use super::tx::{FrameTx, Refusal, Refused, TrySend, WouldBlock};
 use crate::capture::{Capture, CaptureOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::injector::{InjectorOptions, SendSocket, describe_refusal};
 use crate::readiness::Readiness;
-use crate::ring::{Lent, vnet};
+use crate::ring::{VolatileSlice, vnet};
 use crate::source::Source;
 use crate::sys::send::Sender;
 
@@ -33,14 +33,14 @@ pub struct PacketPort {
     /// Receives.
     pub capture: Capture,
     /// Sends.
-    pub outlet: PacketOutlet,
+    pub tx: PacketTx,
 }
 
 impl PacketPort {
     /// Opens an interface. What must be so for frames to pass whole is so, whatever the options say.
     pub fn open(interface: &str, options: SideOptions) -> Result<Self> {
-        let outlet = PacketOutlet::open(interface, &options.injector).map_err(|error| error.on_interface(interface))?;
-        Ok(Self { capture: open_capture(interface, options.capture)?, outlet })
+        let tx = PacketTx::open(interface, &options.injector).map_err(|error| error.on_interface(interface))?;
+        Ok(Self { capture: open_capture(interface, options.capture)?, tx })
     }
 }
 
@@ -55,65 +55,69 @@ pub fn open_capture(interface: &str, options: CaptureOptions) -> Result<Capture>
 
 impl Port for PacketPort {
     type In = Capture;
-    type Out = PacketOutlet;
+    type Out = PacketTx;
 
     fn input(&mut self) -> &mut Capture {
         &mut self.capture
     }
 
-    fn output(&mut self) -> &mut PacketOutlet {
-        &mut self.outlet
+    fn output(&mut self) -> &mut PacketTx {
+        &mut self.tx
     }
 
     fn close(self) -> Result<()> {
-        drop(self.outlet);
+        drop(self.tx);
         self.capture.close()
     }
 }
 
 /// The sending half.
 #[derive(Debug)]
-pub struct PacketOutlet {
+pub struct PacketTx {
     socket: SendSocket,
     sender: Sender,
 }
 
-impl PacketOutlet {
+impl PacketTx {
     /// Opens an interface for sending.
     pub fn open(interface: &str, options: &InjectorOptions) -> Result<Self> {
         Ok(Self { socket: SendSocket::open(interface, options, true)?, sender: Sender::default() })
     }
 
     /// Watches the buffer and asks the kernel once more: edges from before it said no are no news.
-    fn buffer_full<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>>) -> Result<io::Result<usize>> {
+    fn buffer_full<'a>(&mut self, frames: impl Iterator<Item = VolatileSlice<'a>>) -> Result<io::Result<usize>> {
         self.socket.watch()?;
         self.socket.clear_edges()?;
         Ok(self.sender.send_parts(self.socket.as_fd(), frames))
     }
 }
 
-impl Outlet for PacketOutlet {
+impl FrameTx for PacketTx {
     const HEADER: u32 = vnet::BYTES;
 
-    fn offer<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>> + Clone) -> Result<Offer> {
-        let refused = |kind, error| Ok(Offer::Refused(Refused { kind, error }));
+    fn try_send<'a>(&mut self, frames: impl Iterator<Item = VolatileSlice<'a>> + Clone) -> Result<TrySend> {
+        let refused = |kind, error| Ok(TrySend::Refused(Refused { kind, error }));
         let mut sent = self.sender.send_parts(self.socket.as_fd(), frames.clone());
         loop {
             let error = match sent {
                 Ok(count) => {
                     self.socket.stop_watching()?;
-                    return Ok(Offer::Taken(count));
+                    return Ok(TrySend::Taken(count));
                 }
                 Err(error) => error,
             };
             match error.raw_os_error() {
                 Some(libc::EINTR) => sent = self.sender.send_parts(self.socket.as_fd(), frames.clone()),
                 Some(libc::EAGAIN) => match self.buffer_full(frames.clone())? {
-                    Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => return Ok(Offer::Full(Full::Buffer)),
+                    Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                        return Ok(TrySend::WouldBlock(WouldBlock::Buffer));
+                    }
                     again => sent = again,
                 },
                 Some(libc::ENOBUFS | libc::ENOMEM) => {
-                    return Ok(Offer::Full(Full::Queue { ours_wait: self.socket.outstanding_bytes()? > 0 }));
+                    return Ok(TrySend::WouldBlock(WouldBlock::Queue {
+                        ours_wait: self.socket.outstanding_bytes()? > 0,
+                    }));
                 }
                 Some(libc::EMSGSIZE) => return refused(Refusal::TooLarge, error),
                 Some(libc::ENXIO | libc::ENODEV) => return Err(self.socket.removed(&error, "bridge")),
@@ -141,7 +145,7 @@ impl Outlet for PacketOutlet {
 }
 
 /// Frames of one kind of link make no sense on another.
-pub fn check_alike(a: &PacketOutlet, b: &PacketOutlet) -> Result<()> {
+pub fn check_alike(a: &PacketTx, b: &PacketTx) -> Result<()> {
     let kinds = [a.socket.hardware_type()?, b.socket.hardware_type()?].map(|kind| match kind {
         // Loopback frames have an Ethernet header.
         libc::ARPHRD_LOOPBACK => libc::ARPHRD_ETHER,

@@ -6,14 +6,14 @@ use std::thread::{self, JoinHandle};
 
 use super::{Bridge, Port};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::poll::Bell;
+use crate::sys::poll::Notifier;
 
 /// What the thread shares with who started it.
 struct Shared<P: Port> {
     bridge: Mutex<Bridge<P>>,
     /// Others that want the bridge. A mutex is not fair: without knowing of them, a busy thread would hardly let go.
     guests: AtomicU32,
-    bell: Bell,
+    notifier: Notifier,
     stop: AtomicBool,
 }
 
@@ -38,19 +38,19 @@ pub struct Runner<P: Port> {
 }
 
 /// Says that the thread has ended, however it ends.
-struct Farewell<F: Fn(News)>(F);
+struct ExitGuard<F: Fn(RunnerEvent)>(F);
 
-impl<F: Fn(News)> Drop for Farewell<F> {
+impl<F: Fn(RunnerEvent)> Drop for ExitGuard<F> {
     fn drop(&mut self) {
-        (self.0)(News::Ended);
+        (self.0)(RunnerEvent::Ended);
     }
 }
 
 /// What a thread tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum RunnerEvent {
     /// Frames were refused; told again once the reports have been taken.
-    Reports,
+    Rejections,
     /// The thread has ended; [`Runner::join`] says why.
     Ended,
 }
@@ -61,10 +61,10 @@ where
 {
     /// Of a bridge that does not run yet.
     pub fn new(bridge: Bridge<P>) -> Result<Self> {
-        let bell =
-            Bell::new().map_err(|error| Error::os(ErrorKind::Io, "eventfd", &error, "cannot make an eventfd"))?;
+        let notifier =
+            Notifier::new().map_err(|error| Error::os(ErrorKind::Io, "eventfd", &error, "cannot make an eventfd"))?;
         let shared =
-            Shared { bridge: Mutex::new(bridge), guests: AtomicU32::new(0), bell, stop: AtomicBool::new(false) };
+            Shared { bridge: Mutex::new(bridge), guests: AtomicU32::new(0), notifier, stop: AtomicBool::new(false) };
         Ok(Self { shared: Arc::new(shared), thread: None })
     }
 
@@ -78,21 +78,21 @@ where
         self.thread.is_some()
     }
 
-    /// Runs on a thread of its own until stopped or a side is gone. `tell` is called on that thread.
-    pub fn start(&mut self, tell: impl Fn(News) + Send + 'static) -> Result<()> {
+    /// BatchReader on a thread of its own until stopped or a side is gone. `tell` is called on that thread.
+    pub fn start(&mut self, tell: impl Fn(RunnerEvent) + Send + 'static) -> Result<()> {
         if self.is_running() {
             return Err(Error::new(ErrorKind::Config, "the bridge is running already; wait for that run() to end"));
         }
         let shared = Arc::clone(&self.shared);
         shared.stop.store(false, Ordering::SeqCst);
-        shared.bell.clear();
+        shared.notifier.clear();
         let thread = thread::Builder::new()
             .name("netring-bridge".into())
             .spawn(move || {
-                let farewell = Farewell(tell);
-                // Gone before the farewell: others may end the bridge as soon as they are told.
+                let exit_guard = ExitGuard(tell);
+                // Gone before the exit_guard: others may end the bridge as soon as they are told.
                 let shared = shared;
-                run(&shared, &farewell.0)
+                run(&shared, &exit_guard.0)
             })
             .map_err(|error| Error::os(ErrorKind::Io, "clone", &error, "cannot start the bridge's thread"))?;
         self.thread = Some(thread);
@@ -102,7 +102,7 @@ where
     /// Asks the thread to end after its turn.
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        self.shared.bell.ring();
+        self.shared.notifier.notify();
     }
 
     /// Waits for the thread to end; why it did. What is under way stays under way, for the next run.
@@ -131,24 +131,24 @@ where
 impl<P: Port> Drop for Runner<P> {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        self.shared.bell.ring();
+        self.shared.notifier.notify();
         // Why it ended matters to who waits for it, not to who closes it.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-fn run<P: Port>(shared: &Shared<P>, tell: &impl Fn(News)) -> Result<()> {
+fn run<P: Port>(shared: &Shared<P>, tell: &impl Fn(RunnerEvent)) -> Result<()> {
     while !shared.stop.load(Ordering::SeqCst) {
         let idle = {
             let mut bridge = shared.lock();
             let moved = bridge.turn()?;
-            if bridge.has_news() {
-                tell(News::Reports);
+            if bridge.take_unreported() {
+                tell(RunnerEvent::Rejections);
             }
             (!moved).then(|| bridge.idle())
         };
         if let Some(idle) = idle {
-            idle.wait(Some(&shared.bell))?;
+            idle.wait(Some(&shared.notifier))?;
         }
         while shared.guests.load(Ordering::SeqCst) > 0 {
             thread::yield_now();

@@ -6,12 +6,12 @@
 use std::io;
 use std::sync::Arc;
 
-use super::outlet::{Full, Offer, Outlet, Refusal, Refused};
+use super::tx::{FrameTx, Refusal, Refused, TrySend, WouldBlock};
 use super::{Bridge, Port, check_two};
 use crate::error::{Error, ErrorKind, Result};
 use crate::injector::describe_refusal;
 use crate::readiness::Readiness;
-use crate::ring::Lent;
+use crate::ring::VolatileSlice;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::xdp::{XdpOptions, XdpSocket};
@@ -65,7 +65,7 @@ impl Port for XdpSocket {
 
 impl XdpSocket {
     /// Neither the kernel nor a driver compares what AF_XDP sends with the MTU; a virtual device drops it in silence.
-    fn refusal(&self, frame: Lent<'_>, mtu: Option<u32>) -> Option<Refused> {
+    fn refusal(&self, frame: VolatileSlice<'_>, mtu: Option<u32>) -> Option<Refused> {
         let refused = |kind, errno| Some(Refused { kind, error: io::Error::from_raw_os_error(errno) });
         let length = frame.len() as u32;
         if length < HEADER {
@@ -76,10 +76,10 @@ impl XdpSocket {
     }
 }
 
-impl Outlet for XdpSocket {
+impl FrameTx for XdpSocket {
     const HEADER: u32 = 0;
 
-    fn offer<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>> + Clone) -> Result<Offer> {
+    fn try_send<'a>(&mut self, frames: impl Iterator<Item = VolatileSlice<'a>> + Clone) -> Result<TrySend> {
         if let Some(error) = self.take_late_failure() {
             return Err(error);
         }
@@ -91,21 +91,21 @@ impl Outlet for XdpSocket {
                 if taken > 0 {
                     break;
                 }
-                return Ok(Offer::Refused(refused));
+                return Ok(TrySend::Refused(refused));
             }
             if !self.send(frame)? {
                 break;
             }
             taken += 1;
         }
-        match (taken, self.nudge()) {
+        match (taken, self.kick()) {
             (0, Err(error)) => Err(error),
             // Every slot is queued or with the driver: they are all ours.
-            (0, Ok(_)) => Ok(Offer::Full(Full::Queue { ours_wait: true })),
+            (0, Ok(_)) => Ok(TrySend::WouldBlock(WouldBlock::Queue { ours_wait: true })),
             // Their slots have them, whatever becomes of those: offered again they would be sent twice.
             (count, outcome) => {
                 self.set_late_failure(outcome.err());
-                Ok(Offer::Taken(count))
+                Ok(TrySend::Taken(count))
             }
         }
     }
@@ -128,7 +128,7 @@ impl Outlet for XdpSocket {
     }
 
     /// While the interface is down frames stay where they are.
-    fn nudge(&mut self) -> Result<bool> {
+    fn kick(&mut self) -> Result<bool> {
         if let Some(error) = self.take_late_failure() {
             return Err(error);
         }
@@ -139,10 +139,10 @@ impl Outlet for XdpSocket {
     }
 
     fn late_refusals(&mut self) -> Result<(u64, Vec<Error>)> {
-        if self.untold_rejections() == 0 {
+        if self.unreported_rejections() == 0 {
             return Ok((0, Vec::new()));
         }
-        let count = self.untold_rejections() as u64;
+        let count = self.unreported_rejections() as u64;
         Ok((count, self.take_rejections()))
     }
 }

@@ -1,6 +1,6 @@
 //! Receiving: a packet socket with a V3 ring.
 
-mod gate;
+mod barrier;
 mod open;
 mod options;
 mod source;
@@ -10,16 +10,16 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use self::gate::Gate;
-pub use self::gate::{open_gates, shut_gates};
+use self::barrier::StartBarrier;
+pub use self::barrier::{start_all, stop_all};
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, Fanout, FanoutProgram};
 use crate::filter::{self, Filter};
 use crate::readiness::Readiness;
+use crate::ring::batches::MAX_BATCH;
 use crate::ring::block::WalkOptions;
-use crate::ring::runs::RUN_PACKETS;
-use crate::ring::{Geometry, Lease, Malformed, Runs};
+use crate::ring::{BatchReader, Geometry, Lease, Malformed};
 use crate::stats::StatsAccumulator;
 use crate::sys::map::Mapping;
 use crate::sys::packet::PacketSocket;
@@ -33,15 +33,15 @@ const READ_STATISTICS_EVERY: u32 = 1 << 30;
 pub struct Capture {
     // Dropped in this order: the socket before the ring, the ring before what keeps it mapped.
     socket: Arc<PacketSocket>,
-    runs: Runs,
+    runs: BatchReader,
     mapping: Mapping,
     readiness: Arc<Readiness>,
     interface: String,
     namespace: Option<String>,
     index: u32,
     fanout_id: Option<u16>,
-    /// Where it was opened `gated`.
-    gate: Option<Gate>,
+    /// Where it was opened `paused`.
+    barrier: Option<StartBarrier>,
     snaplen: u32,
     reinsert_vlan: bool,
     vnet_header: bool,
@@ -49,9 +49,9 @@ pub struct Capture {
     stats: StatsAccumulator,
     unread: u32,
     /// Drops that a block's `losing` has told of.
-    drops_told: u64,
+    drops_reported: u64,
     /// The same before the block that was opened last, until a run of it has been handed out.
-    drops_told_before: u64,
+    drops_reported_before: u64,
     link: Link,
 }
 
@@ -64,7 +64,7 @@ struct Link {
     /// What rtnetlink says, sooner than the socket.
     gone: Arc<AtomicBool>,
     /// It went down and nobody who waits has been told.
-    down_untold: bool,
+    down_unreported: bool,
     removed: bool,
 }
 
@@ -73,28 +73,28 @@ impl Capture {
     pub fn open(interface: &str, options: CaptureOptions) -> Result<Self> {
         let opened = open::open(interface, &options).map_err(|error| error.on_interface(interface))?;
         let socket = Arc::new(opened.socket);
-        let gate = options.gated.then(|| {
+        let barrier = options.paused.then(|| {
             let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
-            Gate::new(&socket, program, options.fanout, options.ignore_outgoing)
+            StartBarrier::new(&socket, program, options.fanout, options.ignore_outgoing)
         });
         Ok(Self {
             socket,
             mapping: opened.mapping,
-            runs: Runs::new(opened.ring, RUN_PACKETS),
+            runs: BatchReader::new(opened.ring, MAX_BATCH),
             readiness: opened.readiness,
             interface: interface.to_owned(),
             namespace: options.namespace,
             index: opened.index,
             fanout_id: opened.fanout_id,
-            gate,
+            barrier,
             snaplen: options.snaplen,
             reinsert_vlan: options.reinsert_vlan,
             vnet_header: options.vnet_header,
             filter: options.filter,
             stats: StatsAccumulator::default(),
             unread: 0,
-            drops_told: 0,
-            drops_told_before: 0,
+            drops_reported: 0,
+            drops_reported_before: 0,
             link: Link { down: opened.down, ..Link::default() },
         })
     }
@@ -128,7 +128,7 @@ impl Capture {
     /// the kernel's fault; what was left of the block is lost.
     fn malformed(&mut self, error: Malformed) -> Error {
         // Nobody has been told by this block.
-        self.drops_told = self.drops_told.min(self.drops_told_before);
+        self.drops_reported = self.drops_reported.min(self.drops_reported_before);
         let message = format!(
             "packet {} of the block contradicts it ({}): what was left of the block is lost",
             error.index, error.reason
@@ -151,8 +151,8 @@ impl Capture {
             return Err(error);
         }
         let drops = self.stats.total().drops;
-        self.drops_told_before = std::mem::replace(&mut self.drops_told, drops);
-        lease.set_losing(self.drops_told_before < drops);
+        self.drops_reported_before = std::mem::replace(&mut self.drops_reported, drops);
+        lease.set_losing(self.drops_reported_before < drops);
         Ok(lease)
     }
 
@@ -181,7 +181,7 @@ impl Capture {
             self.link.removed = true;
         } else {
             self.link.down = true;
-            self.link.down_untold = true;
+            self.link.down_unreported = true;
         }
         Ok(())
     }
@@ -198,7 +198,7 @@ impl Capture {
         // it is in may have been open when the interface went down.
         if self.socket.interface_is_up(self.index as i32).unwrap_or(false) {
             self.link.down = false;
-            self.link.down_untold = false;
+            self.link.down_unreported = false;
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl Capture {
     }
 
     fn fail_if_down(&mut self) -> Result<()> {
-        if self.link.removed || !std::mem::take(&mut self.link.down_untold) {
+        if self.link.removed || !std::mem::take(&mut self.link.down_unreported) {
             return Ok(());
         }
         let message =
@@ -226,11 +226,11 @@ impl Capture {
             .on_interface(&self.interface))
     }
 
-    /// Of a capture that was opened `gated`: joins the group of its options, by this id or (`None`) as the
+    /// Of a capture that was opened `paused`: joins the group of its options, by this id or (`None`) as the
     /// first member of one that nobody uses, and gives the id. The gate stays shut.
     pub fn join_group(&mut self, id: Option<u16>) -> Result<u16> {
-        let Some(Gate { open: false, group: Some(group), ignore_outgoing, .. }) = &self.gate else {
-            let message = "only a capture that was opened gated, with a group, joins it later";
+        let Some(StartBarrier { open: false, group: Some(group), ignore_outgoing, .. }) = &self.barrier else {
+            let message = "only a capture that was opened paused, with a group, joins it later";
             return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
         };
         // The group has its program from its first member; somebody may have given it another since.
@@ -242,28 +242,29 @@ impl Capture {
         Ok(id)
     }
 
-    /// Of a capture that was opened `gated`: what [`open_gates`] knows it by.
-    pub fn gate_id(&self) -> Option<u32> {
-        self.gate.as_ref().map(Gate::id)
+    /// Of a capture that was opened `paused`: what [`start_all`] knows it by.
+    pub fn barrier_id(&self) -> Option<u32> {
+        self.barrier.as_ref().map(StartBarrier::id)
     }
 
-    /// Of a capture that was opened `gated`: from now on its filter decides. Nothing has passed before: a filter
+    /// Of a capture that was opened `paused`: from now on its filter decides. Nothing has passed before: a filter
     /// has been there since before `bind`, so the ring holds nothing that would have to be discarded. To be called
-    /// after [`open_gates`], too, which does the same for the socket alone.
-    pub fn open_gate(&mut self) -> Result<()> {
-        let Some(gate) = self.gate.as_mut().filter(|gate| !gate.open) else { return Ok(()) };
+    /// after [`start_all`], too, which does the same for the socket alone.
+    pub fn start(&mut self) -> Result<()> {
+        let Some(barrier) = self.barrier.as_mut().filter(|barrier| !barrier.open) else { return Ok(()) };
         let program = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
-        gate.with_shut(|shut| if shut { Ok(()) } else { open::replace(&self.socket, program.as_ref()) })
+        barrier
+            .with_shut(|shut| if shut { Ok(()) } else { open::replace(&self.socket, program.as_ref()) })
             .map_err(|error| error.on_interface(&self.interface))?;
-        gate.open = true;
+        barrier.open = true;
         Ok(())
     }
 
     /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
     /// after this returns, those already in the ring included; batches already taken stay. Takes
-    /// some milliseconds, in which nothing is received. Where [`shut_gates`] was called, nothing passes afterwards either.
+    /// some milliseconds, in which nothing is received. Where [`stop_all`] was called, nothing passes afterwards either.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
-        if self.gate.as_ref().is_some_and(|gate| !gate.open) {
+        if self.barrier.as_ref().is_some_and(|barrier| !barrier.open) {
             let message = "the filter cannot be replaced while the gate is shut; open it first";
             return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
         }
@@ -274,8 +275,8 @@ impl Capture {
             let [program, before] = [program, before].map(|wanted| if shut { Some(filter::nothing()) } else { wanted });
             open::refilter(socket, ring, program.as_ref(), before.as_ref())
         };
-        let refiltered = match &self.gate {
-            Some(gate) => gate.with_shut(refilter),
+        let refiltered = match &self.barrier {
+            Some(barrier) => barrier.with_shut(refilter),
             None => refilter(false),
         };
         refiltered.map_err(|error| error.on_interface(&self.interface))?;

@@ -12,7 +12,7 @@ use crate::readiness::Readiness;
 use crate::ring::vlan::TAG_BYTES;
 use crate::ring::{Geometry, RxRing};
 use crate::sys;
-use crate::sys::epoll::{Edges, Interest};
+use crate::sys::epoll::{EpollSet, Interest};
 use crate::sys::map::Mapping;
 use crate::sys::netns::path_of;
 use crate::sys::packet::PacketSocket;
@@ -46,12 +46,12 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
     attach(&socket, program.as_ref())?;
     // Between bind and joining its group a socket receives everything its filter lets through,
     // the shares of the other members included: nothing passes until it is a member.
-    if options.gated || options.fanout.is_some() {
+    if options.paused || options.fanout.is_some() {
         attach(&socket, Some(&filter::nothing()))?;
     }
     let (geometry, mapping) = ring(&socket, geometry, options)?;
     let ring = RxRing::new(mapping.memory(), geometry);
-    let edges = Edges::of(socket.as_fd(), Interest::Read)
+    let edges = EpollSet::of(socket.as_fd(), Interest::Read)
         .map_err(|error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the packet socket"))?;
     socket.bind(index, libc::ETH_P_ALL as u16).map_err(|error| {
         let kind =
@@ -60,7 +60,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
     })?;
     let mut fanout_id = None;
     if let Some(group) = &options.fanout
-        && !options.gated
+        && !options.paused
     {
         fanout_id = Some(join(&socket, group, options.ignore_outgoing)?);
         replace(&socket, program.as_ref())?;

@@ -65,6 +65,6 @@ pub struct CaptureOptions {
     /// Filter.
     pub filter: Option<Filter>,
     /// Open with the gate shut: outside its group, behind a filter that lets nothing pass. It enters by
-    /// `Capture::join_group` and receives from `Capture::open_gate` on.
-    pub gated: bool,
+    /// `Capture::join_group` and receives from `Capture::start` on.
+    pub paused: bool,
 }

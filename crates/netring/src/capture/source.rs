@@ -11,8 +11,8 @@ use crate::link::{self, LinkEvent};
 use crate::readiness::{Readiness, Wait};
 use crate::ring::block::WalkOptions;
 use crate::ring::columns::CopyFailure;
-use crate::ring::{ColumnSet, Columns, Malformed, Memory, Run};
-use crate::source::{BatchHead, Source, Target};
+use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
+use crate::source::{BatchHeader, Source, Target};
 use crate::stats::CaptureStats;
 use crate::sys::deadline_after;
 
@@ -20,9 +20,9 @@ use crate::sys::deadline_after;
 const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
 
 impl Source for Capture {
-    type Batch = Run;
+    type Batch = Batch;
 
-    fn next(&mut self, target: Target<'_>) -> Result<Option<(Run, Option<Columns>)>> {
+    fn next(&mut self, target: Target<'_>) -> Result<Option<(Batch, Option<Columns>)>> {
         while !self.runs.has_open_block() {
             let lease = match self.runs.acquire() {
                 Some(lease) => lease,
@@ -39,7 +39,7 @@ impl Source for Capture {
         }
         let options = WalkOptions { reinsert_vlan: self.reinsert_vlan, ..self.walk_options() };
         let run = self.runs.next(options, target).map_err(|error| self.malformed(error))?;
-        self.drops_told_before = self.drops_told;
+        self.drops_reported_before = self.drops_reported;
         Ok(run)
     }
 
@@ -75,7 +75,7 @@ impl Source for Capture {
     }
 
     /// The block goes back to the kernel with the last of its runs.
-    fn release(&mut self, run: Run) {
+    fn release(&mut self, run: Batch) {
         self.runs.release(run);
     }
 
@@ -90,15 +90,15 @@ impl Source for Capture {
         })
     }
 
-    fn head(run: &Run) -> BatchHead {
+    fn head(run: &Batch) -> BatchHeader {
         run.into()
     }
 
-    fn bytes(&self, run: &Run) -> Option<Memory> {
+    fn bytes(&self, run: &Batch) -> Option<Memory> {
         self.runs.bytes(run)
     }
 
-    fn fill(&self, run: &Run, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed> {
+    fn fill(&self, run: &Batch, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed> {
         columns.fill(&self.runs.block(run), self.walk_options(), set)?;
         if run.losing() {
             columns.mark_losing();
@@ -106,7 +106,7 @@ impl Source for Capture {
         Ok(())
     }
 
-    fn copy(&self, run: &Run, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure> {
+    fn copy(&self, run: &Batch, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure> {
         columns.copy(&self.runs.block(run), self.walk_options(), 0, u32::MAX, target)?;
         if run.losing() {
             columns.mark_losing();

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Drainable;
+use super::Stoppable;
 use super::arena::Arena;
 use super::chunk::{Chunk, length};
 use super::shared::{End, Shared};
@@ -26,7 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const LOOK_FOR_THE_END: Duration = Duration::from_millis(10);
 
 /// What the thread owns.
-pub(super) struct Drain<S: Source> {
+pub(super) struct CaptureThread<S: Source> {
     pub(super) source: S,
     shared: Arc<Shared<S>>,
     readiness: Arc<Readiness>,
@@ -50,14 +50,14 @@ struct Taken<B> {
     done: usize,
 }
 
-impl<S: Drainable> Drain<S> {
+impl<S: Stoppable> CaptureThread<S> {
     pub(super) fn new(source: S, shared: Arc<Shared<S>>) -> Self {
         Self {
             readiness: Arc::clone(source.readiness()),
             source,
             shared,
             batch: None,
-            columns: Columns::for_packets(crate::ring::runs::RUN_PACKETS),
+            columns: Columns::for_packets(crate::ring::batches::MAX_BATCH),
             lengths: Vec::new(),
             kept: Vec::new(),
             arena: Arena::default(),
@@ -71,15 +71,15 @@ impl<S: Drainable> Drain<S> {
     pub(super) fn run(mut self) -> S {
         loop {
             // Cleared before looking: who rings later wakes the next wait.
-            self.shared.bell.clear();
-            let orders = self.shared.orders();
-            for call in orders.calls {
+            self.shared.notifier.clear();
+            let commands = self.shared.commands();
+            for call in commands.calls {
                 call(&mut self);
             }
-            if orders.close {
+            if commands.close {
                 return self.source;
             }
-            if orders.stop && !self.shut {
+            if commands.stop && !self.shut {
                 self.shut = true;
                 // Otherwise it would have no end: there is no limit to the queue any more.
                 if let Err(error) = self.source.stop_receiving() {
@@ -102,7 +102,7 @@ impl<S: Drainable> Drain<S> {
             return if self.queue_packets()? {
                 Ok(())
             } else {
-                self.wait_for(&[self.shared.bell.as_fd()], Some(LOOK_FOR_ROOM))
+                self.wait_for(&[self.shared.notifier.as_fd()], Some(LOOK_FOR_ROOM))
             };
         }
         let Self { source, columns, .. } = self;
@@ -180,8 +180,8 @@ impl<S: Drainable> Drain<S> {
         }
         let mut timeout = None;
         if self.removal.is_none() {
-            let bell = Arc::clone(&self.shared.bell);
-            match self.source.watch_removal(move || bell.ring()) {
+            let notifier = Arc::clone(&self.shared.notifier);
+            match self.source.watch_removal(move || notifier.notify()) {
                 Ok(watch) => self.removal = watch,
                 Err(_) => timeout = Some(LOOK_AGAIN),
             }
@@ -208,11 +208,11 @@ impl<S: Drainable> Drain<S> {
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<()> {
-        self.wait_for(&[self.readiness.as_fd(), self.shared.bell.as_fd()], timeout)
+        self.wait_for(&[self.readiness.as_fd(), self.shared.notifier.as_fd()], timeout)
     }
 
     fn wait_for_orders(&self) -> Result<()> {
-        self.wait_for(&[self.shared.bell.as_fd()], None)
+        self.wait_for(&[self.shared.notifier.as_fd()], None)
     }
 
     fn wait_for(&self, descriptors: &[std::os::fd::BorrowedFd<'_>], timeout: Option<Duration>) -> Result<()> {

@@ -16,7 +16,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use self::chunk::Chunk;
-use self::drain::Drain;
+use self::drain::CaptureThread;
 pub use self::options::{ChannelOptions, WhenFull};
 use self::shared::Shared;
 use crate::capture::Capture;
@@ -30,14 +30,14 @@ const FETCH_PACKETS: u32 = 2048;
 const FETCH_BYTES: u32 = 1 << 20;
 
 /// A source that can be read to its end.
-pub trait Drainable: Source {
+pub trait Stoppable: Source {
     /// Lets no packet in any more. Those that came before can still be read.
     fn stop_receiving(&mut self) -> Result<()>;
     /// Whether packets came that [`Source::next`] will give only later.
     fn packets_coming(&self) -> bool;
 }
 
-impl Drainable for Capture {
+impl Stoppable for Capture {
     fn stop_receiving(&mut self) -> Result<()> {
         Self::stop_receiving(self)
     }
@@ -66,15 +66,15 @@ pub struct FetchedSize {
 }
 
 /// Says that the thread is gone, however it went.
-struct Leaving<S: Source>(Arc<Shared<S>>);
+struct ExitGuard<S: Source>(Arc<Shared<S>>);
 
-impl<S: Source> Drop for Leaving<S> {
+impl<S: Source> Drop for ExitGuard<S> {
     fn drop(&mut self) {
         self.0.leave();
     }
 }
 
-impl<S: Drainable + Send + 'static> Channel<S>
+impl<S: Stoppable + Send + 'static> Channel<S>
 where
     S::Batch: Send,
 {
@@ -82,12 +82,12 @@ where
     pub fn spawn(source: S, options: ChannelOptions) -> Result<Self> {
         let position = Memory::zeroed(size_of::<u32>());
         let shared = Arc::new(Shared::new(options, position.clone())?);
-        let drain = Drain::new(source, Arc::clone(&shared));
-        let leaving = Leaving(Arc::clone(&shared));
+        let drain = CaptureThread::new(source, Arc::clone(&shared));
+        let exit_guard = ExitGuard(Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name("netring-channel".into())
             .spawn(move || {
-                let _leaving = leaving;
+                let _leaving = exit_guard;
                 drain.run()
             })
             .map_err(|error| Error::os(ErrorKind::Io, "clone", &error, "cannot start the channel's thread"))?;
@@ -110,7 +110,10 @@ where
         })
     }
 
-    fn ask<T: Send + 'static>(&self, ask: impl FnOnce(&mut Drain<S>) -> Result<T> + Send + 'static) -> Result<T> {
+    fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut CaptureThread<S>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (reply, answer) = sync_channel(1);
         let ordered = self.shared.order(Box::new(move |drain| {
             // Nobody listens any more where the channel was closed meanwhile.

@@ -17,7 +17,7 @@ pub(super) struct Queue {
     options: ChannelOptions,
     chunks: VecDeque<Chunk>,
     held: Size,
-    lent: Lent,
+    lent: Prefetched,
     overflowed: u64,
     /// To be counted once those that were admitted with them are here.
     dropped: u64,
@@ -53,14 +53,14 @@ impl Size {
 
 /// What the reader has fetched.
 #[derive(Debug)]
-struct Lent {
+struct Prefetched {
     /// The counter, in memory that the reader writes.
     position: Memory,
     /// Of each packet, the bytes up to its end.
     ends: Vec<u32>,
 }
 
-impl Lent {
+impl Prefetched {
     /// Packets that were passed on or dropped.
     fn over(&self) -> usize {
         (self.position.load_acquire(0).unwrap_or(u32::MAX) as usize).min(self.ends.len())
@@ -94,7 +94,7 @@ pub(super) struct Fetched {
 impl Queue {
     /// `position` is four bytes that the reader adds to.
     pub(super) fn new(options: ChannelOptions, position: Memory) -> Self {
-        let lent = Lent { position, ends: Vec::new() };
+        let lent = Prefetched { position, ends: Vec::new() };
         Self { options, chunks: VecDeque::new(), held: Size::default(), lent, overflowed: 0, dropped: 0 }
     }
 

@@ -5,23 +5,23 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::chunk::Chunk;
-use super::drain::Drain;
+use super::drain::CaptureThread;
 use super::options::ChannelOptions;
 use super::queue::{Fetched, Queue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ring::Memory;
 use crate::source::Source;
-use crate::sys::poll::Bell;
+use crate::sys::poll::Notifier;
 
 /// Something to do on the thread.
-pub(super) type Call<S> = Box<dyn FnOnce(&mut Drain<S>) + Send>;
+pub(super) type Call<S> = Box<dyn FnOnce(&mut CaptureThread<S>) + Send>;
 /// Called on the thread when there is something to look at.
 pub(super) type Waker = Arc<dyn Fn() + Send + Sync>;
 
 pub(super) struct Shared<S: Source> {
     state: Mutex<State<S>>,
     /// Wakes the thread.
-    pub(super) bell: Arc<Bell>,
+    pub(super) notifier: Arc<Notifier>,
 }
 
 struct State<S: Source> {
@@ -51,7 +51,7 @@ pub(super) enum End {
 }
 
 /// What the thread is to do.
-pub(super) struct Orders<S: Source> {
+pub(super) struct Commands<S: Source> {
     pub(super) calls: Vec<Call<S>>,
     pub(super) stop: bool,
     pub(super) close: bool,
@@ -62,7 +62,7 @@ const MOST_NEWS: usize = 16;
 
 impl<S: Source> Shared<S> {
     pub(super) fn new(options: ChannelOptions, position: Memory) -> Result<Self> {
-        let bell = Bell::new().map_err(|error| {
+        let notifier = Notifier::new().map_err(|error| {
             Error::os(ErrorKind::Io, "eventfd", &error, "cannot make what wakes the channel's thread")
         })?;
         let state = State {
@@ -77,7 +77,7 @@ impl<S: Source> Shared<S> {
             end: None,
             gone: false,
         };
-        Ok(Self { state: Mutex::new(state), bell: Arc::new(bell) })
+        Ok(Self { state: Mutex::new(state), notifier: Arc::new(notifier) })
     }
 
     /// A thread that panicked leaves a state in which every count is as it was before or after what it did.
@@ -87,9 +87,9 @@ impl<S: Source> Shared<S> {
 
     // ---- for the thread
 
-    pub(super) fn orders(&self) -> Orders<S> {
+    pub(super) fn commands(&self) -> Commands<S> {
         let mut state = self.state();
-        Orders { calls: std::mem::take(&mut state.calls), stop: state.stop, close: state.close }
+        Commands { calls: std::mem::take(&mut state.calls), stop: state.stop, close: state.close }
     }
 
     /// As [`Queue::admit`]; where something has to wait, fetching wakes the thread.
@@ -162,7 +162,7 @@ impl<S: Source> Shared<S> {
         }
         state.calls.push(call);
         drop(state);
-        self.bell.ring();
+        self.notifier.notify();
         true
     }
 
@@ -176,7 +176,7 @@ impl<S: Source> Shared<S> {
             state.end = Some(End::Stopped);
         }
         drop(state);
-        self.bell.ring();
+        self.notifier.notify();
     }
 
     pub(super) fn close(&self) {
@@ -185,7 +185,7 @@ impl<S: Source> Shared<S> {
         // From now on nobody is called.
         state.waker = None;
         drop(state);
-        self.bell.ring();
+        self.notifier.notify();
     }
 
     pub(super) fn set_waker(&self, waker: Waker) {
@@ -202,7 +202,7 @@ impl<S: Source> Shared<S> {
         let blocked = std::mem::take(&mut state.blocked);
         drop(state);
         if blocked {
-            self.bell.ring();
+            self.notifier.notify();
         }
         failure.map(|()| fetched)
     }
@@ -220,7 +220,7 @@ impl<S: Source> Shared<S> {
         state.waiting = true;
         drop(state);
         // It looks whether the link went down.
-        self.bell.ring();
+        self.notifier.notify();
         Ok(false)
     }
 

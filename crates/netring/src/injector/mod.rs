@@ -22,7 +22,7 @@ pub(crate) use self::rejection::describe as describe_refusal;
 pub(crate) use self::socket::SendSocket;
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::Readiness;
-use crate::ring::{Lent, Memory, SlotRing, SlotToken};
+use crate::ring::{Memory, SlotRing, SlotToken, VolatileSlice};
 use crate::sink::{Flushed, Sink, TxStats};
 use crate::sys::map::Mapping;
 use crate::sys::send::{BATCH, Sender};
@@ -206,8 +206,8 @@ impl Sink for Injector {
         self.slots.discard(slot);
     }
 
-    fn withhold(&mut self, slot: u32) {
-        self.slots.withhold(slot);
+    fn quarantine(&mut self, slot: u32) {
+        self.slots.quarantine(slot);
     }
 
     fn reclaim(&mut self, slot: u32) {
@@ -228,7 +228,7 @@ impl Sink for Injector {
         Err(Error::new(ErrorKind::Frame, message).on_interface(self.socket.interface()))
     }
 
-    fn send(&mut self, frame: Lent<'_>) -> Result<bool> {
+    fn send(&mut self, frame: VolatileSlice<'_>) -> Result<bool> {
         self.check(frame.len())?;
         Ok(self.slots.queue_copy(frame))
     }
@@ -279,8 +279,8 @@ impl Sink for Injector {
         self.socket.room()
     }
 
-    fn untold_rejections(&self) -> usize {
-        self.rejections.untold()
+    fn unreported_rejections(&self) -> usize {
+        self.rejections.unreported()
     }
 
     fn take_rejections(&mut self) -> Vec<Error> {

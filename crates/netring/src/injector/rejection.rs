@@ -57,7 +57,7 @@ impl Rejections {
     }
 
     /// Reasons that [`take`](Self::take) has to tell.
-    pub(super) fn untold(&self) -> usize {
+    pub(super) fn unreported(&self) -> usize {
         self.kept.len()
     }
 
@@ -113,6 +113,6 @@ mod tests {
         let told = rejections.take();
         assert_eq!(told.len(), MOST_KEPT);
         assert_eq!(told.last().map(|error| error.message.as_str()), Some("99"));
-        assert_eq!((rejections.untold(), rejections.total()), (0, 100));
+        assert_eq!((rejections.unreported(), rejections.total()), (0, 100));
     }
 }

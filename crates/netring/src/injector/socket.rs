@@ -9,7 +9,7 @@ use super::options::InjectorOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of};
 use crate::readiness::Readiness;
-use crate::sys::epoll::{Edges, Interest};
+use crate::sys::epoll::{EpollSet, Interest};
 use crate::sys::netns::path_of;
 use crate::sys::packet::PacketSocket;
 
@@ -58,7 +58,7 @@ impl SendSocket {
                 .map_err(|error| Error::sockopt("PACKET_QDISC_BYPASS", &error, "qdiscBypass was refused"))?;
         }
         widen_send_buffer(&socket, options)?;
-        let edges = Edges::none()
+        let edges = EpollSet::none()
             .map_err(|error| Error::os(ErrorKind::Io, "epoll_create1", &error, "cannot wait on the packet socket"))?;
         // Protocol 0: it receives nothing.
         socket.bind(index, 0).map_err(|error| {
@@ -115,7 +115,7 @@ impl SendSocket {
         Ok(watched)
     }
 
-    /// Edges from before the kernel said no are no news.
+    /// EpollSet from before the kernel said no are no news.
     pub(crate) fn clear_edges(&self) -> Result<()> {
         self.readiness.clear().map(|_| ()).map_err(|error| self.failed("epoll_wait", &error))
     }

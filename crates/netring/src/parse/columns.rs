@@ -4,7 +4,7 @@
 //! packets. Addresses, 16 bytes each, come last and need no alignment.
 
 use super::{ABSENT, HEAD_BYTES, Layers, Network, Place, Transport, copy_head, copy_whole};
-use crate::ring::window::Lane;
+use crate::ring::view::VolatileArray;
 use crate::ring::{Columns, Memory};
 
 /// The columns. The order is that of the memory.
@@ -79,21 +79,21 @@ const NO_VLAN: u16 = u16::MAX;
 
 /// The columns of a number of packets.
 pub struct ParsedColumns<'a> {
-    network_offset: Lane<'a, u32>,
-    transport_offset: Lane<'a, u32>,
-    payload_offset: Lane<'a, u32>,
-    payload_length: Lane<'a, u32>,
-    ether_type: Lane<'a, u16>,
-    vlan_id: Lane<'a, u16>,
-    source_port: Lane<'a, u16>,
-    destination_port: Lane<'a, u16>,
-    tcp_flags: Lane<'a, u16>,
-    ip_version: Lane<'a, u8>,
-    ip_protocol: Lane<'a, u8>,
-    fragment: Lane<'a, u8>,
-    error: Lane<'a, u8>,
-    source_address: Lane<'a, [u8; 16]>,
-    destination_address: Lane<'a, [u8; 16]>,
+    network_offset: VolatileArray<'a, u32>,
+    transport_offset: VolatileArray<'a, u32>,
+    payload_offset: VolatileArray<'a, u32>,
+    payload_length: VolatileArray<'a, u32>,
+    ether_type: VolatileArray<'a, u16>,
+    vlan_id: VolatileArray<'a, u16>,
+    source_port: VolatileArray<'a, u16>,
+    destination_port: VolatileArray<'a, u16>,
+    tcp_flags: VolatileArray<'a, u16>,
+    ip_version: VolatileArray<'a, u8>,
+    ip_protocol: VolatileArray<'a, u8>,
+    fragment: VolatileArray<'a, u8>,
+    error: VolatileArray<'a, u8>,
+    source_address: VolatileArray<'a, [u8; 16]>,
+    destination_address: VolatileArray<'a, [u8; 16]>,
 }
 
 impl<'a> ParsedColumns<'a> {
@@ -104,21 +104,21 @@ impl<'a> ParsedColumns<'a> {
     pub fn in_memory(memory: &'a Memory, packets: u32) -> Option<Self> {
         let packets = packets as usize;
         Some(Self {
-            network_offset: lane(memory, packets, Parsed::NetworkOffset)?,
-            transport_offset: lane(memory, packets, Parsed::TransportOffset)?,
-            payload_offset: lane(memory, packets, Parsed::PayloadOffset)?,
-            payload_length: lane(memory, packets, Parsed::PayloadLength)?,
-            ether_type: lane(memory, packets, Parsed::EtherType)?,
-            vlan_id: lane(memory, packets, Parsed::VlanId)?,
-            source_port: lane(memory, packets, Parsed::SourcePort)?,
-            destination_port: lane(memory, packets, Parsed::DestinationPort)?,
-            tcp_flags: lane(memory, packets, Parsed::TcpFlags)?,
-            ip_version: lane(memory, packets, Parsed::IpVersion)?,
-            ip_protocol: lane(memory, packets, Parsed::IpProtocol)?,
-            fragment: lane(memory, packets, Parsed::Fragment)?,
-            error: lane(memory, packets, Parsed::Error)?,
-            source_address: lane(memory, packets, Parsed::SourceAddress)?,
-            destination_address: lane(memory, packets, Parsed::DestinationAddress)?,
+            network_offset: array(memory, packets, Parsed::NetworkOffset)?,
+            transport_offset: array(memory, packets, Parsed::TransportOffset)?,
+            payload_offset: array(memory, packets, Parsed::PayloadOffset)?,
+            payload_length: array(memory, packets, Parsed::PayloadLength)?,
+            ether_type: array(memory, packets, Parsed::EtherType)?,
+            vlan_id: array(memory, packets, Parsed::VlanId)?,
+            source_port: array(memory, packets, Parsed::SourcePort)?,
+            destination_port: array(memory, packets, Parsed::DestinationPort)?,
+            tcp_flags: array(memory, packets, Parsed::TcpFlags)?,
+            ip_version: array(memory, packets, Parsed::IpVersion)?,
+            ip_protocol: array(memory, packets, Parsed::IpProtocol)?,
+            fragment: array(memory, packets, Parsed::Fragment)?,
+            error: array(memory, packets, Parsed::Error)?,
+            source_address: array(memory, packets, Parsed::SourceAddress)?,
+            destination_address: array(memory, packets, Parsed::DestinationAddress)?,
         })
     }
 
@@ -190,9 +190,9 @@ impl<'a> ParsedColumns<'a> {
     }
 }
 
-fn lane<T: Copy>(memory: &Memory, packets: usize, column: Parsed) -> Option<Lane<'_, T>> {
-    assert_eq!(column.width(), size_of::<T>(), "a lane has its column's width");
-    memory.lane(column.start().checked_mul(packets)?, packets)
+fn array<T: Copy>(memory: &Memory, packets: usize, column: Parsed) -> Option<VolatileArray<'_, T>> {
+    assert_eq!(column.width(), size_of::<T>(), "a array has its column's width");
+    memory.array(column.start().checked_mul(packets)?, packets)
 }
 
 /// An IPv4 address in the first four bytes.
@@ -258,8 +258,8 @@ mod tests {
         for packet in 0..3u32 {
             let at = packet * 64;
             assert!(bytes.write(at as usize + 12, &[0x80 + packet as u8, 1]));
-            for (lane, value) in places.places().into_iter().zip([at, 60, 60]) {
-                lane.set(packet, value);
+            for (array, value) in places.places().into_iter().zip([at, 60, 60]) {
+                array.set(packet, value);
             }
         }
         let memory = Memory::zeroed(3 * ParsedColumns::BYTES_PER_PACKET);

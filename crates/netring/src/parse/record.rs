@@ -56,7 +56,7 @@ pub enum Word {
     Sequence,
     Acknowledgment,
     TcpFlags,
-    Window,
+    HeaderView,
     Options,
     UdpLength,
     IcmpType,
@@ -189,7 +189,7 @@ impl Record {
         self.set(Word::Sequence, tcp.sequence_number());
         self.set(Word::Acknowledgment, tcp.acknowledgment_number());
         self.set(Word::TcpFlags, layers.tcp_flags());
-        self.set(Word::Window, tcp.window_size());
+        self.set(Word::HeaderView, tcp.window_size());
         let options = tcp.options();
         let start = layers.transport_offset as usize + tcp.slice().len() - options.len();
         let mut count = 0;

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::layout::{block, packet, status};
 use super::memory::Memory;
+use super::view::HeaderView;
 use super::vlan::{self, Extent};
-use super::window::Window;
 
 /// A block that user space owns, borrowed from its [`Lease`](super::Lease), or a [`Span`] of it.
 pub struct Block<'lease> {
@@ -55,7 +55,7 @@ pub struct Frame<'block> {
 
 /// `struct tpacket3_hdr` and `struct sockaddr_ll` of one packet, at the offsets of
 /// [`layout::packet`](super::layout::packet).
-pub type Fields<'block> = Window<'block, { packet::SIZE }>;
+pub type Fields<'block> = HeaderView<'block, { packet::SIZE }>;
 
 /// What to do with each packet on the way.
 #[derive(Clone, Copy, Debug)]
@@ -222,7 +222,7 @@ impl<'lease> Block<'lease> {
         if end < packet::SIZE as u32 || header > end - packet::SIZE as u32 {
             return Err("a packet's header leaves the block");
         }
-        let Some(fields) = self.memory.window(header as usize) else {
+        let Some(fields) = self.memory.header_view(header as usize) else {
             return Err("a packet's header leaves the block");
         };
         let distance = fields.u32::<{ packet::NEXT }>();

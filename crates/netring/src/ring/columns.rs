@@ -6,8 +6,8 @@
 use super::block::{Block, Frame, Malformed, WalkOptions};
 use super::layout::{packet, status};
 use super::memory::Memory;
+use super::view::VolatileArray;
 use super::vlan;
-use super::window::Lane;
 
 /// The fields that can be had as a column. The order is that of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Columns {
 
     /// For a walk that fills the columns of `set` on the way.
     pub(super) fn filler(&self, set: ColumnSet) -> Filler<'_> {
-        Filler { lanes: self.lanes(), set }
+        Filler { writers: self.writers(), set }
     }
 
     /// Copies packets `first .. first + count` into `target`, end to end, and all of their columns
@@ -184,7 +184,7 @@ impl Columns {
         count: u32,
         target: &Memory,
     ) -> Result<(), CopyFailure> {
-        let lanes = self.lanes();
+        let writers = self.writers();
         let mut at = 0usize;
         let mut fits = true;
         block
@@ -193,9 +193,9 @@ impl Columns {
                 let length = frame.captured as usize;
                 fits = fits && row < self.capacity && block.memory().copy_to(frame.data as usize, length, target, at);
                 if fits {
-                    lanes.set_place(row, at as u32, frame.captured);
-                    lanes.set_time(row, frame);
-                    lanes.set_fields(row, frame, ColumnSet::ALL);
+                    writers.set_place(row, at as u32, frame.captured);
+                    writers.set_time(row, frame);
+                    writers.set_fields(row, frame, ColumnSet::ALL);
                     at += length;
                 }
             })
@@ -206,29 +206,29 @@ impl Columns {
     /// Writes one row after the other from row 0, the columns of `set` that a [`Row`] has and zeros
     /// in the others. Rows beyond the capacity go nowhere.
     pub fn fill_rows(&self, set: ColumnSet, rows: impl Iterator<Item = Row>) {
-        let lanes = self.lanes();
+        let writers = self.writers();
         // A question a group, as in Filler.
         let (time, others) =
             (set.meets(ColumnSet::TIME), set.meets(ColumnSet::ALL.without(ColumnSet::PLACE).without(ColumnSet::TIME)));
         for (index, row) in rows.enumerate() {
             let index = index as u32;
-            lanes.set_place(index, row.offset, row.captured);
+            writers.set_place(index, row.offset, row.captured);
             if time {
-                lanes.seconds.set(index, row.seconds);
-                lanes.nanoseconds.set(index, row.nanoseconds);
+                writers.seconds.set(index, row.seconds);
+                writers.nanoseconds.set(index, row.nanoseconds);
             }
             if !others {
                 continue;
             }
-            lanes.original.set(index, row.original);
-            lanes.rxhash.set(index, 0);
-            lanes.status.set(index, 0);
-            lanes.tci.set(index, 0);
-            lanes.tpid.set(index, 0);
-            lanes.protocol.set(index, row.protocol);
-            lanes.direction.set(index, 0);
-            lanes.address_length.set(index, row.address_length);
-            lanes.source_address.set(index, row.source_address);
+            writers.original.set(index, row.original);
+            writers.rxhash.set(index, 0);
+            writers.status.set(index, 0);
+            writers.tci.set(index, 0);
+            writers.tpid.set(index, 0);
+            writers.protocol.set(index, row.protocol);
+            writers.direction.set(index, 0);
+            writers.address_length.set(index, row.address_length);
+            writers.source_address.set(index, row.source_address);
         }
     }
 
@@ -240,39 +240,39 @@ impl Columns {
     }
 
     /// Where packets lie and how long they were: the columns `Offset`, `CapturedLength` and `OriginalLength`, in that order.
-    pub fn places(&self) -> [Lane<'_, u32>; 3] {
-        [self.lane(Column::Offset), self.lane(Column::CapturedLength), self.lane(Column::OriginalLength)]
+    pub fn places(&self) -> [VolatileArray<'_, u32>; 3] {
+        [self.array(Column::Offset), self.array(Column::CapturedLength), self.array(Column::OriginalLength)]
     }
 
-    fn lanes(&self) -> Lanes<'_> {
-        Lanes {
-            offset: self.lane(Column::Offset),
-            captured: self.lane(Column::CapturedLength),
-            original: self.lane(Column::OriginalLength),
-            seconds: self.lane(Column::Seconds),
-            nanoseconds: self.lane(Column::Nanoseconds),
-            rxhash: self.lane(Column::Rxhash),
-            status: self.lane(Column::Status),
-            tci: self.lane(Column::VlanTci),
-            tpid: self.lane(Column::VlanTpid),
-            protocol: self.lane(Column::Protocol),
-            direction: self.lane(Column::Direction),
-            address_length: self.lane(Column::AddressLength),
-            source_address: self.lane(Column::SourceAddress),
+    fn writers(&self) -> ColumnWriters<'_> {
+        ColumnWriters {
+            offset: self.array(Column::Offset),
+            captured: self.array(Column::CapturedLength),
+            original: self.array(Column::OriginalLength),
+            seconds: self.array(Column::Seconds),
+            nanoseconds: self.array(Column::Nanoseconds),
+            rxhash: self.array(Column::Rxhash),
+            status: self.array(Column::Status),
+            tci: self.array(Column::VlanTci),
+            tpid: self.array(Column::VlanTpid),
+            protocol: self.array(Column::Protocol),
+            direction: self.array(Column::Direction),
+            address_length: self.array(Column::AddressLength),
+            source_address: self.array(Column::SourceAddress),
         }
     }
 
-    fn lane<T: Copy>(&self, column: Column) -> Lane<'_, T> {
-        assert_eq!(column.width(), size_of::<T>(), "a lane has its column's width");
+    fn array<T: Copy>(&self, column: Column) -> VolatileArray<'_, T> {
+        assert_eq!(column.width(), size_of::<T>(), "a array has its column's width");
         self.memory
-            .lane(column.start() * self.capacity as usize, self.capacity as usize)
+            .array(column.start() * self.capacity as usize, self.capacity as usize)
             .expect("every column lies inside the memory, aligned to its width")
     }
 }
 
 /// What a walk calls with each packet to fill columns.
 pub(super) struct Filler<'a> {
-    lanes: Lanes<'a>,
+    writers: ColumnWriters<'a>,
     set: ColumnSet,
 }
 
@@ -280,35 +280,35 @@ impl Filler<'_> {
     /// Fills row `row`; `start` is where the bytes that JavaScript sees begin in the block.
     #[inline(always)]
     pub(super) fn fill(&self, row: u32, start: u32, frame: &Frame<'_>) {
-        self.lanes.set_place(row, frame.data - start, frame.captured);
+        self.writers.set_place(row, frame.data - start, frame.captured);
         // A question a group instead of one a column: most loops ask for times and for nothing else.
         if self.set.meets(ColumnSet::TIME) {
-            self.lanes.set_time(row, frame);
+            self.writers.set_time(row, frame);
         }
         if self.set.meets(ColumnSet::ALL.without(ColumnSet::PLACE).without(ColumnSet::TIME)) {
-            self.lanes.set_fields(row, frame, self.set);
+            self.writers.set_fields(row, frame, self.set);
         }
     }
 }
 
 /// The columns, ready to be written.
-struct Lanes<'a> {
-    offset: Lane<'a, u32>,
-    captured: Lane<'a, u32>,
-    original: Lane<'a, u32>,
-    seconds: Lane<'a, u32>,
-    nanoseconds: Lane<'a, u32>,
-    rxhash: Lane<'a, u32>,
-    status: Lane<'a, u32>,
-    tci: Lane<'a, u16>,
-    tpid: Lane<'a, u16>,
-    protocol: Lane<'a, u16>,
-    direction: Lane<'a, u8>,
-    address_length: Lane<'a, u8>,
-    source_address: Lane<'a, [u8; 8]>,
+struct ColumnWriters<'a> {
+    offset: VolatileArray<'a, u32>,
+    captured: VolatileArray<'a, u32>,
+    original: VolatileArray<'a, u32>,
+    seconds: VolatileArray<'a, u32>,
+    nanoseconds: VolatileArray<'a, u32>,
+    rxhash: VolatileArray<'a, u32>,
+    status: VolatileArray<'a, u32>,
+    tci: VolatileArray<'a, u16>,
+    tpid: VolatileArray<'a, u16>,
+    protocol: VolatileArray<'a, u16>,
+    direction: VolatileArray<'a, u8>,
+    address_length: VolatileArray<'a, u8>,
+    source_address: VolatileArray<'a, [u8; 8]>,
 }
 
-impl Lanes<'_> {
+impl ColumnWriters<'_> {
     #[inline(always)]
     fn set_place(&self, row: u32, offset: u32, captured: u32) {
         self.offset.set(row, offset);
@@ -372,8 +372,8 @@ mod tests {
     #[test]
     fn a_column_never_leaves_its_memory() {
         let columns = Columns::for_packets(8);
-        columns.lanes().status.set(8, 1);
-        columns.lanes().address_length.set(8, 1);
+        columns.writers().status.set(8, 1);
+        columns.writers().address_length.set(8, 1);
         let bytes = columns.memory().read(0, columns.memory().len()).unwrap();
         assert!(bytes.iter().all(|byte| *byte == 0));
         assert!(Columns::in_memory(Memory::zeroed(8 * BYTES_PER_PACKET - 1), 8).is_none());

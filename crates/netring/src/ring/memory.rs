@@ -9,9 +9,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::lent::Lent;
 use super::prefetch::{CACHE_LINE, prefetch};
-use super::window::{Lane, Window};
+use super::slice::VolatileSlice;
+use super::view::{HeaderView, VolatileArray};
 
 /// A range of shared memory and what keeps it mapped. Cheap to clone.
 #[derive(Clone)]
@@ -114,10 +114,10 @@ impl Memory {
 
     /// A part of it, lent to be copied; `None` outside the range.
     #[inline]
-    pub fn part(&self, offset: usize, len: usize) -> Option<Lent<'_>> {
+    pub fn part(&self, offset: usize, len: usize) -> Option<VolatileSlice<'_>> {
         self.check(offset, len)?;
         // SAFETY: R4, R5. In bounds, and mapped for as long as this memory is borrowed.
-        Some(unsafe { Lent::new(self.base.add(offset), len) })
+        Some(unsafe { VolatileSlice::new(self.base.add(offset), len) })
     }
 
     /// The address, for a view that leaves this crate or for the kernel.
@@ -145,23 +145,23 @@ impl Memory {
         u64, set_u64: u64;
     }
 
-    /// A window of `N` bytes, aligned to 8, checked once; `None` outside the range.
+    /// A header_view of `N` bytes, aligned to 8, checked once; `None` outside the range.
     #[inline(always)]
-    pub fn window<const N: usize>(&self, offset: usize) -> Option<Window<'_, N>> {
+    pub fn header_view<const N: usize>(&self, offset: usize) -> Option<HeaderView<'_, N>> {
         self.check(offset, N)?;
         // SAFETY: in bounds by check().
         let base = unsafe { self.base.add(offset) };
-        // SAFETY: R2. In bounds and, where it is called, aligned; the window borrows this memory.
-        base.cast::<u64>().is_aligned().then(|| unsafe { Window::new(base) })
+        // SAFETY: R2. In bounds and, where it is called, aligned; the header_view borrows this memory.
+        base.cast::<u64>().is_aligned().then(|| unsafe { HeaderView::new(base) })
     }
 
     /// `count` values in a row, checked once; `None` outside the range or off the alignment.
-    pub fn lane<T: Copy>(&self, offset: usize, count: usize) -> Option<Lane<'_, T>> {
+    pub fn array<T: Copy>(&self, offset: usize, count: usize) -> Option<VolatileArray<'_, T>> {
         self.check(offset, count.checked_mul(size_of::<T>())?)?;
         // SAFETY: in bounds by check().
         let base = unsafe { self.base.add(offset) }.cast::<T>();
-        // SAFETY: R2. In bounds and, where it is called, aligned; the lane borrows this memory.
-        base.is_aligned().then(|| unsafe { Lane::new(base, count) })
+        // SAFETY: R2. In bounds and, where it is called, aligned; the array borrows this memory.
+        base.is_aligned().then(|| unsafe { VolatileArray::new(base, count) })
     }
 
     /// Asks for the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a place
@@ -233,7 +233,7 @@ impl Memory {
     }
 
     /// Copies lent bytes in; false, and nothing written, outside the range.
-    pub fn copy_from(&self, offset: usize, bytes: Lent<'_>) -> bool {
+    pub fn copy_from(&self, offset: usize, bytes: VolatileSlice<'_>) -> bool {
         if self.check(offset, bytes.len()).is_none() {
             return false;
         }

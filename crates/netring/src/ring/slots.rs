@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::lent::Lent;
 use super::memory::Memory;
+use super::slice::VolatileSlice;
 
 /// Proof that a slot is being written. Cannot be copied; queued or discarded exactly once.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct SlotRing {
     lent: Vec<u32>,
     lent_count: u32,
     /// Slots whose memory somebody outside can still write; not to be reused.
-    withheld: Vec<bool>,
+    quarantined: Vec<bool>,
 }
 
 impl SlotRing {
@@ -67,7 +67,7 @@ impl SlotRing {
             count,
             free: (0..count).rev().collect(),
             queue: VecDeque::with_capacity(count as usize),
-            withheld: vec![false; count as usize],
+            quarantined: vec![false; count as usize],
         }
     }
 
@@ -116,7 +116,7 @@ impl SlotRing {
 
     /// Copies a frame into a free slot and queues it; false when there is none.
     #[inline]
-    pub fn queue_copy(&mut self, frame: Lent<'_>) -> bool {
+    pub fn queue_copy(&mut self, frame: VolatileSlice<'_>) -> bool {
         assert!(frame.len() <= self.slot_size as usize, "a frame fits its slot");
         let Some(token) = self.allocate() else { return false };
         let written = self.memory.copy_from(token.index as usize * self.stride as usize, frame);
@@ -152,8 +152,8 @@ impl SlotRing {
     }
 
     /// Takes the head of the queue out of it for a kernel that reads the slot in place: it is free
-    /// again after [`take_back`](Self::take_back).
-    pub fn lend(&mut self) -> Option<QueuedFrame> {
+    /// again after [`complete_slot`](Self::complete_slot).
+    pub fn submit(&mut self) -> Option<QueuedFrame> {
         let frame = self.queue.pop_front()?;
         self.lent[frame.slot as usize] = frame.length;
         self.lent_count += 1;
@@ -161,7 +161,7 @@ impl SlotRing {
     }
 
     /// Whether the kernel reads this slot in place; false where there is none of that number.
-    pub fn is_lent(&self, slot: u32) -> bool {
+    pub fn in_kernel(&self, slot: u32) -> bool {
         self.lent.get(slot as usize).is_some_and(|length| *length > 0)
     }
 
@@ -172,7 +172,7 @@ impl SlotRing {
 
     /// The kernel is done with a slot, which is free again. The frame's length, or `None` where it
     /// had no such slot.
-    pub fn take_back(&mut self, slot: u32) -> Option<u32> {
+    pub fn complete_slot(&mut self, slot: u32) -> Option<u32> {
         let length = std::mem::take(self.lent.get_mut(slot as usize)?);
         if length == 0 {
             return None;
@@ -183,20 +183,20 @@ impl SlotRing {
     }
 
     fn recycle(&mut self, slot: u32) {
-        if !self.withheld[slot as usize] {
+        if !self.quarantined[slot as usize] {
             self.free.push(slot);
         }
     }
 
     /// Keeps a slot out of use when it comes back, until [`reclaim`](Self::reclaim).
-    pub fn withhold(&mut self, slot: u32) {
-        self.withheld[slot as usize] = true;
+    pub fn quarantine(&mut self, slot: u32) {
+        self.quarantined[slot as usize] = true;
     }
 
     /// Nobody outside can write the slot any more. `waiting` says whether it has come back
     /// meanwhile.
     pub fn reclaim(&mut self, slot: u32) {
-        if std::mem::replace(&mut self.withheld[slot as usize], false)
+        if std::mem::replace(&mut self.quarantined[slot as usize], false)
             && self.lent[slot as usize] == 0
             && !self.queue.iter().any(|frame| frame.slot == slot)
         {
@@ -209,7 +209,7 @@ impl SlotRing {
 mod tests {
     use super::*;
 
-    fn lent(bytes: &[u8]) -> Lent<'_> {
+    fn lent(bytes: &[u8]) -> VolatileSlice<'_> {
         bytes.into()
     }
 
@@ -251,7 +251,7 @@ mod tests {
     fn a_withheld_slot_is_not_reused_until_reclaimed() {
         let mut ring = ring(1);
         let token = ring.allocate().unwrap();
-        ring.withhold(token.index());
+        ring.quarantine(token.index());
         ring.queue(token, 8);
         ring.complete(1);
         assert!(ring.allocate().is_none());
@@ -265,7 +265,7 @@ mod tests {
     fn a_slot_reclaimed_while_queued_comes_back_once() {
         let mut ring = ring(1);
         let token = ring.allocate().unwrap();
-        ring.withhold(token.index());
+        ring.quarantine(token.index());
         ring.queue(token, 8);
         ring.reclaim(0);
         assert_eq!(ring.available(), 0);
@@ -279,20 +279,20 @@ mod tests {
         for frame in [b"1".as_slice(), b"22", b"333"] {
             assert!(ring.queue_copy(frame.into()));
         }
-        let lent: Vec<_> = std::iter::from_fn(|| ring.lend()).collect();
+        let lent: Vec<_> = std::iter::from_fn(|| ring.submit()).collect();
         assert_eq!((ring.available(), ring.queued(), ring.lent()), (0, 0, 3));
-        assert_eq!(ring.take_back(lent[2].slot), Some(3));
-        assert_eq!(ring.take_back(lent[2].slot), None, "twice");
-        assert_eq!(ring.take_back(7), None, "no such slot");
-        ring.withhold(lent[0].slot);
-        assert_eq!(ring.take_back(lent[0].slot), Some(1));
+        assert_eq!(ring.complete_slot(lent[2].slot), Some(3));
+        assert_eq!(ring.complete_slot(lent[2].slot), None, "twice");
+        assert_eq!(ring.complete_slot(7), None, "no such slot");
+        ring.quarantine(lent[0].slot);
+        assert_eq!(ring.complete_slot(lent[0].slot), Some(1));
         assert_eq!((ring.available(), ring.lent()), (1, 1));
         ring.reclaim(lent[0].slot);
         assert_eq!(ring.available(), 2);
-        ring.withhold(lent[1].slot);
+        ring.quarantine(lent[1].slot);
         ring.reclaim(lent[1].slot);
         assert_eq!(ring.available(), 2, "the kernel still has it");
-        assert_eq!(ring.take_back(lent[1].slot), Some(2));
+        assert_eq!(ring.complete_slot(lent[1].slot), Some(2));
         assert_eq!(ring.available(), 3);
     }
 

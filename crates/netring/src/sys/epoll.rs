@@ -17,7 +17,7 @@ use super::check;
 
 /// What came since the last look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Edge {
+pub struct EpollEvents {
     /// Anything at all.
     pub any: bool,
     /// The socket has a pending error (SO_ERROR).
@@ -41,7 +41,7 @@ pub(crate) fn register<T: SteadyFd>(target: T) -> io::Result<AsyncFd<T>> {
 
 /// Types that own one descriptor from their making to their end: `as_raw_fd` always gives that one.
 pub(crate) trait SteadyFd: AsFd + AsRawFd {}
-impl SteadyFd for std::sync::Arc<Edges> {}
+impl SteadyFd for std::sync::Arc<EpollSet> {}
 impl SteadyFd for super::netlink::LinkSocket {}
 
 /// Events taken at a time; of each descriptor there is one at most.
@@ -49,23 +49,23 @@ const EVENTS: usize = 32;
 
 /// The epoll.
 #[derive(Debug)]
-pub struct Edges {
+pub struct EpollSet {
     fd: OwnedFd,
 }
 
-impl AsRawFd for Edges {
+impl AsRawFd for EpollSet {
     fn as_raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
 }
 
-impl AsFd for Edges {
+impl AsFd for EpollSet {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
-impl Edges {
+impl EpollSet {
     /// Watches a descriptor for as long as that is open.
     pub fn of(target: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
         let edges = Self::none()?;
@@ -114,14 +114,14 @@ impl Edges {
         Ok(())
     }
 
-    /// Takes the edges that came since the last call. Look at the ring *after* this and wait only
+    /// Takes the edges that came since the last call. PollState at the ring *after* this and wait only
     /// if it has nothing: an edge that comes in between is not lost.
-    pub fn clear(&self) -> io::Result<Edge> {
+    pub fn clear(&self) -> io::Result<EpollEvents> {
         self.wait_ms(0)
     }
 
     /// Waits for an edge until a deadline; none came when it passed. Signals do not end the wait.
-    pub fn wait_until(&self, deadline: Instant) -> io::Result<Edge> {
+    pub fn wait_until(&self, deadline: Instant) -> io::Result<EpollEvents> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             // Rounded up, else the last fraction of a millisecond would be a spin.
@@ -136,9 +136,9 @@ impl Edges {
         }
     }
 
-    fn wait_ms(&self, ms: i32) -> io::Result<Edge> {
+    fn wait_ms(&self, ms: i32) -> io::Result<EpollEvents> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
-        let mut edge = Edge::default();
+        let mut edge = EpollEvents::default();
         let mut wait = ms;
         loop {
             // SAFETY: room for EVENTS events is given.

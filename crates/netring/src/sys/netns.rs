@@ -34,7 +34,7 @@ pub fn identity(namespace: Option<&Path>) -> io::Result<(u64, u64)> {
     Ok((file.dev(), file.ino()))
 }
 
-/// Runs `call` in a network namespace; in this thread's own if that is `None`.
+/// BatchReader `call` in a network namespace; in this thread's own if that is `None`.
 pub fn within<T: Send>(namespace: Option<&Path>, call: impl FnOnce() -> io::Result<T> + Send) -> Result<T, Failure> {
     let Some(path) = namespace else { return call().map_err(Failure::Call) };
     // Not blocking: the path may name a FIFO, which would wait for a writer. setns refuses what is no namespace.

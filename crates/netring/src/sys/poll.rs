@@ -29,15 +29,15 @@ pub fn readable(descriptors: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io
 
 /// A descriptor that is readable from [`ring`](Self::ring) until [`clear`](Self::clear).
 #[derive(Debug)]
-pub struct Bell(OwnedFd);
+pub struct Notifier(OwnedFd);
 
-impl AsFd for Bell {
+impl AsFd for Notifier {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-impl Bell {
+impl Notifier {
     /// A silent one.
     pub fn new() -> io::Result<Self> {
         // SAFETY: eventfd has no preconditions; on success the descriptor is new and ours.
@@ -47,7 +47,7 @@ impl Bell {
     }
 
     /// Wakes who waits, now or next. Cannot fail in a way that matters: a counter that is full is readable, too.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         let one = 1u64;
         // SAFETY: eight live bytes are given.
         let _ = unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
@@ -70,13 +70,13 @@ mod tests {
 
     #[test]
     fn a_bell_ends_a_wait_until_it_is_cleared() {
-        let bell = Bell::new().unwrap();
-        bell.ring();
-        bell.ring();
-        readable(&[bell.as_fd()], None).unwrap();
-        bell.clear();
+        let notifier = Notifier::new().unwrap();
+        notifier.notify();
+        notifier.notify();
+        readable(&[notifier.as_fd()], None).unwrap();
+        notifier.clear();
         let start = Instant::now();
-        readable(&[bell.as_fd()], Some(deadline_after(Duration::from_millis(5)))).unwrap();
+        readable(&[notifier.as_fd()], Some(deadline_after(Duration::from_millis(5)))).unwrap();
         assert!(start.elapsed() >= Duration::from_millis(5), "nobody rang it again");
     }
 }

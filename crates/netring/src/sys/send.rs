@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
 use crate::ring::slots::QueuedFrame;
-use crate::ring::{Lent, Memory};
+use crate::ring::{Memory, VolatileSlice};
 
 /// Messages a call; more makes no difference (UIO_MAXIOV is the kernel's limit).
 pub const BATCH: usize = 256;
@@ -58,7 +58,7 @@ impl Sender {
     pub fn send_parts<'a>(
         &mut self,
         socket: BorrowedFd<'_>,
-        parts: impl Iterator<Item = Lent<'a>>,
+        parts: impl Iterator<Item = VolatileSlice<'a>>,
     ) -> io::Result<usize> {
         let mut count = 0;
         for part in parts.take(BATCH) {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::frames::Received;
 use crate::ring::columns::{CopyFailure, Row};
 use crate::ring::{Column, ColumnSet, Columns, Memory};
-use crate::source::BatchHead;
+use crate::source::BatchHeader;
 
 /// Bytes of an Ethernet header, and where its parts are.
 const ETHERNET: usize = 14;
@@ -63,8 +63,8 @@ impl Batch {
         self
     }
 
-    pub(super) fn head(&self) -> BatchHead {
-        BatchHead {
+    pub(super) fn head(&self) -> BatchHeader {
+        BatchHeader {
             length: self.packets.len() as u32,
             sequence: self.sequence,
             timed_out: false,
@@ -73,7 +73,7 @@ impl Batch {
         }
     }
 
-    /// Its frames, from the first to the last and with what lies between.
+    /// Its frames, from the first to the last and with what bad_descriptors between.
     pub(super) fn memory(&self) -> &Memory {
         &self.memory
     }

@@ -32,7 +32,7 @@ impl XdpSocket {
     /// that found the fill ring empty is in `rx_dropped` already (`__xsk_rcv`, net/xdp/xsk.c).
     pub(super) fn drops(&mut self, position: usize) -> Result<u64> {
         let stats = self.statistics(position)?;
-        let (_, lies) = self.queues[position].counts();
-        Ok(stats.rx_dropped + stats.rx_ring_full + lies)
+        let (_, bad_descriptors) = self.queues[position].counts();
+        Ok(stats.rx_dropped + stats.rx_ring_full + bad_descriptors)
     }
 }

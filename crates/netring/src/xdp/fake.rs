@@ -1,4 +1,4 @@
-//! A fake kernel for a queue: its side of the four rings, and lies when told to.
+//! A fake kernel for a queue: its side of the four rings, and bad_descriptors when told to.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,6 +1,6 @@
 //! Which frame of the receive area is whose.
 //!
-//! All of this lies in private memory: nothing that JavaScript or the kernel writes into the UMEM
+//! All of this bad_descriptors in private memory: nothing that JavaScript or the kernel writes into the UMEM
 //! changes who owns a frame. A frame is the kernel's from the moment it is in the fill ring until a
 //! descriptor of it comes out of the receive ring, and the user's from then until it is released.
 
@@ -47,7 +47,7 @@ impl Received {
         self.offset
     }
 
-    /// Its length; it lies inside its frame.
+    /// Its length; it bad_descriptors inside its frame.
     pub fn length(&self) -> u32 {
         self.length
     }
@@ -55,7 +55,7 @@ impl Received {
 
 /// How a descriptor contradicts what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lie {
+pub enum BadDescriptor {
     /// It names no frame of this queue.
     Outside,
     /// It names a frame that the kernel does not have: a duplicate.
@@ -110,7 +110,7 @@ impl RxFrames {
     }
 
     /// Frames for the fill ring, at most `room`; the kernel's from now on.
-    pub fn lend(&mut self, room: u32) -> impl Iterator<Item = u32> {
+    pub fn submit(&mut self, room: u32) -> impl Iterator<Item = u32> {
         let count = self.free.len().min(room as usize);
         let (first, owners) = (self.first, &mut self.owners);
         self.free.drain(..count).map(move |frame| {
@@ -120,7 +120,7 @@ impl RxFrames {
     }
 
     /// Frames of packets that go straight back to the fill ring, which has room for all of them.
-    pub fn lend_again(&mut self, packets: impl Iterator<Item = Received>) -> impl Iterator<Item = u32> {
+    pub fn submit_again(&mut self, packets: impl Iterator<Item = Received>) -> impl Iterator<Item = u32> {
         packets.map(|packet| {
             *self.owner_of(&packet) = Owner::Kernel;
             packet.frame.0
@@ -139,21 +139,21 @@ impl RxFrames {
 
     /// A packet that the kernel hands over, if it can be true.
     #[inline]
-    pub fn accept(&mut self, descriptor: Descriptor) -> Result<Received, Lie> {
+    pub fn accept(&mut self, descriptor: Descriptor) -> Result<Received, BadDescriptor> {
         let number = descriptor.address >> self.frame_size.trailing_zeros();
         let index = number.wrapping_sub(u64::from(self.first));
         let Some(owner) = usize::try_from(index).ok().and_then(|index| self.owners.get_mut(index)) else {
-            return Err(Lie::Outside);
+            return Err(BadDescriptor::Outside);
         };
         if *owner != Owner::Kernel {
-            return Err(Lie::NotLent);
+            return Err(BadDescriptor::NotLent);
         }
         let frame = FrameId(number as u32);
         let inside = descriptor.address as u32 & (self.frame_size - 1);
         if descriptor.length > self.frame_size - inside {
             *owner = Owner::Free;
             self.free.push_back(frame);
-            return Err(Lie::TooLong);
+            return Err(BadDescriptor::TooLong);
         }
         *owner = Owner::User;
         Ok(Received { frame, offset: descriptor.address as u32, length: descriptor.length })
@@ -178,27 +178,27 @@ mod tests {
     #[test]
     fn lies_are_found_and_lose_no_frame_that_is_known() {
         let mut frames = RxFrames::new(4, 4, 2048);
-        assert_eq!(frames.lend(3).collect::<Vec<_>>(), [4, 5, 6]);
+        assert_eq!(frames.submit(3).collect::<Vec<_>>(), [4, 5, 6]);
         for address in [0, 4 * 2048 - 1, 8 * 2048, u64::MAX, 1 << 40] {
-            assert_eq!(frames.accept(descriptor(address, 60)).unwrap_err(), Lie::Outside, "{address}");
+            assert_eq!(frames.accept(descriptor(address, 60)).unwrap_err(), BadDescriptor::Outside, "{address}");
         }
-        assert_eq!(frames.accept(descriptor(7 * 2048, 60)).unwrap_err(), Lie::NotLent);
-        assert_eq!(frames.accept(descriptor(4 * 2048 + 256, 2048 - 255)).unwrap_err(), Lie::TooLong);
-        assert_eq!(frames.accept(descriptor(5 * 2048, u32::MAX)).unwrap_err(), Lie::TooLong);
+        assert_eq!(frames.accept(descriptor(7 * 2048, 60)).unwrap_err(), BadDescriptor::NotLent);
+        assert_eq!(frames.accept(descriptor(4 * 2048 + 256, 2048 - 255)).unwrap_err(), BadDescriptor::TooLong);
+        assert_eq!(frames.accept(descriptor(5 * 2048, u32::MAX)).unwrap_err(), BadDescriptor::TooLong);
         assert_eq!(frames.free(), 3);
         let packet = frames.accept(descriptor(6 * 2048 + 256, 2048 - 256)).unwrap();
         assert_eq!((packet.frame(), packet.offset(), packet.length()), (6, 6 * 2048 + 256, 1792));
-        assert_eq!(frames.accept(descriptor(6 * 2048 + 256, 60)).unwrap_err(), Lie::NotLent, "twice");
+        assert_eq!(frames.accept(descriptor(6 * 2048 + 256, 60)).unwrap_err(), BadDescriptor::NotLent, "twice");
         frames.release(packet);
         assert_eq!(frames.free(), 4);
-        assert_eq!(frames.lend(9).collect::<Vec<_>>(), [7, 4, 5, 6]);
+        assert_eq!(frames.submit(9).collect::<Vec<_>>(), [7, 4, 5, 6]);
     }
 
     #[test]
     #[should_panic(expected = "belongs to the queue")]
     fn a_frame_cannot_go_back_to_another_queue() {
         let (mut one, mut other) = (RxFrames::new(0, 2, 2048), RxFrames::new(2, 2, 2048));
-        assert_eq!(one.lend(2).count() + other.lend(2).count(), 4);
+        assert_eq!(one.submit(2).count() + other.submit(2).count(), 4);
         let packet = one.accept(descriptor(0, 1)).unwrap();
         other.release(packet);
     }

@@ -20,7 +20,7 @@ pub(super) struct Link {
     _watch: Wait,
     down: bool,
     /// It went down and nobody who waits has been told.
-    down_untold: bool,
+    down_unreported: bool,
     removed: bool,
 }
 
@@ -56,7 +56,7 @@ impl Link {
             news,
             _watch: watch,
             down,
-            down_untold: false,
+            down_unreported: false,
             removed: false,
         })
     }
@@ -81,19 +81,19 @@ impl Link {
         self.removed = true;
     }
 
-    fn look(&mut self) {
+    fn update(&mut self) {
         self.removed |= self.news.gone.load(Ordering::Acquire);
         // The carrier is part of the news; what counts here is whether the interface is up.
         if self.news.changed.swap(false, Ordering::AcqRel)
             && let Ok(up) = self.control.interface_is_up(self.index as i32)
         {
-            self.down_untold = !up && (self.down_untold || !self.down);
+            self.down_unreported = !up && (self.down_unreported || !self.down);
             self.down = !up;
         }
     }
 
     pub(super) fn fail_if_removed(&mut self, interface: &str) -> Result<()> {
-        self.look();
+        self.update();
         if self.removed { Err(self.removed(interface)) } else { Ok(()) }
     }
 
@@ -113,8 +113,8 @@ impl Link {
 
     /// Once for each time it goes down.
     pub(super) fn fail_if_down(&mut self, interface: &str) -> Result<()> {
-        self.look();
-        if self.removed || !std::mem::take(&mut self.down_untold) {
+        self.update();
+        if self.removed || !std::mem::take(&mut self.down_unreported) {
             return Ok(());
         }
         let message = format!("interface {interface:?} went down; wait again, this socket goes on when it is up");

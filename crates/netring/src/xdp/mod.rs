@@ -6,14 +6,14 @@ pub mod rings;
 pub mod transmit;
 
 mod batch;
+pub mod coalesce;
 mod counters;
 mod embedded;
-mod lead;
 mod link;
 mod open;
 mod options;
-pub mod pace;
 mod program;
+mod program_link;
 mod sink;
 mod source;
 mod xsk;
@@ -27,13 +27,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub use self::batch::Batch;
+use self::coalesce::WakeupCoalescer;
 use self::frames::Received;
-use self::lead::LeadWatch;
 use self::link::Link;
-pub use self::options::{Attach, BusyPoll, Mode, OwnProgram, Queues, Shape, XdpOptions, ZeroCopy};
-use self::pace::Pace;
+pub use self::options::{Attach, BusyPoll, Mode, OwnProgram, Queues, UmemLayout, XdpOptions, ZeroCopy};
 pub use self::program::Attached;
-use self::program::{Attachment, Ready};
+use self::program::{AttachedProgram, PreparedProgram};
+use self::program_link::ProgramMonitor;
 use self::receive::RxQueue;
 use self::transmit::Transmitter;
 use self::xsk::{Frames, XskQueue};
@@ -47,14 +47,14 @@ pub use crate::sys::xdp::XdpStats;
 
 /// Packets of a batch at most, as in a capture: what a batch costs is little beside them, and what was asked for when
 /// they were taken is still in the cache when they are read.
-const LARGEST_BATCH: u32 = 2048;
+const MAX_BATCH: u32 = 2048;
 /// Packets of batches that are handed out one after the other, at most.
-const LARGEST_PORTION: u32 = 4096;
+const MAX_BURST: u32 = 4096;
 /// So many packets are not waited for any longer: what a wake-up costs is little beside them.
 const WORTH_A_WAKE_UP: u32 = 4096;
 
 /// A quarter of a queue's frames at most, so that one batch that is held leaves the kernel room.
-fn quarter_of(rx_frames: u32, most: u32) -> u32 {
+fn max_batch(rx_frames: u32, most: u32) -> u32 {
     (rx_frames / 4).clamp(rx_frames.min(64), most)
 }
 
@@ -64,7 +64,7 @@ pub fn is_permitted() -> Result<()> {
 }
 
 /// A program on an interface that leads packets to sockets which others open with the descriptor of its map,
-/// in this process, `gated`. Dropping it detaches the program: nothing comes to any of them any more.
+/// in this process, `paused`. Dropping it detaches the program: nothing comes to any of them any more.
 #[derive(Debug)]
 pub struct SharedProgram {
     interface: String,
@@ -74,8 +74,8 @@ pub struct SharedProgram {
 
 #[derive(Debug)]
 enum Shared {
-    Ready(Ready),
-    Attached(Attachment),
+    Prepared(PreparedProgram),
+    Attached(AttachedProgram),
 }
 
 impl SharedProgram {
@@ -83,13 +83,13 @@ impl SharedProgram {
     /// namespace count.
     pub fn prepare(interface: &str, options: &XdpOptions) -> Result<Self> {
         let (ready, queues) = open::prepare(interface, options).map_err(|error| error.on_interface(interface))?;
-        Ok(Self { interface: interface.to_owned(), state: Shared::Ready(ready), queues })
+        Ok(Self { interface: interface.to_owned(), state: Shared::Prepared(ready), queues })
     }
 
     /// Attaches it, in the place of one that is to be replaced. Packets pass to the network stack until sockets open
     /// their gates. Does nothing once it is; where it failed it may be tried again.
     pub fn attach(&mut self) -> Result<()> {
-        if let Shared::Ready(ready) = &self.state {
+        if let Shared::Prepared(ready) = &self.state {
             let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
             self.state = Shared::Attached(attachment);
         }
@@ -112,7 +112,7 @@ impl SharedProgram {
     /// The descriptor of the XSKMAP, owned by this.
     pub fn map_fd(&self) -> RawFd {
         match &self.state {
-            Shared::Ready(ready) => ready.map.fd(),
+            Shared::Prepared(ready) => ready.map.fd(),
             Shared::Attached(attachment) => attachment.map.fd(),
         }
     }
@@ -123,8 +123,8 @@ impl SharedProgram {
     }
 }
 
-fn watch_lead(attachment: Option<&Attachment>, readiness: &Arc<Readiness>) -> Result<Option<LeadWatch>> {
-    attachment.map(|attachment| LeadWatch::over(Arc::clone(attachment.lead()), Arc::clone(readiness))).transpose()
+fn monitor_program(attachment: Option<&AttachedProgram>, readiness: &Arc<Readiness>) -> Result<Option<ProgramMonitor>> {
+    attachment.map(|attachment| ProgramMonitor::over(Arc::clone(attachment.link()), Arc::clone(readiness))).transpose()
 }
 
 /// Sockets on some queues of an interface. Closing it, or dropping it, detaches the program and
@@ -133,9 +133,9 @@ fn watch_lead(attachment: Option<&Attachment>, readiness: &Arc<Readiness>) -> Re
 #[derive(Debug)]
 pub struct XdpSocket {
     // Dropped in this order: no packet comes any more, then the sockets, then the frames.
-    lead_watch: Option<LeadWatch>,
-    attachment: Option<Attachment>,
-    gate: Option<Ready>,
+    program_monitor: Option<ProgramMonitor>,
+    attachment: Option<AttachedProgram>,
+    barrier: Option<PreparedProgram>,
     queues: Vec<RxQueue<XskQueue>>,
     transmitter: Option<Transmitter>,
     memory: Memory,
@@ -145,9 +145,9 @@ pub struct XdpSocket {
     link: Link,
     interface: String,
     numbers: Vec<u32>,
-    shape: Shape,
+    shape: UmemLayout,
     zero_copy: bool,
-    pace: Pace,
+    coalescer: WakeupCoalescer,
     /// The queues' edges are not told.
     muted: bool,
     /// The queue to look at first, so that a busy one does not starve the others.
@@ -155,7 +155,7 @@ pub struct XdpSocket {
     sequence: u64,
     spare: Vec<Vec<Received>>,
     /// Drops of each queue that a batch's `losing` has told of.
-    drops_told: Vec<u64>,
+    drops_reported: Vec<u64>,
     reported: CaptureStats,
     /// Why frames could not be handed over that a bridge's offer had put into slots.
     late_failure: Option<Error>,
@@ -170,7 +170,7 @@ impl XdpSocket {
         let readiness = Readiness::new(opened.edges);
         let link = Link::watch(options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
             .map_err(on_interface)?;
-        let lead_watch = watch_lead(opened.attachment.as_ref(), &readiness).map_err(on_interface)?;
+        let program_monitor = monitor_program(opened.attachment.as_ref(), &readiness).map_err(on_interface)?;
         let memory = opened.frames.memory();
         let transmitter = (shape.tx_frames > 0).then(|| {
             let start = shape.rx_bytes() + options::HEADROOM;
@@ -182,10 +182,10 @@ impl XdpSocket {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            drops_told: vec![0; opened.queues.len()],
-            lead_watch,
+            drops_reported: vec![0; opened.queues.len()],
+            program_monitor,
             attachment: opened.attachment,
-            gate: opened.gate,
+            barrier: opened.barrier,
             queues: opened.queues,
             transmitter,
             memory,
@@ -196,10 +196,10 @@ impl XdpSocket {
             numbers: opened.numbers,
             shape,
             zero_copy: opened.zero_copy,
-            pace: Pace::new(
+            coalescer: WakeupCoalescer::new(
                 Duration::from_micros(options.coalesce_us.into()),
                 shape.rx_frames,
-                quarter_of(shape.rx_frames, WORTH_A_WAKE_UP),
+                max_batch(shape.rx_frames, WORTH_A_WAKE_UP),
                 Instant::now(),
             ),
             muted: false,
@@ -211,17 +211,17 @@ impl XdpSocket {
         })
     }
 
-    /// Of a socket that was opened `gated`: from now on packets come. By the map alone, where the program is the
+    /// Of a socket that was opened `paused`: from now on packets come. By the map alone, where the program is the
     /// caller's; that has to be attached by now. Where it fails the gate stays, for another try.
-    pub fn open_gate(&mut self) -> Result<()> {
-        let Some(ready) = &self.gate else { return Ok(()) };
+    pub fn start(&mut self) -> Result<()> {
+        let Some(ready) = &self.barrier else { return Ok(()) };
         let open = || {
             open::enter(&ready.map, &self.queues, &self.numbers)?;
             let attachment = open::may_copy(open::attach(ready)?, self.zero_copy)?;
-            Ok((watch_lead(Some(&attachment), &self.readiness)?, attachment))
+            Ok((monitor_program(Some(&attachment), &self.readiness)?, attachment))
         };
         let (watch, attachment) = open().map_err(|error: Error| error.on_interface(&self.interface))?;
-        (self.lead_watch, self.attachment, self.gate) = (watch, Some(attachment), None);
+        (self.program_monitor, self.attachment, self.barrier) = (watch, Some(attachment), None);
         Ok(())
     }
 
@@ -236,7 +236,7 @@ impl XdpSocket {
     }
 
     /// How the frames are divided and how large the rings are.
-    pub fn shape(&self) -> Shape {
+    pub fn shape(&self) -> UmemLayout {
         self.shape
     }
 
@@ -275,7 +275,7 @@ impl XdpSocket {
 
     /// How packets get here. Asks the kernel: by none, where somebody else has detached or replaced the program.
     pub fn attached(&self) -> Attached {
-        self.attachment.as_ref().map_or(Attached::None, Attachment::attached)
+        self.attachment.as_ref().map_or(Attached::None, AttachedProgram::attached)
     }
 
     /// Whether the driver uses the frames itself.

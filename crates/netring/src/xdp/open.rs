@@ -8,14 +8,14 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::frames::RxFrames;
-use super::options::{self, Attach, BusyPoll, Mode, Queues, Shape, XdpOptions, ZeroCopy};
-use super::program::{self, Attached, Attachment, Ready};
+use super::options::{self, Attach, BusyPoll, Mode, Queues, UmemLayout, XdpOptions, ZeroCopy};
+use super::program::{self, Attached, AttachedProgram, PreparedProgram};
 use super::receive::RxQueue;
 use super::xsk::{Binding, Frames, XskQueue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of, info};
 use crate::sys::bpf::{XdpMode, XskMap};
-use crate::sys::epoll::{Edges, Interest};
+use crate::sys::epoll::{EpollSet, Interest};
 use crate::sys::netns::{path_of, within};
 use crate::sys::packet::PacketSocket;
 use crate::sys::{ethtool, xdp};
@@ -30,25 +30,25 @@ const SENDING_OVERHEAD: u64 = 2048;
 const LARGEST_SEND_BUFFER: u64 = 64 << 20;
 
 /// Sockets on an interface, receiving.
-pub(super) struct Opened {
-    pub(super) attachment: Option<Attachment>,
+pub(super) struct OpenSocket {
+    pub(super) attachment: Option<AttachedProgram>,
     /// What is to be attached when the gate opens.
-    pub(super) gate: Option<Ready>,
+    pub(super) barrier: Option<PreparedProgram>,
     pub(super) queues: Vec<RxQueue<XskQueue>>,
     pub(super) frames: Frames,
-    pub(super) edges: Edges,
+    pub(super) edges: EpollSet,
     /// A packet socket that is never bound, for questions about the interface.
     pub(super) control: PacketSocket,
     pub(super) index: u32,
     pub(super) numbers: Vec<u32>,
-    pub(super) shape: Shape,
+    pub(super) shape: UmemLayout,
     pub(super) zero_copy: bool,
 }
 
-pub(super) fn open(interface: &str, options: &XdpOptions) -> Result<Opened> {
+pub(super) fn open(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
     options::check(options)?;
     if let Queues::List(list) = &options.queues {
-        Shape::of(options, list.len() as u32)?;
+        UmemLayout::of(options, list.len() as u32)?;
     }
     let namespace = options.namespace.as_deref();
     let path = namespace.map(path_of);
@@ -58,7 +58,7 @@ pub(super) fn open(interface: &str, options: &XdpOptions) -> Result<Opened> {
 }
 
 /// Makes a program ready for sockets that others open, and says which queues it is for.
-pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Ready, Vec<u32>)> {
+pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(PreparedProgram, Vec<u32>)> {
     options::check(options)?;
     let namespace = options.namespace.as_deref();
     let path = namespace.map(path_of);
@@ -75,7 +75,7 @@ pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Ready, V
 
 /// Attaches a program from whichever network namespace: its packets pass to the network stack until there are sockets in its
 /// map.
-pub(super) fn attach(ready: &Ready) -> Result<Attachment> {
+pub(super) fn attach(ready: &PreparedProgram) -> Result<AttachedProgram> {
     let namespace = ready.namespace.as_deref();
     let path = namespace.map(path_of);
     within(path.as_deref(), || Ok(ready.attach()))
@@ -91,11 +91,11 @@ fn control() -> Result<PacketSocket> {
     })
 }
 
-fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
+fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
     let control = control()?;
     let index = index_of(&control, interface, options.namespace.as_deref())? as u32;
     let numbers = queue_numbers(interface, &control, &options.queues)?;
-    let shape = Shape::of(options, numbers.len() as u32)?;
+    let shape = UmemLayout::of(options, numbers.len() as u32)?;
     let program = match options.mode {
         Mode::Tx => None,
         _ => {
@@ -112,8 +112,8 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
             busy_poll(&socket, poll)?;
         }
         let own = RxFrames::new(position as u32 * shape.rx_frames, shape.rx_frames, shape.frame_size);
-        let limit = |most| super::quarter_of(shape.rx_frames, most);
-        queues.push(RxQueue::new(socket, own, limit(super::LARGEST_BATCH), limit(super::LARGEST_PORTION)));
+        let limit = |most| super::max_batch(shape.rx_frames, most);
+        queues.push(RxQueue::new(socket, own, limit(super::MAX_BATCH), limit(super::MAX_BURST)));
     }
     if shape.tx_frames > 0 {
         can_send(interface, &control, numbers[0])?;
@@ -127,7 +127,7 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
             .map_err(|error| Error::sockopt("SO_SNDBUF", &error, "the send buffer was refused"))?;
     }
     let waiting = |error: io::Error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the AF_XDP socket");
-    let edges = Edges::none().map_err(waiting)?;
+    let edges = EpollSet::none().map_err(waiting)?;
     // A socket that is waited on pays for it with every frame it sends: each one that is freed looks
     // for whoever waits for room (`sock_def_write_space`, net/core/sock.c), some 60 ns.
     if shape.rx_frames > 0 {
@@ -135,7 +135,7 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
             edges.add(queue.rings().as_fd(), Interest::Read).map_err(waiting)?;
         }
     }
-    let (gate, program) = if options.gated { (program, None) } else { (None, program) };
+    let (barrier, program) = if options.paused { (program, None) } else { (None, program) };
     let attachment = match &program {
         Some(ready) => {
             enter(&ready.map, &queues, &numbers)?;
@@ -143,7 +143,7 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<Opened> {
         }
         None => None,
     };
-    Ok(Opened { attachment, gate, queues, frames, edges, control, index, numbers, shape, zero_copy })
+    Ok(OpenSocket { attachment, barrier, queues, frames, edges, control, index, numbers, shape, zero_copy })
 }
 
 /// Puts the sockets into the map: packets come once a program leads there. Before one is attached, so that what it
@@ -163,7 +163,7 @@ pub(super) fn enter(map: &XskMap, queues: &[RxQueue<XskQueue>], numbers: &[u32])
 }
 
 /// A program behind the driver gets no packets from sockets that share frames with it.
-pub(super) fn may_copy(attachment: Attachment, zero_copy: bool) -> Result<Attachment> {
+pub(super) fn may_copy(attachment: AttachedProgram, zero_copy: bool) -> Result<AttachedProgram> {
     if attachment.was_attached() == Attached::Skb && zero_copy {
         let message =
             "the driver shares frames but takes no native program, which zero-copy needs: use zeroCopy 'never'";
@@ -206,7 +206,7 @@ fn can_send(interface: &str, control: &PacketSocket, queue: u32) -> Result<()> {
 }
 
 /// Registers the frames, waiting while the kernel still charges this user for some that were freed just now.
-fn frames_of(shape: Shape, options: &XdpOptions) -> Result<Frames> {
+fn frames_of(shape: UmemLayout, options: &XdpOptions) -> Result<Frames> {
     let until = Frames::last_retired().map_or_else(Instant::now, |when| when + BUSY_FOR);
     wait_out(libc::ENOBUFS, until, || Frames::new(shape, options.huge_pages))
         .map_err(|error| no_frames(shape, options, &error))
@@ -230,7 +230,7 @@ fn zero_copy(options: &XdpOptions) -> ZeroCopy {
     if skb { ZeroCopy::Never } else { options.zero_copy }
 }
 
-fn no_frames(shape: Shape, options: &XdpOptions, error: &io::Error) -> Error {
+fn no_frames(shape: UmemLayout, options: &XdpOptions, error: &io::Error) -> Error {
     let bytes = u64::from(shape.frame_size) * u64::from(shape.frame_count);
     let advice = match error.raw_os_error() {
         Some(libc::ENOBUFS) => {

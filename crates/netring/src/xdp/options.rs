@@ -89,8 +89,8 @@ pub struct XdpOptions {
     pub replace: bool,
     pub program: Option<OwnProgram>,
     pub namespace: Option<String>,
-    /// Stay out of the map until `XdpSocket::open_gate`.
-    pub gated: bool,
+    /// Stay out of the map until `XdpSocket::start`.
+    pub paused: bool,
 }
 
 impl Default for XdpOptions {
@@ -113,7 +113,7 @@ impl Default for XdpOptions {
             replace: false,
             program: None,
             namespace: None,
-            gated: false,
+            paused: false,
         }
     }
 }
@@ -121,7 +121,7 @@ impl Default for XdpOptions {
 /// How the UMEM is divided and how large the rings are, checked. The frames that receive come
 /// first, `rx_frames` of each queue, then those that send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct UmemLayout {
     /// Bytes a frame.
     pub frame_size: u32,
     /// Frames.
@@ -151,7 +151,7 @@ fn refuse<T>(message: String) -> Result<T> {
     Err(Error::new(ErrorKind::Config, message))
 }
 
-impl Shape {
+impl UmemLayout {
     /// Divides the frames among `queues` queues. No system call comes before these checks.
     pub fn of(options: &XdpOptions, queues: u32) -> Result<Self> {
         let XdpOptions { frame_size, frame_count, .. } = *options;
@@ -246,14 +246,14 @@ mod tests {
     #[test]
     fn frames_are_divided_and_rings_hold_them() {
         let options = XdpOptions { frame_count: 1000, ..XdpOptions::default() };
-        let shape = Shape::of(&options, 3).unwrap();
+        let shape = UmemLayout::of(&options, 3).unwrap();
         assert_eq!((shape.rx_frames, shape.tx_frames, shape.first_tx_frame()), (166, 500, 500));
         assert_eq!((shape.fill_size, shape.rx_size, shape.tx_size, shape.completion_size), (256, 256, 512, 512));
         let options = XdpOptions { mode: Mode::Rx, ..options };
-        let shape = Shape::of(&options, 1).unwrap();
+        let shape = UmemLayout::of(&options, 1).unwrap();
         assert_eq!((shape.rx_frames, shape.tx_frames, shape.rx_bytes()), (1000, 0, 2048 * 1000));
         let options = XdpOptions { mode: Mode::Prefill(10), fill_size: Some(4), ..options };
-        let shape = Shape::of(&options, 1).unwrap();
+        let shape = UmemLayout::of(&options, 1).unwrap();
         assert_eq!((shape.rx_frames, shape.tx_frames, shape.fill_size), (10, 990, 4));
     }
 
@@ -264,7 +264,7 @@ mod tests {
         for page in [4096, 16384, 65536] {
             for frame_size in [2048, 4096] {
                 let options = XdpOptions { frame_size, frame_count: 1001, ..XdpOptions::default() };
-                let shape = Shape::of(&options, 1).unwrap();
+                let shape = UmemLayout::of(&options, 1).unwrap();
                 for frame in [0, shape.first_tx_frame(), shape.frame_count - 1] {
                     let first = frame * shape.frame_size;
                     assert_eq!(first / page, (first + shape.frame_size - 1) / page, "frame {frame}, page {page}");
@@ -298,7 +298,7 @@ mod tests {
             (XdpOptions { busy_poll: Some(BusyPoll { us: 0, budget: None, prefer: false }), ..good() }, "busyPoll"),
         ];
         for (options, word) in bad {
-            let error = check(&options).and_then(|()| Shape::of(&options, 1)).unwrap_err();
+            let error = check(&options).and_then(|()| UmemLayout::of(&options, 1)).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Config);
             assert!(error.message.contains(word), "{error}");
         }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttached};
 
-use super::lead::Lead;
 use super::options::{Attach, XdpOptions};
+use super::program_link::ProgramLink;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::bpf::{self, XdpLink, XdpMode, XdpProgram, XskMap};
 use crate::sys::netlink::{LinkNews, LinkSocket};
@@ -33,15 +33,15 @@ impl From<XdpMode> for Attached {
 
 /// A program that leads packets to sockets, for as long as this lives.
 #[derive(Debug)]
-pub(super) struct Attachment {
-    lead: Arc<Lead>,
+pub(super) struct AttachedProgram {
+    lead: Arc<ProgramLink>,
     pub(super) map: Arc<XskMap>,
     attached: Attached,
 }
 
-impl Attachment {
+impl AttachedProgram {
     /// What leads packets here.
-    pub(super) fn lead(&self) -> &Arc<Lead> {
+    pub(super) fn link(&self) -> &Arc<ProgramLink> {
         &self.lead
     }
 
@@ -52,11 +52,11 @@ impl Attachment {
 
     /// How packets are led here now: [`Attached::None`] where somebody else has detached or replaced the program.
     pub(super) fn attached(&self) -> Attached {
-        if self.lead.holds() { self.attached } else { Attached::None }
+        if self.lead.is_attached() { self.attached } else { Attached::None }
     }
 }
 
-impl Drop for Attachment {
+impl Drop for AttachedProgram {
     fn drop(&mut self) {
         // Whoever else looks at the lead just now: what counts is not when the last descriptor is closed.
         self.lead.detach();
@@ -69,7 +69,7 @@ pub(super) fn failed(syscall: &'static str, error: &io::Error, what: impl std::f
 
 /// A map and a program that can be attached, and nothing in their way.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(super) struct PreparedProgram {
     interface: String,
     index: u32,
     attach: Attach,
@@ -81,8 +81,8 @@ pub(super) struct Ready {
 }
 
 /// Makes the map and the program for an interface of this thread's network namespace. The interface stays as it is.
-pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOptions) -> Result<Ready> {
-    let ready = |map: XskMap, program| Ready {
+pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOptions) -> Result<PreparedProgram> {
+    let ready = |map: XskMap, program| PreparedProgram {
         interface: interface.to_owned(),
         index,
         attach: options.attach,
@@ -109,7 +109,7 @@ pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOpt
         return Ok(ready(map, Some(program)));
     }
     // Behind a gate it may come later.
-    if !options.gated {
+    if !options.paused {
         over(present.as_ref(), interface, &map)?;
     }
     Ok(ready(map, None))
@@ -164,18 +164,18 @@ fn none_attached(interface: &str) -> Error {
     )
 }
 
-impl Ready {
+impl PreparedProgram {
     /// Attaches the program, in the place of one that is to be replaced; packets go on to the network stack
     /// until the map has sockets.
-    pub(super) fn attach(&self) -> Result<Attachment> {
+    pub(super) fn attach(&self) -> Result<AttachedProgram> {
         let Self { interface, index, attach: wanted, replace, program, .. } = self;
         let (interface, index, map) = (interface.as_str(), *index, Arc::clone(&self.map));
         let present = Present::on(interface, index)?;
         let Some(program) = program else {
             let (attached, id) = over(present.as_ref(), interface, &map)?;
             let socket = question().map_err(|error| cannot_ask(interface, &error))?;
-            let lead = Lead::Present { socket: Mutex::new(socket), index, map: id };
-            return Ok(Attachment { lead: Arc::new(lead), map, attached });
+            let lead = ProgramLink::Present { socket: Mutex::new(socket), index, map: id };
+            return Ok(AttachedProgram { lead: Arc::new(lead), map, attached });
         };
         not_in_the_way(present.as_ref(), interface, *replace)?;
         let removed = present.map(|present| present.remove(interface, index)).transpose()?;
@@ -183,8 +183,8 @@ impl Ready {
             Some(removed) => removed.put_back(index, error),
             None => error,
         })?;
-        let lead = Lead::link(link).map_err(|error| failed("bpf", &error, "cannot ask what the link holds"))?;
-        Ok(Attachment { lead: Arc::new(lead), map, attached })
+        let lead = ProgramLink::link(link).map_err(|error| failed("bpf", &error, "cannot ask what the link holds"))?;
+        Ok(AttachedProgram { lead: Arc::new(lead), map, attached })
     }
 }
 
@@ -249,8 +249,8 @@ impl Present {
     }
 
     /// Detaches all of them, whether netlink or a BPF link holds them.
-    fn remove(&self, interface: &str, index: u32) -> Result<Removed> {
-        let mut removed = Removed::default();
+    fn remove(&self, interface: &str, index: u32) -> Result<RemovedProgram> {
+        let mut removed = RemovedProgram::default();
         for (mode, id) in &self.programs {
             let refused = |error: &io::Error| {
                 failed("bpf", error, format_args!("cannot detach {} from {interface:?}", describe(*mode, *id)))
@@ -281,13 +281,13 @@ impl Present {
 
 /// What was detached to make room.
 #[derive(Debug, Default)]
-struct Removed {
+struct RemovedProgram {
     programs: Vec<(XdpMode, XdpProgram)>,
     /// Descriptions of those that a BPF link held: a link that is detached cannot be attached again.
     from_links: Vec<String>,
 }
 
-impl Removed {
+impl RemovedProgram {
     /// Puts back what can be, as nothing took its place, and says of the rest that it is gone.
     fn put_back(self, index: u32, mut error: Error) -> Error {
         for (mode, program) in self.programs {

@@ -18,34 +18,34 @@ pub struct RxQueue<R> {
     /// Packets of a batch at most.
     most: u32,
     /// Packets that one batch after the other may be made of without a pause.
-    portion: u32,
-    /// How many of a portion are still in the receive ring.
+    burst: u32,
+    /// How many of a burst are still in the receive ring.
     rest: u32,
     /// Packets taken out of the receive ring.
     packets: u64,
     /// Descriptors that could not be true; their packets are lost.
-    lies: u64,
+    bad_descriptors: u64,
     /// The kernel may have found no frame or no room since this was last asked.
-    squeezed: bool,
+    ring_pressure: bool,
 }
 
 impl<R: RxRings> RxQueue<R> {
     /// A queue whose frames are all lent to the kernel, as far as the fill ring has room.
-    pub fn new(rings: R, frames: RxFrames, most: u32, portion: u32) -> Self {
+    pub fn new(rings: R, frames: RxFrames, most: u32, burst: u32) -> Self {
         let (incoming, most) = (Vec::new(), most.max(1));
         let mut queue = Self {
             rings,
             frames,
             incoming,
             most,
-            portion: portion.max(most),
+            burst: burst.max(most),
             rest: 0,
-            squeezed: false,
+            ring_pressure: false,
             packets: 0,
-            lies: 0,
+            bad_descriptors: 0,
         };
         queue.refill();
-        queue.squeezed = false;
+        queue.ring_pressure = false;
         queue
     }
 
@@ -71,7 +71,7 @@ impl<R: RxRings> RxQueue<R> {
 
     /// Packets that reached the receive ring, and descriptors that lied.
     pub fn counts(&mut self) -> (u64, u64) {
-        (self.packets + u64::from(self.rings.waiting()), self.lies)
+        (self.packets + u64::from(self.rings.waiting()), self.bad_descriptors)
     }
 
     /// Whether [`take`](Self::take) would give packets.
@@ -87,15 +87,15 @@ impl<R: RxRings> RxQueue<R> {
                 return false;
             }
             if self.rest == 0 {
-                self.rest = waiting.min(self.portion);
+                self.rest = waiting.min(self.burst);
             }
             let most = self.most.min(self.rest);
             self.rest -= most;
-            self.squeezed |= waiting >= self.rings.receive_size() || self.has_no_frames();
-            let Self { rings, frames, incoming, lies, .. } = self;
+            self.ring_pressure |= waiting >= self.rings.receive_size() || self.has_no_frames();
+            let Self { rings, frames, incoming, bad_descriptors, .. } = self;
             rings.receive(most, |descriptor| match frames.accept(descriptor) {
                 Ok(packet) => incoming.push(packet),
-                Err(_) => *lies += 1,
+                Err(_) => *bad_descriptors += 1,
             });
             self.refill();
             if !self.incoming.is_empty() {
@@ -112,8 +112,8 @@ impl<R: RxRings> RxQueue<R> {
 
     /// Whether packets may have found no frame or no room since this was asked last. Where this is
     /// false none has; what does not fit a frame is another matter.
-    pub fn take_squeezed(&mut self) -> bool {
-        std::mem::take(&mut self.squeezed)
+    pub fn take_ring_pressure(&mut self) -> bool {
+        std::mem::take(&mut self.ring_pressure)
     }
 
     /// The next packets, in the order in which they came. `spare` is an empty vector to use.
@@ -146,8 +146,8 @@ impl<R: RxRings> RxQueue<R> {
     /// Gives the frames of packets back to the kernel; their vector is empty afterwards.
     pub fn release(&mut self, packets: &mut Vec<Received>) {
         if self.frames.free() == 0 && self.rings.fill_room() as usize >= packets.len() {
-            self.squeezed |= self.has_no_frames();
-            self.rings.fill(self.frames.lend_again(packets.drain(..)));
+            self.ring_pressure |= self.has_no_frames();
+            self.rings.fill(self.frames.submit_again(packets.drain(..)));
             return;
         }
         for packet in packets.drain(..) {
@@ -163,10 +163,10 @@ impl<R: RxRings> RxQueue<R> {
             return;
         }
         let free_places = self.rings.fill_room();
-        self.squeezed |= free_places >= self.rings.fill_size();
+        self.ring_pressure |= free_places >= self.rings.fill_size();
         let room = free_places.min(self.frames.free());
         if room > 0 {
-            self.rings.fill(self.frames.lend(room));
+            self.rings.fill(self.frames.submit(room));
         }
     }
 }

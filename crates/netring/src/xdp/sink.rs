@@ -8,7 +8,7 @@ use super::transmit::Transmitter;
 use super::{XdpSocket, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::Readiness;
-use crate::ring::{Lent, Memory, SlotToken};
+use crate::ring::{Memory, SlotToken, VolatileSlice};
 use crate::sink::{Flushed, Sink, TxStats};
 use crate::sys::deadline_after;
 
@@ -106,9 +106,9 @@ impl Sink for XdpSocket {
         }
     }
 
-    fn withhold(&mut self, slot: u32) {
+    fn quarantine(&mut self, slot: u32) {
         if let Some(transmitter) = &mut self.transmitter {
-            transmitter.slots_mut().withhold(slot);
+            transmitter.slots_mut().quarantine(slot);
         }
     }
 
@@ -125,7 +125,7 @@ impl Sink for XdpSocket {
     }
 
     #[inline]
-    fn send(&mut self, frame: Lent<'_>) -> Result<bool> {
+    fn send(&mut self, frame: VolatileSlice<'_>) -> Result<bool> {
         self.check(frame.len())?;
         let Some(transmitter) = &mut self.transmitter else { return Err(sends_nothing(&self.interface)) };
         if transmitter.slots().available() == 0 {
@@ -168,8 +168,8 @@ impl Sink for XdpSocket {
         &self.readiness
     }
 
-    fn untold_rejections(&self) -> usize {
-        self.transmitter.as_ref().map_or(0, Transmitter::untold_rejections)
+    fn unreported_rejections(&self) -> usize {
+        self.transmitter.as_ref().map_or(0, Transmitter::unreported_rejections)
     }
 
     fn take_rejections(&mut self) -> Vec<Error> {

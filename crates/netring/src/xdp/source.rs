@@ -7,13 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::receive::RxQueue;
-use super::{Batch, LeadWatch, XdpSocket};
+use super::{Batch, ProgramMonitor, XdpSocket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::LinkEvent;
 use crate::readiness::{Readiness, Wait};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{ColumnSet, Columns, Malformed, Memory};
-use crate::source::{BatchHead, Look, Source, Target};
+use crate::source::{BatchHeader, PollState, Source, Target};
 use crate::stats::CaptureStats;
 use crate::sys::{deadline_after, xdp};
 
@@ -41,7 +41,7 @@ impl XdpSocket {
             }
             let spare = self.spare.pop().unwrap_or_default();
             let packets = self.queues[position].take(spare).expect("it is ready");
-            self.pace.taken();
+            self.coalescer.taken();
             // A queue's rest comes before the others' packets: there is an end of it, and so of "more".
             let more = self.queues[position].has_rest();
             self.turn = if more { position } else { (position + 1) % count };
@@ -49,11 +49,11 @@ impl XdpSocket {
             self.sequence += 1;
             let sequence = self.sequence;
             // A system call for each batch would be half of what a small one costs.
-            if !self.queues[position].take_squeezed() {
+            if !self.queues[position].take_ring_pressure() {
                 return Ok(Some(batch.told(sequence, false, more)));
             }
             let losing = match self.drops(position) {
-                Ok(drops) => std::mem::replace(&mut self.drops_told[position], drops) < drops,
+                Ok(drops) => std::mem::replace(&mut self.drops_reported[position], drops) < drops,
                 Err(error) => {
                     self.release(batch);
                     return Err(error);
@@ -64,17 +64,17 @@ impl XdpSocket {
         Ok(None)
     }
 
-    /// What the pace says of what is there.
-    fn look_at_rings(&mut self) -> Look {
+    /// What the coalesce says of what is there.
+    fn look_at_rings(&mut self) -> PollState {
         let (mut arrived, mut waiting) = (0, 0);
         for queue in &mut self.queues {
             arrived += queue.counts().0;
             waiting += queue.waiting();
         }
-        self.pace.look(Instant::now(), arrived, waiting)
+        self.coalescer.poll(Instant::now(), arrived, waiting)
     }
 
-    /// Edges are of no use to who looks at a time of his own: he is told of none until he wants them again.
+    /// EpollSet are of no use to who looks at a time of his own: he is told of none until he wants them again.
     fn mute(&mut self, muted: bool) -> Result<()> {
         if self.muted == muted {
             return Ok(());
@@ -98,12 +98,12 @@ impl XdpSocket {
 
     /// No packet will come any more.
     fn fail_if_over(&mut self) -> Result<()> {
-        self.link.fail_if_removed(&self.interface).inspect_err(|_| self.give_up_lead())?;
-        if !self.lead_watch.as_ref().is_some_and(LeadWatch::is_lost) {
+        self.link.fail_if_removed(&self.interface).inspect_err(|_| self.give_up_program())?;
+        if !self.program_monitor.as_ref().is_some_and(ProgramMonitor::is_lost) {
             return Ok(());
         }
         // With the interface its program goes, too, and what goes first is seen first.
-        self.link.fail_if_gone(&self.interface).inspect_err(|_| self.give_up_lead())?;
+        self.link.fail_if_gone(&self.interface).inspect_err(|_| self.give_up_program())?;
         let message = format!(
             "the XDP program of this socket is no longer on interface {:?}: somebody has detached it or put another in its \
              place; close this socket and open another",
@@ -114,9 +114,9 @@ impl XdpSocket {
 
     /// An interface that was moved to another network namespace takes its program along, which would go on to lead packets
     /// away from the stack there, to a socket that gets none.
-    fn give_up_lead(&self) {
+    fn give_up_program(&self) {
         if let Some(attachment) = &self.attachment {
-            attachment.lead().detach();
+            attachment.link().detach();
         }
     }
 
@@ -154,18 +154,18 @@ impl Source for XdpSocket {
     fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
         let deadline = deadline_after(timeout);
         loop {
-            match self.look()? {
-                Look::Ready => return Ok(true),
-                Look::Later(at) if at < deadline => {
+            match self.poll_coalesced()? {
+                PollState::Ready => return Ok(true),
+                PollState::Later(at) if at < deadline => {
                     thread::sleep(at.saturating_duration_since(Instant::now()));
                     continue;
                 }
                 // Sooner than it would be told: the caller has no more time.
-                Look::Later(_) => {
+                PollState::Later(_) => {
                     thread::sleep(deadline.saturating_duration_since(Instant::now()));
                     return self.poll();
                 }
-                Look::Empty => {}
+                PollState::Empty => {}
             }
             let until = deadline.min(Instant::now() + LOOK_AT_LINK_EVERY);
             let edge = self.readiness.wait_until(until).map_err(|error| self.failed("epoll_wait", &error))?;
@@ -194,13 +194,13 @@ impl Source for XdpSocket {
         Ok(false)
     }
 
-    fn look(&mut self) -> Result<Look> {
+    fn poll_coalesced(&mut self) -> Result<PollState> {
         self.must_receive()?;
         match self.look_at_rings() {
-            Look::Ready => Ok(Look::Ready),
-            Look::Later(at) => self.mute(true).map(|()| Look::Later(at)),
+            PollState::Ready => Ok(PollState::Ready),
+            PollState::Later(at) => self.mute(true).map(|()| PollState::Later(at)),
             // What comes from here on is an edge.
-            Look::Empty => Ok(if self.poll()? { Look::Ready } else { Look::Empty }),
+            PollState::Empty => Ok(if self.poll()? { PollState::Ready } else { PollState::Empty }),
         }
     }
 
@@ -216,10 +216,10 @@ impl Source for XdpSocket {
 
     /// The program goes first, so that the network stack has its packets again; what is queued is not sent.
     fn close(self) -> Result<()> {
-        let Self { lead_watch, attachment, gate, queues, transmitter, memory, frames, interface, .. } = self;
-        drop(lead_watch);
+        let Self { program_monitor, attachment, barrier, queues, transmitter, memory, frames, interface, .. } = self;
+        drop(program_monitor);
         drop(attachment);
-        drop(gate);
+        drop(barrier);
         drop(queues);
         drop(transmitter);
         drop(memory);
@@ -228,7 +228,7 @@ impl Source for XdpSocket {
         })
     }
 
-    fn head(batch: &Batch) -> BatchHead {
+    fn head(batch: &Batch) -> BatchHeader {
         batch.head()
     }
 

@@ -34,7 +34,7 @@ pub struct Transmitter {
     left: TxStats,
     rejections: Vec<u32>,
     /// Frames rejected since they were last told of, those included whose length has been forgotten.
-    untold: usize,
+    unreported: usize,
     addresses: Vec<u64>,
 }
 
@@ -54,7 +54,7 @@ impl Transmitter {
             publishes_late: false,
             left: TxStats::default(),
             rejections: Vec::new(),
-            untold: 0,
+            unreported: 0,
             addresses: Vec::new(),
         }
     }
@@ -73,7 +73,7 @@ impl Transmitter {
     /// or takes no more: in copy mode it sends [`FRAMES_A_KICK`] a call.
     /// Never blocks. Returns how many frames went into the ring since this was last told, and why it ended.
     pub fn flush(&mut self, rings: &mut impl TxRings) -> io::Result<(u32, Flushed)> {
-        let (mut handed_over, mut barren) = (std::mem::take(&mut self.untold_frames), 0);
+        let (mut handed_over, mut stalled) = (std::mem::take(&mut self.untold_frames), 0);
         self.collect(rings);
         loop {
             handed_over += self.produce(rings);
@@ -86,14 +86,14 @@ impl Transmitter {
             let errno = kicked.as_ref().err().map(|error| error.raw_os_error().unwrap_or(0));
             // NET_XMIT_DROP: the frame taken last is completed, but has not been sent.
             let progress = self.take_in(rings, errno == Some(libc::EBUSY));
-            barren = if progress { 0 } else { barren + 1 };
+            stalled = if progress { 0 } else { stalled + 1 };
             match errno {
                 // In copy mode the ring is empty now; otherwise the driver goes on by itself.
                 None if rings.unsent() > 0 => return Ok((handed_over, all_in)),
                 None => {}
                 Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::ENOMEM | libc::EINTR) => {
                     let blind = if self.publishes_late { unsent.div_ceil(FRAMES_A_KICK) } else { 0 };
-                    if barren > blind {
+                    if stalled > blind {
                         return Ok((handed_over, Flushed::QueueFull));
                     }
                 }
@@ -116,7 +116,7 @@ impl Transmitter {
         }
         let Self { slots, positions, produced, first, .. } = self;
         rings.transmit((0..count).map(|_| {
-            let frame = slots.lend().expect("as many are queued");
+            let frame = slots.submit().expect("as many are queued");
             positions[frame.slot as usize] = *produced;
             *produced += 1;
             Outgoing { frame: *first + frame.slot, length: frame.length }
@@ -162,7 +162,7 @@ impl Transmitter {
     /// that the kernel has, and changes nothing.
     fn note_taken(&mut self, address: u64) -> Option<u32> {
         let index = (address >> self.frame_size.trailing_zeros()).wrapping_sub(u64::from(self.first));
-        let slot = u32::try_from(index).ok().filter(|slot| self.slots.is_lent(*slot))?;
+        let slot = u32::try_from(index).ok().filter(|slot| self.slots.in_kernel(*slot))?;
         let after = self.positions[slot as usize] + 1;
         if after > self.taken {
             self.taken = after;
@@ -173,18 +173,18 @@ impl Transmitter {
 
     /// The slot with the frame that was put into the transmit ring as number `position`.
     fn slot_at(&self, position: u64) -> Option<u32> {
-        (0..self.slots.count()).find(|slot| self.slots.is_lent(*slot) && self.positions[*slot as usize] == position)
+        (0..self.slots.count()).find(|slot| self.slots.in_kernel(*slot) && self.positions[*slot as usize] == position)
     }
 
     #[inline]
     fn complete(&mut self, slot: u32) {
-        let length = self.slots.take_back(slot).expect("what the kernel has was lent");
+        let length = self.slots.complete_slot(slot).expect("what the kernel has was lent");
         // Almost always empty.
         let given_up = self.given_up.iter().position(|given_up| *given_up == slot);
         if let Some(place) = given_up {
             self.given_up.swap_remove(place);
             self.left.rejected += 1;
-            self.untold += 1;
+            self.unreported += 1;
             // Nobody may ever ask for them; the newest say enough.
             if self.rejections.len() == MOST_REJECTIONS {
                 self.rejections.remove(0);
@@ -212,13 +212,13 @@ impl Transmitter {
     }
 
     /// How many frames have been rejected since the last call of [`take_rejections`](Self::take_rejections).
-    pub fn untold_rejections(&self) -> usize {
-        self.untold
+    pub fn unreported_rejections(&self) -> usize {
+        self.unreported
     }
 
     /// The same, which forgets them.
     pub fn take_rejections(&mut self) -> Vec<u32> {
-        self.untold = 0;
+        self.unreported = 0;
         std::mem::take(&mut self.rejections)
     }
 }

@@ -18,7 +18,7 @@ use xsk_rs::umem::frame::FrameDesc;
 use xsk_rs::{CompQueue, FillQueue, RxQueue, Socket, TxQueue, Umem};
 
 use super::frames::Descriptor;
-use super::options::{Shape, ZeroCopy};
+use super::options::{UmemLayout, ZeroCopy};
 use super::rings::{Outgoing, RxRings, TxRings};
 use crate::ring::Memory;
 use crate::sys::map::Mapping;
@@ -39,7 +39,7 @@ pub(super) struct Frames {
     umem: Umem,
     descriptors: Arc<[FrameDesc]>,
     bytes: Bytes,
-    shape: Shape,
+    shape: UmemLayout,
 }
 
 /// How the bytes of the frames outlive their UMEM.
@@ -54,15 +54,15 @@ enum Bytes {
 
 impl Frames {
     /// Registers the frames with the kernel, in this thread's network namespace.
-    pub(super) fn new(shape: Shape, huge_pages: bool) -> io::Result<Self> {
-        let size = |count| QueueSize::new(count).expect("a Shape's sizes are powers of two");
+    pub(super) fn new(shape: UmemLayout, huge_pages: bool) -> io::Result<Self> {
+        let size = |count| QueueSize::new(count).expect("a UmemLayout's sizes are powers of two");
         let config = UmemConfig::builder()
-            .frame_size(FrameSize::new(shape.frame_size).expect("a Shape's frames are large enough"))
+            .frame_size(FrameSize::new(shape.frame_size).expect("a UmemLayout's frames are large enough"))
             .fill_queue_size(size(shape.fill_size))
             .comp_queue_size(size(shape.completion_size))
             .build()
-            .expect("a Shape's frames have room for the headroom");
-        let count = NonZeroU32::new(shape.frame_count).expect("a Shape has frames");
+            .expect("a UmemLayout's frames have room for the headroom");
+        let count = NonZeroU32::new(shape.frame_count).expect("a UmemLayout has frames");
         let (umem, descriptors) = Umem::new(config, count, huge_pages).map_err(|error| os_error(&error))?;
         // SAFETY: frame 0 exists; the slice is empty and only its address is used.
         let first = unsafe { umem.data(&descriptors[0]) }.contents().as_ptr().cast_mut();
@@ -92,7 +92,7 @@ impl Frames {
 
     /// Binds a socket to one queue of an interface in this thread's network namespace.
     pub(super) fn bind(&self, interface: &str, queue: u32, binding: Binding) -> io::Result<XskQueue> {
-        let size = |count| QueueSize::new(count).expect("a Shape's sizes are powers of two");
+        let size = |count| QueueSize::new(count).expect("a UmemLayout's sizes are powers of two");
         let mut flags = match binding.zero_copy {
             ZeroCopy::Auto => BindFlags::empty(),
             ZeroCopy::Require => BindFlags::XDP_ZEROCOPY,
@@ -165,7 +165,7 @@ pub(super) struct XskQueue {
     descriptors: Arc<[FrameDesc]>,
     scratch: Vec<FrameDesc>,
     memory: Memory,
-    shape: Shape,
+    shape: UmemLayout,
     need_wakeup: bool,
 }
 

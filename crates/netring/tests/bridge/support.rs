@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use netring::bridge::packet::open_capture;
-use netring::bridge::{Bridge, DirectionStats, PacketOutlet, PacketPort, Runner, SideOptions};
+use netring::bridge::{Bridge, DirectionStats, PacketPort, PacketTx, Runner, SideOptions};
 use netring::capture::{Capture, CaptureOptions, TimestampSource};
 use netring::injector::{InjectorOptions, OnMalformed};
 use netring::ring::{Column, ColumnSet, Columns, vnet};
@@ -61,7 +61,7 @@ impl Network {
 
     fn capture_options(&self) -> CaptureOptions {
         CaptureOptions {
-            gated: false,
+            paused: false,
             block_size: 1 << 18,
             block_count: 16,
             frame_size: 2048,
@@ -93,8 +93,8 @@ impl Network {
         }
     }
 
-    pub(crate) fn outlet(&self, interface: &str) -> PacketOutlet {
-        PacketOutlet::open(interface, &self.injector_options()).unwrap()
+    pub(crate) fn tx(&self, interface: &str) -> PacketTx {
+        PacketTx::open(interface, &self.injector_options()).unwrap()
     }
 
     pub(crate) fn capture(&self, interface: &str) -> Capture {

@@ -1,8 +1,8 @@
 //! Frames with work left for the hardware.
 
-use netring::bridge::Outlet;
-use netring::bridge::outlet::Offer;
-use netring::ring::Lent;
+use netring::bridge::FrameTx;
+use netring::bridge::tx::TrySend;
+use netring::ring::VolatileSlice;
 
 use crate::support::{Network, counted, receive};
 
@@ -48,11 +48,11 @@ fn header() -> Vec<u8> {
 }
 
 fn send(network: &Network, messages: &[Vec<u8>]) {
-    let mut outlet = network.outlet("va");
+    let mut tx = network.tx("va");
     let mut left = messages;
     while !left.is_empty() {
-        match outlet.offer(left.iter().map(|message| Lent::from(message.as_slice()))).unwrap() {
-            Offer::Taken(count) => left = &left[count..],
+        match tx.try_send(left.iter().map(|message| VolatileSlice::from(message.as_slice()))).unwrap() {
+            TrySend::Taken(count) => left = &left[count..],
             other => panic!("{other:?}"),
         }
     }
@@ -94,17 +94,17 @@ pub(crate) fn are_done_where_the_far_side_cannot() {
 /// What the kernel refuses to send it refuses to the sender already; so a bridge without a far side that agrees.
 pub(crate) fn nonsense_is_rejected() {
     let network = Network::new();
-    let (mut outlet, mut far) = (network.outlet("va"), network.capture("vb"));
+    let (mut tx, mut far) = (network.tx("va"), network.capture("vb"));
     let mut nonsense = header();
     nonsense[6..8].copy_from_slice(&60_000u16.to_ne_bytes());
     let bad = [nonsense, unfinished()].concat();
     let good = [header(), unfinished()].concat();
-    let offer = outlet.offer([&bad, &good].into_iter().map(|message| Lent::from(message.as_slice()))).unwrap();
-    let Offer::Refused(refused) = offer else { panic!("{offer:?}") };
-    let error = outlet.explain(&refused, unfinished().len() as u32);
+    let offer = tx.try_send([&bad, &good].into_iter().map(|message| VolatileSlice::from(message.as_slice()))).unwrap();
+    let TrySend::Refused(refused) = offer else { panic!("{offer:?}") };
+    let error = tx.explain(&refused, unfinished().len() as u32);
     assert_eq!(error.kind, netring::ErrorKind::Frame);
     assert!(error.message.contains("4058 bytes"), "{error}");
-    let offer = outlet.offer(std::iter::once(Lent::from(good.as_slice()))).unwrap();
-    assert!(matches!(offer, Offer::Taken(1)), "{offer:?}");
+    let offer = tx.try_send(std::iter::once(VolatileSlice::from(good.as_slice()))).unwrap();
+    assert!(matches!(offer, TrySend::Taken(1)), "{offer:?}");
     assert_eq!(receive(&mut far, 1)[0].bytes, unfinished());
 }

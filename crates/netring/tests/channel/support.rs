@@ -6,19 +6,19 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use netring::channel::{Channel, ChannelOptions, Drainable, WhenFull};
+use netring::channel::{Channel, ChannelOptions, Stoppable, WhenFull};
 use netring::link::LinkEvent;
 use netring::readiness::{Readiness, Wait};
+use netring::ring::batches::MAX_BATCH;
 use netring::ring::block::WalkOptions;
 use netring::ring::columns::{CAPACITY_STEP, CopyFailure};
 use netring::ring::fake::{FakeKernel, FakePacket};
 use netring::ring::layout::status;
-use netring::ring::runs::RUN_PACKETS;
-use netring::ring::{Column, ColumnSet, Columns, Malformed, Memory, Run, Runs};
-use netring::source::{BatchHead, Source, Target};
+use netring::ring::{Batch, BatchReader, Column, ColumnSet, Columns, Malformed, Memory};
+use netring::source::{BatchHeader, Source, Target};
 use netring::stats::CaptureStats;
-use netring::sys::epoll::{Edges, Interest};
-use netring::sys::poll::Bell;
+use netring::sys::epoll::{EpollSet, Interest};
+use netring::sys::poll::Notifier;
 use netring::{Error, ErrorKind, Result};
 
 /// Long enough for a machine that is busy; a test that passes never waits for it.
@@ -41,25 +41,25 @@ pub(crate) struct Link {
 /// The far side of a [`FakeSource`].
 pub(crate) struct World {
     kernel: FakeKernel,
-    edge: Arc<Bell>,
+    edge: Arc<Notifier>,
     pub(crate) link: Arc<Mutex<Link>>,
 }
 
 pub(crate) struct FakeSource {
-    runs: Runs,
+    runs: BatchReader,
     readiness: Arc<Readiness>,
     link: Arc<Mutex<Link>>,
-    _edge: Arc<Bell>,
+    _edge: Arc<Notifier>,
 }
 
 impl World {
     pub(crate) fn new() -> (Self, FakeSource) {
         let (kernel, ring) = FakeKernel::with_ring(1 << 16, 32);
-        let edge = Arc::new(Bell::new().unwrap());
-        let readiness = Readiness::new(Edges::of(edge.as_fd(), Interest::Read).unwrap());
+        let edge = Arc::new(Notifier::new().unwrap());
+        let readiness = Readiness::new(EpollSet::of(edge.as_fd(), Interest::Read).unwrap());
         let link = Arc::new(Mutex::new(Link::default()));
         let source = FakeSource {
-            runs: Runs::new(ring, RUN_PACKETS),
+            runs: BatchReader::new(ring, MAX_BATCH),
             readiness,
             link: Arc::clone(&link),
             _edge: Arc::clone(&edge),
@@ -94,7 +94,7 @@ impl World {
     }
 
     fn notify(&self) {
-        self.edge.ring();
+        self.edge.notify();
     }
 }
 
@@ -110,9 +110,9 @@ impl FakeSource {
 }
 
 impl Source for FakeSource {
-    type Batch = Run;
+    type Batch = Batch;
 
-    fn next(&mut self, target: Target<'_>) -> Result<Option<(Run, Option<Columns>)>> {
+    fn next(&mut self, target: Target<'_>) -> Result<Option<(Batch, Option<Columns>)>> {
         if !self.runs.has_open_block() {
             self.readiness.clear().unwrap();
             let Some(lease) = self.runs.acquire() else { return self.fail().map(|()| None) };
@@ -138,7 +138,7 @@ impl Source for FakeSource {
         Ok(ready)
     }
 
-    fn release(&mut self, run: Run) {
+    fn release(&mut self, run: Batch) {
         self.runs.release(run);
     }
 
@@ -146,19 +146,19 @@ impl Source for FakeSource {
         Ok(())
     }
 
-    fn head(run: &Run) -> BatchHead {
+    fn head(run: &Batch) -> BatchHeader {
         run.into()
     }
 
-    fn bytes(&self, run: &Run) -> Option<Memory> {
+    fn bytes(&self, run: &Batch) -> Option<Memory> {
         self.runs.bytes(run)
     }
 
-    fn fill(&self, _: &Run, _: &Columns, _: ColumnSet) -> std::result::Result<(), Malformed> {
+    fn fill(&self, _: &Batch, _: &Columns, _: ColumnSet) -> std::result::Result<(), Malformed> {
         unreachable!("a batch comes with its columns")
     }
 
-    fn copy(&self, _: &Run, _: &Columns, _: &Memory) -> std::result::Result<(), CopyFailure> {
+    fn copy(&self, _: &Batch, _: &Columns, _: &Memory) -> std::result::Result<(), CopyFailure> {
         unreachable!("the channel copies by itself")
     }
 
@@ -183,7 +183,7 @@ impl Source for FakeSource {
     }
 }
 
-impl Drainable for FakeSource {
+impl Stoppable for FakeSource {
     fn stop_receiving(&mut self) -> Result<()> {
         self.link.lock().unwrap().shut = true;
         Ok(())

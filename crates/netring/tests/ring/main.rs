@@ -6,6 +6,7 @@
 mod fuzz;
 mod support;
 
+mod batches;
 mod columns;
 mod corruption;
 mod delivery;
@@ -13,7 +14,6 @@ mod holding;
 mod lies;
 mod model;
 mod pages;
-mod runs;
 mod seeds;
 mod stale;
 mod vlan;

@@ -58,14 +58,14 @@ fn a_loss_is_suspected_only_where_there_can_be_one() {
     (0..7).for_each(|_| assert!(queue.rings_mut().deliver(60).is_some()));
     let mut batch = queue.take(Vec::new()).unwrap();
     queue.release(&mut batch);
-    assert!(!queue.take_squeezed(), "there was a frame left at every moment");
+    assert!(!queue.take_ring_pressure(), "there was a frame left at every moment");
     (0..9).for_each(|n| assert_eq!(queue.rings_mut().deliver(60).is_some(), n < 8));
     let mut batch = queue.take(Vec::new()).unwrap();
-    assert!(queue.take_squeezed() && !queue.take_squeezed());
+    assert!(queue.take_ring_pressure() && !queue.take_ring_pressure());
     // All frames are held: whatever comes now is lost, and known to be when they come back.
     queue.rings_mut().deliver(60);
     queue.release(&mut batch);
-    assert!(queue.take_squeezed());
+    assert!(queue.take_ring_pressure());
 }
 
 #[test]
@@ -127,7 +127,7 @@ enum Step {
     /// One of the batches held, as a share of 256.
     Release(u8),
     /// An address anywhere, and a length.
-    Lie(u64, u32),
+    BadDescriptor(u64, u32),
     /// A descriptor of a frame that somebody holds.
     Again(u8),
     /// A packet that leaves the frame it is in.
@@ -141,7 +141,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (1u32..1500).prop_map(Step::Deliver),
         5 => Just(Step::Take),
         5 => any::<u8>().prop_map(Step::Release),
-        1 => (address, any::<u32>()).prop_map(|(address, length)| Step::Lie(address, length)),
+        1 => (address, any::<u32>()).prop_map(|(address, length)| Step::BadDescriptor(address, length)),
         1 => any::<u8>().prop_map(Step::Again),
         1 => (1800u32..5000).prop_map(Step::TooLong),
         1 => Just(Step::Ready),
@@ -182,7 +182,7 @@ proptest! {
                     }
                     queue.release(&mut batch);
                 }
-                Step::Lie(address, length) => {
+                Step::BadDescriptor(address, length) => {
                     // Of a frame that the kernel has this would be no lie, and it would then have it twice.
                     if address / u64::from(FRAME) < u64::from(frames) { continue }
                     lies += 1;

@@ -166,7 +166,7 @@ enum Step {
     Flush,
     Refuse(i32),
     Complete(u8),
-    Lie(u64),
+    BadDescriptor(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -176,7 +176,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Flush),
         2 => errno.prop_map(Step::Refuse),
         8 => any::<u8>().prop_map(Step::Complete),
-        1 => any::<u64>().prop_map(Step::Lie),
+        1 => any::<u64>().prop_map(Step::BadDescriptor),
     ]
 }
 
@@ -201,7 +201,7 @@ proptest! {
                 Step::Refuse(errno) => kernel.refusals.push_back(errno),
                 Step::Complete(index) => drop(kernel.complete(usize::from(index))),
                 // Anywhere but in our own frames: those, only the kernel could tell apart.
-                Step::Lie(address) => kernel.claim_completion(address | 1 << 40),
+                Step::BadDescriptor(address) => kernel.claim_completion(address | 1 << 40),
             }
             transmitter.collect(&mut kernel);
             let stats = transmitter.stats();

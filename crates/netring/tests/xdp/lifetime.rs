@@ -188,15 +188,15 @@ pub(crate) fn a_shared_program_is_attached_once_it_is_wanted() {
     let options = XdpOptions { queues: Queues::List(vec![1]), mode: Mode::Rx, ..network.options() };
     let mut shared = SharedProgram::prepare("vb", &options).unwrap();
     let own = OwnProgram { xsk_map: shared.map_fd(), program: None };
-    let mut member = network.open("vb", XdpOptions { program: Some(own), gated: true, ..options.clone() });
+    let mut member = network.open("vb", XdpOptions { program: Some(own), paused: true, ..options.clone() });
     assert_eq!((member.attached(), program_on(&network, "vb")), (Attached::None, false));
     // Nothing to be in the map of, yet.
-    let error = network.open("va", XdpOptions { program: Some(own), gated: true, ..options }).open_gate().unwrap_err();
+    let error = network.open("va", XdpOptions { program: Some(own), paused: true, ..options }).start().unwrap_err();
     assert_eq!(error.kind, ErrorKind::XdpProgram, "{error}");
     shared.attach().unwrap();
     shared.attach().unwrap();
-    member.open_gate().unwrap();
-    member.open_gate().unwrap();
+    member.start().unwrap();
+    member.start().unwrap();
     assert_eq!(member.attached(), Attached::Native);
     send_through(&network, 1);
     assert_eq!(receive(&mut member, 1), [frame(1, 60)]);

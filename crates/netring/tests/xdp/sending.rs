@@ -1,6 +1,6 @@
 //! Frames out: their bytes, all of them, counted when they have left.
 
-use netring::bridge::{Offer, Outlet};
+use netring::bridge::{FrameTx, TrySend};
 use netring::xdp::{Attach, Attached, Mode, XdpOptions, XdpSocket};
 use netring::{ErrorKind, Sink, Source};
 
@@ -106,9 +106,9 @@ pub(crate) fn a_bridge_is_told_what_was_taken_before_it_is_told_of_a_failure() {
     let mut socket = sender(&network);
     network.run("link del va");
     let frames: Vec<_> = (0..3).map(|n| frame(n, 60)).collect();
-    let offer = |socket: &mut XdpSocket| socket.offer(frames.iter().map(|bytes| bytes.as_slice().into()));
+    let offer = |socket: &mut XdpSocket| socket.try_send(frames.iter().map(|bytes| bytes.as_slice().into()));
     let outcome = offer(&mut socket);
-    assert!(matches!(outcome, Ok(Offer::Taken(3))), "{outcome:?}");
+    assert!(matches!(outcome, Ok(TrySend::Taken(3))), "{outcome:?}");
     let error = offer(&mut socket).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InterfaceRemoved, "{error}");
     assert_eq!(socket.tx_stats().unwrap().pending, 3);

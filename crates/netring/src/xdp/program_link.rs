@@ -23,21 +23,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A program on an interface.
 #[derive(Debug)]
-pub(super) enum Lead {
+pub(super) enum ProgramLink {
     /// Attached by this process. Whoever has the link, or its number, can detach it or give it another program.
     Link { link: XdpLink, program: u32 },
     /// Attached by the caller, over this map. The socket is of the interface's namespace.
     Present { socket: Mutex<LinkSocket>, index: u32, map: u32 },
 }
 
-impl Lead {
+impl ProgramLink {
     pub(super) fn link(link: XdpLink) -> io::Result<Self> {
         let (_, program) = link.target()?;
         Ok(Self::Link { link, program })
     }
 
     /// Whether it is still there. Where that cannot be asked it is taken to be.
-    pub(super) fn holds(&self) -> bool {
+    pub(super) fn is_attached(&self) -> bool {
         match self {
             // Of a link that is detached, the interface is 0 (`bpf_xdp_link_fill_link_info`).
             Self::Link { link, program } => {
@@ -63,11 +63,11 @@ impl Lead {
 /// Asks on a thread of its own: the answer may take as long as somebody holds RTNL, and the one that this is called on serves every
 /// wait of the process. Where the process may have no more threads the lead is taken to hold, and asked for again in time. `None`:
 /// the question has panicked.
-async fn ask(holds: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Option<bool> {
+async fn ask(is_attached: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Option<bool> {
     let (answer, answered) = oneshot::channel();
     let asking = thread::Builder::new().name("netring-ask".to_owned()).spawn(move || {
         // Nobody listens any more when the socket was closed meanwhile.
-        let _ = answer.send(holds());
+        let _ = answer.send(is_attached());
     });
     if asking.is_err() {
         return Some(true);
@@ -77,14 +77,14 @@ async fn ask(holds: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Option<bo
 
 /// Looks after a lead until dropped, for as long as somebody waits for its packets.
 #[derive(Debug)]
-pub(super) struct LeadWatch {
-    question: Arc<Question>,
+pub(super) struct ProgramMonitor {
+    question: Arc<Probe>,
     _task: Wait,
 }
 
 /// When the lead is to be asked for next, and what came of it.
 #[derive(Debug)]
-struct Question {
+struct Probe {
     timer: Arc<Timer>,
     /// The timer is set.
     set: AtomicBool,
@@ -93,7 +93,7 @@ struct Question {
     lost: AtomicBool,
 }
 
-impl Question {
+impl Probe {
     fn set_timer(&self, every: Duration) {
         if !self.set.load(Ordering::SeqCst) && !self.set.swap(true, Ordering::SeqCst) && self.timer.set(every).is_err()
         {
@@ -108,10 +108,10 @@ impl Question {
     }
 }
 
-impl LeadWatch {
+impl ProgramMonitor {
     /// Once the lead is lost, who waits on `readiness` is woken.
-    pub(super) fn over(lead: Arc<Lead>, readiness: Arc<Readiness>) -> Result<Self> {
-        Self::asking(move || lead.holds(), readiness, LOOK_EVERY)
+    pub(super) fn over(lead: Arc<ProgramLink>, readiness: Arc<Readiness>) -> Result<Self> {
+        Self::asking(move || lead.is_attached(), readiness, LOOK_EVERY)
     }
 
     fn asking(
@@ -125,7 +125,7 @@ impl LeadWatch {
         let _guard = runtime.enter();
         let timer = Arc::new(Timer::new().map_err(failed)?);
         let registered = epoll::register(Arc::clone(&timer)).map_err(failed)?;
-        let question = Arc::new(Question {
+        let question = Arc::new(Probe {
             timer,
             set: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
@@ -161,7 +161,7 @@ impl LeadWatch {
     }
 
     fn is_lost_or_asked(&self, within: Duration) -> bool {
-        let Question { lost, wanted, .. } = &*self.question;
+        let Probe { lost, wanted, .. } = &*self.question;
         if lost.load(Ordering::Acquire) {
             return true;
         }
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
     use crate::readiness::Watch;
-    use crate::sys::epoll::{Edges, Interest};
+    use crate::sys::epoll::{EpollSet, Interest};
 
     const SOON: Duration = Duration::from_secs(20);
     const OFTEN: Duration = Duration::from_millis(1);
@@ -191,7 +191,7 @@ mod tests {
 
     fn waiting() -> (UnixDatagram, UnixDatagram, Arc<Readiness>, Watch, Receiver<()>) {
         let (sender, receiver) = UnixDatagram::pair().unwrap();
-        let readiness = Readiness::new(Edges::of(receiver.as_fd(), Interest::Read).unwrap());
+        let readiness = Readiness::new(EpollSet::of(receiver.as_fd(), Interest::Read).unwrap());
         let (wake, woken) = channel();
         let watch = readiness.watch(move |_| wake.send(()).unwrap()).unwrap();
         (sender, receiver, readiness, watch, woken)
@@ -207,7 +207,7 @@ mod tests {
             ask.send(()).unwrap();
             answers.lock().unwrap().recv().unwrap()
         };
-        let lead = LeadWatch::asking(holds, readiness, OFTEN).unwrap();
+        let lead = ProgramMonitor::asking(holds, readiness, OFTEN).unwrap();
         assert!(asked.recv_timeout(SOME_TIME).is_err(), "nobody has looked");
         assert!(!lead.is_lost_or_asked(OFTEN));
         asked.recv_timeout(SOON).expect("who has looked may wait");
@@ -236,7 +236,7 @@ mod tests {
             ask.send(()).unwrap();
             answers.lock().unwrap().recv().unwrap_or(true)
         };
-        let lead = LeadWatch::asking(holds, readiness, OFTEN).unwrap();
+        let lead = ProgramMonitor::asking(holds, readiness, OFTEN).unwrap();
         assert!(!lead.is_lost_or_asked(OFTEN));
         asked.recv_timeout(SOON).unwrap();
         let (other, _receiver, _readiness, watch, woken) = waiting();

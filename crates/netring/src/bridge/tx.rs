@@ -5,26 +5,26 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::readiness::Readiness;
-use crate::ring::Lent;
+use crate::ring::VolatileSlice;
 
 /// Frames offered at a time. More than the kernel's own batches makes no difference.
 pub const BATCH: usize = crate::sys::send::BATCH;
 
 /// What became of an offer.
 #[derive(Debug)]
-pub enum Offer {
+pub enum TrySend {
     /// So many of the first were taken, at least one.
     Taken(usize),
     /// None for now.
-    Full(Full),
+    WouldBlock(WouldBlock),
     /// The first one never will be.
     Refused(Refused),
 }
 
 /// Why nothing is taken now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
-    /// The socket's send buffer is full; [`Outlet::room`] tells when it is not.
+pub enum WouldBlock {
+    /// The socket's send buffer is full; [`FrameTx::room`] tells when it is not.
     Buffer,
     /// A queue below is full; nothing tells when it is not.
     Queue {
@@ -52,16 +52,16 @@ pub struct Refused {
 }
 
 /// The sending half of one side of a bridge.
-pub trait Outlet {
+pub trait FrameTx {
     /// Bytes before each frame that belong to it and are handed over with it.
     const HEADER: u32;
 
     /// Hands frames over in order, as many as are taken now; never blocks. Fails when the interface is gone.
-    fn offer<'a>(&mut self, frames: impl Iterator<Item = Lent<'a>> + Clone) -> Result<Offer>;
-    /// For waiting after [`Full::Buffer`].
+    fn try_send<'a>(&mut self, frames: impl Iterator<Item = VolatileSlice<'a>> + Clone) -> Result<TrySend>;
+    /// For waiting after [`WouldBlock::Buffer`].
     fn room(&self) -> &Arc<Readiness>;
     /// Sees to frames that were taken and have not left; whether it has to be called again in a millisecond.
-    fn nudge(&mut self) -> Result<bool> {
+    fn kick(&mut self) -> Result<bool> {
         Ok(false)
     }
     /// How many frames were refused after they had been taken, since the last call of this, and why.

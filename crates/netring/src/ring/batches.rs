@@ -1,4 +1,4 @@
-//! Runs: a block is handed out in pieces that fit a processor's cache.
+//! BatchReader: a block is handed out in pieces that fit a processor's cache.
 //!
 //! A full block of small packets is several MiB, more than the cache next to a processor. Walked as a
 //! whole and then read as a whole, every packet would come from memory twice. So a block is walked a
@@ -16,15 +16,15 @@ use super::rx::{Lease, RxRing};
 
 /// Packets a run, at most. At 64 bytes these are 300 KiB of the block and 100 KiB of columns; fewer would
 /// cost more in JavaScript, which makes some objects a run.
-pub const RUN_PACKETS: u32 = 2048;
+pub const MAX_BATCH: u32 = 2048;
 
-/// Proof that somebody may look at a run of packets. Only [`Runs::next`] makes one and only [`Runs::release`]
+/// Proof that somebody may look at a run of packets. Only [`BatchReader::next`] makes one and only [`BatchReader::release`]
 /// takes it; it cannot be copied.
 ///
 /// A run cannot be read after it was given back:
 ///
 /// ```compile_fail
-/// # fn f(runs: &mut netring::ring::Runs, run: netring::ring::Run) {
+/// # fn f(runs: &mut netring::ring::BatchReader, run: netring::ring::Batch) {
 /// let block = runs.block(&run);
 /// runs.release(run); // error: `run` is borrowed by `block`
 /// block.packet_count();
@@ -32,7 +32,7 @@ pub const RUN_PACKETS: u32 = 2048;
 /// ```
 #[derive(Debug)]
 #[must_use = "a run that is dropped keeps its block from the kernel for ever"]
-pub struct Run {
+pub struct Batch {
     ring: u64,
     block: u32,
     span: Span,
@@ -41,7 +41,7 @@ pub struct Run {
     losing: bool,
 }
 
-impl Run {
+impl Batch {
     /// Packets in it, at least one.
     pub fn length(&self) -> u32 {
         self.span.count
@@ -70,7 +70,7 @@ impl Run {
 
 /// A ring, read in runs.
 #[derive(Debug)]
-pub struct Runs {
+pub struct BatchReader {
     ring: RxRing,
     /// Of each block that is not the kernel's: its lease and what is out.
     shares: Vec<Option<Share>>,
@@ -83,7 +83,7 @@ pub struct Runs {
 #[derive(Debug)]
 struct Share {
     lease: Lease,
-    /// Runs that have not been given back.
+    /// BatchReader that have not been given back.
     out: u32,
 }
 
@@ -97,8 +97,8 @@ struct Open {
     losing: bool,
 }
 
-impl Runs {
-    /// Over a ring of which nothing has been acquired, in runs of at most `most` packets ([`RUN_PACKETS`]).
+impl BatchReader {
+    /// Over a ring of which nothing has been acquired, in runs of at most `most` packets ([`MAX_BATCH`]).
     pub fn new(ring: RxRing, most: u32) -> Self {
         assert!(most > 0, "a run has packets");
         let shares = (0..ring.geometry().block_count()).map(|_| None).collect();
@@ -168,7 +168,7 @@ impl Runs {
         &mut self,
         options: WalkOptions,
         target: impl FnOnce(u32) -> Option<(Columns, ColumnSet)>,
-    ) -> Result<Option<(Run, Option<Columns>)>, Malformed> {
+    ) -> Result<Option<(Batch, Option<Columns>)>, Malformed> {
         let Some(open) = self.open.take() else { return Ok(None) };
         let rest = open.rest;
         let runs = rest.count.div_ceil(self.most);
@@ -198,7 +198,7 @@ impl Runs {
             self.open = Some(Open { rest, losing: false, ..open });
         }
         self.sequence += 1;
-        let run = Run {
+        let run = Batch {
             ring: self.ring.id(),
             block: open.block,
             span: Span { end, ..span },
@@ -214,21 +214,21 @@ impl Runs {
     }
 
     /// The packets that a run stands for.
-    pub fn block<'a>(&'a self, run: &'a Run) -> Block<'a> {
+    pub fn block<'a>(&'a self, run: &'a Batch) -> Block<'a> {
         assert_eq!(run.ring, self.ring.id(), "a run belongs to the ring that gave it");
         let share = self.shares[run.block as usize].as_ref().expect("a block with a run out is shared");
         self.ring.block(&share.lease).part(run.span)
     }
 
     /// The bytes from a run's first packet to its last.
-    pub fn bytes(&self, run: &Run) -> Option<Memory> {
+    pub fn bytes(&self, run: &Batch) -> Option<Memory> {
         let block = self.block(run);
         let range = block.bytes();
         block.memory().slice(range.start as usize, range.len())
     }
 
     /// Gives a run back; with the last one of its block the block goes back to the kernel.
-    pub fn release(&mut self, run: Run) {
+    pub fn release(&mut self, run: Batch) {
         assert_eq!(run.ring, self.ring.id(), "a run belongs to the ring that gave it");
         let share = self.shares[run.block as usize].as_mut().expect("a block with a run out is shared");
         share.out -= 1;

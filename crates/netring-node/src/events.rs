@@ -5,20 +5,20 @@ use std::sync::Arc;
 use napi::Env;
 use napi::bindgen_prelude::*;
 use netring::readiness::{Wait, Watch};
-use netring::source::{Look, Source};
+use netring::source::{PollState, Source};
 use netring::{Error as CoreError, ErrorKind};
 
+use crate::callback::{JsCallback, Message};
 use crate::error::to_js;
-use crate::lending::Lending;
-use crate::signal::{Message, Signal};
+use crate::source::SourceHandle;
 
 /// A function of JavaScript's that is told a [`Message`].
 pub(crate) type Waker<'a> = Function<'a, u32, ()>;
 
 /// Everything that may call into JavaScript; dropping it ends that.
 #[derive(Default)]
-pub(crate) struct Waiting {
-    signal: Option<Signal>,
+pub(crate) struct SourceEvents {
+    signal: Option<JsCallback>,
     /// For who waits for a batch.
     edges: Option<Watch>,
     /// What else a wait waits for while the interface is down.
@@ -26,13 +26,17 @@ pub(crate) struct Waiting {
     link: Option<Wait>,
 }
 
-impl Waiting {
+impl SourceEvents {
     fn sender(&mut self, waker: &Waker<'_>) -> Result<impl Fn(Message) + Send + Sync + 'static> {
-        Signal::in_place(&mut self.signal, waker).map(Signal::sender)
+        JsCallback::in_place(&mut self.signal, waker).map(JsCallback::sender)
     }
 
     /// True when there is a batch; otherwise the waker is called once something changes.
-    pub(crate) fn poll_or_wait<S: Source + 'static>(&mut self, source: &Lending<S>, waker: &Waker<'_>) -> Result<bool> {
+    pub(crate) fn poll_or_wait<S: Source + 'static>(
+        &mut self,
+        source: &SourceHandle<S>,
+        waker: &Waker<'_>,
+    ) -> Result<bool> {
         if self.edges.is_none() {
             let readiness = source.with(|source| Ok(Arc::clone(source.readiness())))?;
             let wake = self.sender(waker)?;
@@ -42,16 +46,16 @@ impl Waiting {
             })?);
         }
         self.edges.as_ref().inspect(|edges| edges.arm());
-        let look = source.look();
+        let look = source.poll_coalesced();
         match look {
-            Ok(Look::Empty) => {}
-            Ok(Look::Later(at)) => {
+            Ok(PollState::Empty) => {}
+            Ok(PollState::Later(at)) => {
                 let set = self.edges.as_mut().map_or(Ok(()), |edges| edges.wake_at(at));
                 return set.map(|()| false).map_err(|error| {
                     to_js(CoreError::os(ErrorKind::Io, "timerfd_settime", &error, "cannot wait for a time"))
                 });
             }
-            Ok(Look::Ready) | Err(_) => {
+            Ok(PollState::Ready) | Err(_) => {
                 self.edges.as_ref().inspect(|edges| edges.disarm());
                 return look.map(|_| true);
             }
@@ -76,7 +80,11 @@ impl Waiting {
     }
 
     /// From now on the waker is called with every change of the link.
-    pub(crate) fn watch_link<S: Source + 'static>(&mut self, source: &Lending<S>, waker: &Waker<'_>) -> Result<()> {
+    pub(crate) fn watch_link<S: Source + 'static>(
+        &mut self,
+        source: &SourceHandle<S>,
+        waker: &Waker<'_>,
+    ) -> Result<()> {
         if self.link.is_none() {
             let tell = self.sender(waker)?;
             self.link = Some(source.with(|source| source.watch_link(move |event| tell(event.into())))?);

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::outlet::{BATCH, Full, Offer, Outlet, Refusal};
-use super::patience::Patience;
-use super::tally::{DirectionStats, Reports};
+use super::retry::RetryBudget;
+use super::stats::{DirectionStats, RejectionLog};
+use super::tx::{BATCH, FrameTx, Refusal, TrySend, WouldBlock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ring::{Column, ColumnSet, Columns, Lent, Memory, vnet};
+use crate::ring::{Column, ColumnSet, Columns, Memory, VolatileSlice, vnet};
 use crate::source::Source;
 
 /// Nothing tells when a queue below the socket has room: it is tried again after this.
@@ -36,7 +36,7 @@ pub struct Replacements(Vec<Memory>);
 
 impl Replacements {
     /// Copies one more.
-    pub fn add(&mut self, frame: Lent<'_>) {
+    pub fn add(&mut self, frame: VolatileSlice<'_>) {
         let memory = Memory::zeroed(vnet::BYTES as usize + frame.len());
         memory.copy_from(vnet::BYTES as usize, frame);
         self.0.push(memory);
@@ -66,7 +66,7 @@ struct Load<B> {
 
 impl<B> Load<B> {
     /// A frame and the bytes before it that go with it.
-    fn frame(&self, place: Place, header: u32) -> Lent<'_> {
+    fn frame(&self, place: Place, header: u32) -> VolatileSlice<'_> {
         let memory = match place.replacement {
             0 => &self.memory,
             number => &self.replacements.0[number as usize - 1],
@@ -91,7 +91,7 @@ pub enum Step {
 /// Until when a direction has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Until [`Outlet::room`] tells.
+    /// Until [`FrameTx::room`] tells.
     Room,
     /// Until then: nothing tells.
     Until(Instant),
@@ -99,32 +99,32 @@ pub enum Wait {
 
 /// One direction. `B` is a batch of the side that it comes from.
 #[derive(Debug)]
-pub struct Lane<B> {
+pub struct Forwarder<B> {
     load: Option<Load<B>>,
     /// Places of a batch that somebody else looks at, noted before.
     noted: Option<Vec<Place>>,
     columns: Columns,
     spare: Vec<Place>,
     wait: Option<Wait>,
-    /// Frames that the other side has taken need another nudge.
+    /// Frames that the other side has taken need another kick.
     unsettled: bool,
-    patience: Patience,
-    tally: DirectionStats,
-    reports: Reports,
+    retry: RetryBudget,
+    stats: DirectionStats,
+    reports: RejectionLog,
 }
 
-impl<B> Default for Lane<B> {
+impl<B> Default for Forwarder<B> {
     fn default() -> Self {
         Self {
             load: None,
             noted: None,
-            columns: Columns::for_packets(crate::ring::runs::RUN_PACKETS),
+            columns: Columns::for_packets(crate::ring::batches::MAX_BATCH),
             spare: Vec::new(),
             wait: None,
             unsettled: false,
-            patience: Patience::default(),
-            tally: DirectionStats::default(),
-            reports: Reports::default(),
+            retry: RetryBudget::default(),
+            stats: DirectionStats::default(),
+            reports: RejectionLog::default(),
         }
     }
 }
@@ -137,7 +137,7 @@ fn room_for(columns: &mut Columns, packets: u32) -> Columns {
     columns.clone()
 }
 
-impl<B> Lane<B> {
+impl<B> Forwarder<B> {
     /// Whether frames wait to be taken by the other side.
     pub fn is_loaded(&self) -> bool {
         self.load.is_some()
@@ -147,16 +147,16 @@ impl<B> Lane<B> {
     pub fn stats(&self) -> DirectionStats {
         let noted = self.noted.as_ref().map_or(0, Vec::len);
         let waiting = self.load.as_ref().map_or(0, |load| load.places.len() - load.next);
-        DirectionStats { pending: (noted + waiting) as u64, ..self.tally }
+        DirectionStats { pending: (noted + waiting) as u64, ..self.stats }
     }
 
-    /// Whether somebody is to be told of [`take_reports`](Self::take_reports): once until they are taken.
-    pub fn has_news(&mut self) -> bool {
-        self.reports.is_news()
+    /// Whether somebody is to be told of [`take_rejections`](Self::take_rejections): once until they are taken.
+    pub fn take_unreported(&mut self) -> bool {
+        self.reports.take_unreported()
     }
 
     /// Errors of frames that were refused since the last call of this, the first 64.
-    pub fn take_reports(&mut self) -> Vec<Error> {
+    pub fn take_rejections(&mut self) -> Vec<Error> {
         self.reports.take()
     }
 
@@ -170,13 +170,13 @@ impl<B> Lane<B> {
         self.unsettled
     }
 
-    fn settle(&mut self, to: &mut impl Outlet) -> Result<()> {
+    fn settle(&mut self, to: &mut impl FrameTx) -> Result<()> {
         if self.unsettled {
-            self.unsettled = to.nudge()?;
+            self.unsettled = to.kick()?;
         }
         let (count, reasons) = to.late_refusals()?;
-        self.tally.forwarded -= count;
-        self.tally.rejected += count;
+        self.stats.forwarded -= count;
+        self.stats.rejected += count;
         for reason in reasons {
             self.reports.add(|| reason);
         }
@@ -184,7 +184,7 @@ impl<B> Lane<B> {
     }
 
     /// One step: takes a batch if none is under way, and hands over as many frames as are taken at a time.
-    pub fn advance<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl Outlet) -> Result<Step> {
+    pub fn advance<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl FrameTx) -> Result<Step> {
         if self.load.is_none() && !self.take(from)? {
             self.settle(to)?;
             return Ok(Step::Idle);
@@ -238,7 +238,7 @@ impl<B> Lane<B> {
                 true
             }
         });
-        self.tally.dropped += (before - places.len()) as u64;
+        self.stats.dropped += (before - places.len()) as u64;
         self.load(batch, memory, places, replacements);
     }
 
@@ -255,17 +255,17 @@ impl<B> Lane<B> {
             original: row(Column::OriginalLength, index),
             replacement: 0,
         }));
-        self.tally.received += u64::from(packets);
+        self.stats.received += u64::from(packets);
         places
     }
 
     /// What the ring has cut cannot be sent on.
     fn load(&mut self, batch: Option<B>, memory: Memory, mut places: Vec<Place>, replacements: Replacements) {
-        let Self { tally, reports, .. } = self;
+        let Self { stats, reports, .. } = self;
         places.retain(|place| {
             let whole = place.length == place.original;
             if !whole {
-                tally.too_large += 1;
+                stats.too_large += 1;
                 reports.add(|| cut(place));
             }
             whole
@@ -274,7 +274,7 @@ impl<B> Lane<B> {
     }
 
     /// Hands over what is under way, as many frames as are taken at a time. The batch goes back with the last one.
-    pub fn push<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl Outlet) -> Result<Step> {
+    pub fn push<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl FrameTx) -> Result<Step> {
         let step = match self.hand_over(to).and_then(|step| self.settle(to).map(|()| step)) {
             Err(error) if error.kind == ErrorKind::InterfaceRemoved => {
                 self.give_up(from, &error);
@@ -296,7 +296,7 @@ impl<B> Lane<B> {
     fn give_up<S: Source<Batch = B>>(&mut self, from: &mut S, error: &Error) {
         let Some(load) = self.load.take() else { return };
         let left = load.places.len() - load.next;
-        self.tally.rejected += left as u64;
+        self.stats.rejected += left as u64;
         for _ in 0..left {
             self.reports.add(|| error.clone());
         }
@@ -305,8 +305,8 @@ impl<B> Lane<B> {
         }
     }
 
-    fn hand_over<O: Outlet>(&mut self, to: &mut O) -> Result<Step> {
-        let Self { load, wait, unsettled, patience, tally, reports, .. } = self;
+    fn hand_over<O: FrameTx>(&mut self, to: &mut O) -> Result<Step> {
+        let Self { load, wait, unsettled, retry, stats, reports, .. } = self;
         let Some(load) = load else { return Ok(Step::Idle) };
         if let Some(Wait::Until(then)) = *wait
             && Instant::now() < then
@@ -318,31 +318,31 @@ impl<B> Lane<B> {
             let ready = &load.places[load.next..];
             let ready = &ready[..ready.len().min(budget)];
             let first = ready[0].length;
-            let gone = match to.offer(ready.iter().map(|place| load.frame(*place, O::HEADER)))? {
-                Offer::Taken(count) => {
-                    patience.rewarded();
+            let gone = match to.try_send(ready.iter().map(|place| load.frame(*place, O::HEADER)))? {
+                TrySend::Taken(count) => {
+                    retry.reset();
                     *unsettled = true;
-                    tally.forwarded += count as u64;
+                    stats.forwarded += count as u64;
                     count
                 }
-                Offer::Full(Full::Buffer) => {
-                    tally.pushed_back += 1;
+                TrySend::WouldBlock(WouldBlock::Buffer) => {
+                    stats.pushed_back += 1;
                     return Ok(Step::Waits(Wait::Room));
                 }
-                Offer::Full(Full::Queue { ours_wait }) => {
+                TrySend::WouldBlock(WouldBlock::Queue { ours_wait }) => {
                     let now = Instant::now();
-                    if !patience.is_over(ours_wait, now) {
-                        tally.pushed_back += 1;
+                    if !retry.expired(ours_wait, now) {
+                        stats.pushed_back += 1;
                         return Ok(Step::Waits(Wait::Until(now + TRY_AGAIN_AFTER)));
                     }
-                    tally.ring_full += 1;
+                    stats.ring_full += 1;
                     reports.add(|| never_room(first));
                     1
                 }
-                Offer::Refused(refused) => {
+                TrySend::Refused(refused) => {
                     match refused.kind {
-                        Refusal::TooLarge => tally.too_large += 1,
-                        Refusal::Rejected => tally.rejected += 1,
+                        Refusal::TooLarge => stats.too_large += 1,
+                        Refusal::Rejected => stats.rejected += 1,
                     }
                     reports.add(|| to.explain(&refused, first));
                     1

@@ -32,13 +32,13 @@ pub struct DirectionStats {
 
 /// Reasons of refused frames.
 #[derive(Debug, Default)]
-pub(super) struct Reports {
+pub(super) struct RejectionLog {
     kept: Vec<Error>,
     /// Somebody has been told that there are some.
     told: bool,
 }
 
-impl Reports {
+impl RejectionLog {
     /// Keeps a reason, where there is room for one.
     pub(super) fn add(&mut self, reason: impl FnOnce() -> Error) {
         if self.kept.len() < MOST_KEPT {
@@ -47,7 +47,7 @@ impl Reports {
     }
 
     /// Whether somebody has to be told: once until they are taken.
-    pub(super) fn is_news(&mut self) -> bool {
+    pub(super) fn take_unreported(&mut self) -> bool {
         !self.kept.is_empty() && !std::mem::replace(&mut self.told, true)
     }
 
@@ -64,16 +64,16 @@ mod tests {
 
     #[test]
     fn reports_are_told_once_until_taken_and_again_with_the_next() {
-        let mut reports = Reports::default();
-        assert!(!reports.is_news());
+        let mut reports = RejectionLog::default();
+        assert!(!reports.take_unreported());
         for _ in 0..2 {
             for number in 0..100 {
                 reports.add(|| Error::new(ErrorKind::Frame, number.to_string()));
-                assert_eq!(reports.is_news(), number == 0);
+                assert_eq!(reports.take_unreported(), number == 0);
             }
             let taken = reports.take();
             assert_eq!((taken.len(), taken[0].message.as_str()), (MOST_KEPT, "0"));
-            assert!(!reports.is_news());
+            assert!(!reports.take_unreported());
         }
     }
 }

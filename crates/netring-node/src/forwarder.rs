@@ -8,17 +8,17 @@ use napi_derive::napi;
 use netring::bridge::packet::check_alike;
 use netring::bridge::xdp::{XdpSideOptions, open_side};
 use netring::bridge::{
-    DirectionStats, Idle, Lane, Outlet, PacketPort, Replacements, SideOptions, Step, Verdict, check_two,
+    DirectionStats, Forwarder, FrameTx, PacketPort, Replacements, SideOptions, Step, Verdict, WaitSet, check_two,
 };
 use netring::source::Source;
 
+use crate::array::JsArray;
 use crate::bridge::{NAME, NativeDirectionStats, NativeSideOptions, NativeXdpSideOptions, texts};
 use crate::error::{closed, to_js};
-use crate::lending::Lending;
-use crate::lent::LentArray;
+use crate::events::{SourceEvents, Waker};
 use crate::options::milliseconds;
 use crate::shared::{Shared, share};
-use crate::waiting::{Waiting, Waker};
+use crate::source::SourceHandle;
 
 /// What push() says; src/bridge/hooked.ts has the same numbers.
 const NOTHING_LEFT: u32 = 0;
@@ -28,31 +28,31 @@ const NO_ROOM: u32 = 2;
 /// One direction over whatever backend.
 struct Hooked<S: Source, O> {
     // Dropped in this order: nobody is called about a source that is gone.
-    waiting: Waiting,
-    lane: Shared<Lane<S::Batch>>,
+    events: SourceEvents,
+    forwarder: Shared<Forwarder<S::Batch>>,
     /// None once sending has ended.
     to: Option<Shared<O>>,
-    from: Lending<S>,
+    from: SourceHandle<S>,
 }
 
-/// What [`NativeLane`] needs of a [`Hooked`].
+/// What [`NativeForwarder`] needs of a [`Hooked`].
 trait Direction {
     fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>>;
     fn next(&self, set: u32) -> Result<i32>;
     fn poll_or_wait(&mut self, waker: &Waker<'_>) -> Result<bool>;
-    fn waiting(&mut self) -> &mut Waiting;
+    fn events(&mut self) -> &mut SourceEvents;
     fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
     fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
     fn fill(&self, id: u32, set: u32) -> Result<()>;
     fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
-    fn copy(&self, id: u32, data: &LentArray<u8>, columns: &LentArray<u8>) -> Result<()>;
+    fn copy(&self, id: u32, data: &JsArray<u8>, columns: &JsArray<u8>) -> Result<()>;
     fn release(&self, id: u32) -> Result<()>;
     fn decide(&self, id: u32, verdicts: &[Verdict], replacements: Replacements) -> Result<()>;
     fn push(&self) -> Result<u32>;
-    fn add_to(&self, idle: &mut Idle) -> Result<()>;
+    fn add_to(&self, idle: &mut WaitSet) -> Result<()>;
     fn is_unsettled(&self) -> bool;
     fn stats(&self) -> Result<DirectionStats>;
-    fn take_reports(&self) -> Vec<netring::Error>;
+    fn take_rejections(&self) -> Vec<netring::Error>;
     fn end_sending(&mut self);
     fn close(&mut self) -> Result<()>;
 }
@@ -63,7 +63,7 @@ impl<S: Source, O> Hooked<S, O> {
     }
 }
 
-impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
+impl<S: Source + 'static, O: FrameTx + 'static> Direction for Hooked<S, O> {
     fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
         self.from.head(env)
     }
@@ -73,7 +73,7 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
         if id >= 0 {
             let noted = self
                 .from
-                .inspect(id as u32, |source, batch| self.lane.borrow_mut().note(source, batch).map_err(to_js))?;
+                .inspect(id as u32, |source, batch| self.forwarder.borrow_mut().note(source, batch).map_err(to_js))?;
             if let Err(error) = noted {
                 self.from.release(id as u32)?;
                 return Err(error);
@@ -83,11 +83,11 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
     }
 
     fn poll_or_wait(&mut self, waker: &Waker<'_>) -> Result<bool> {
-        self.waiting.poll_or_wait(&self.from, waker)
+        self.events.poll_or_wait(&self.from, waker)
     }
 
-    fn waiting(&mut self) -> &mut Waiting {
-        &mut self.waiting
+    fn events(&mut self) -> &mut SourceEvents {
+        &mut self.events
     }
 
     fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
@@ -106,7 +106,7 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
         self.from.parse(env, id)
     }
 
-    fn copy(&self, id: u32, data: &LentArray<u8>, columns: &LentArray<u8>) -> Result<()> {
+    fn copy(&self, id: u32, data: &JsArray<u8>, columns: &JsArray<u8>) -> Result<()> {
         self.from.copy(id, data, columns)
     }
 
@@ -116,42 +116,42 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
 
     fn decide(&self, id: u32, verdicts: &[Verdict], replacements: Replacements) -> Result<()> {
         let (batch, memory) = self.from.take(id)?;
-        self.lane.borrow_mut().decide(batch, memory, verdicts, replacements);
+        self.forwarder.borrow_mut().decide(batch, memory, verdicts, replacements);
         Ok(())
     }
 
     fn push(&self) -> Result<u32> {
         let to = self.to()?;
         self.from.with(|source| {
-            let mut lane = self.lane.borrow_mut();
-            Ok(match lane.push(source, &mut *to.borrow_mut())? {
+            let mut forwarder = self.forwarder.borrow_mut();
+            Ok(match forwarder.push(source, &mut *to.borrow_mut())? {
                 Step::Idle => NOTHING_LEFT,
-                Step::Moved if lane.is_loaded() => MORE,
+                Step::Moved if forwarder.is_loaded() => MORE,
                 Step::Moved => NOTHING_LEFT,
                 Step::Waits(_) => NO_ROOM,
             })
         })
     }
 
-    fn add_to(&self, idle: &mut Idle) -> Result<()> {
+    fn add_to(&self, idle: &mut WaitSet) -> Result<()> {
         let to = self.to()?;
         self.from.with(|source| {
-            idle.add(&self.lane.borrow(), source, &*to.borrow());
+            idle.add(&self.forwarder.borrow(), source, &*to.borrow());
             Ok(())
         })
     }
 
     fn is_unsettled(&self) -> bool {
-        self.lane.borrow().is_unsettled()
+        self.forwarder.borrow().is_unsettled()
     }
 
     fn stats(&self) -> Result<DirectionStats> {
         let kernel = self.from.with(Source::cumulative_stats)?;
-        Ok(DirectionStats { kernel_drops: kernel.drops, ..self.lane.borrow().stats() })
+        Ok(DirectionStats { kernel_drops: kernel.drops, ..self.forwarder.borrow().stats() })
     }
 
-    fn take_reports(&self) -> Vec<netring::Error> {
-        self.lane.borrow_mut().take_reports()
+    fn take_rejections(&self) -> Vec<netring::Error> {
+        self.forwarder.borrow_mut().take_rejections()
     }
 
     fn end_sending(&mut self) {
@@ -159,10 +159,10 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
     }
 
     fn close(&mut self) -> Result<()> {
-        self.waiting = Waiting::default();
+        self.events = SourceEvents::default();
         // Closed already: there is nothing to give back to.
         let _ = self.from.with(|source| {
-            self.lane.borrow_mut().abandon(source);
+            self.forwarder.borrow_mut().abandon(source);
             Ok(())
         });
         self.from.close()
@@ -170,48 +170,48 @@ impl<S: Source + 'static, O: Outlet + 'static> Direction for Hooked<S, O> {
 }
 
 #[napi]
-pub struct NativeLane(Box<dyn Direction>);
+pub struct NativeForwarder(Box<dyn Direction>);
 
-impl NativeLane {
-    fn of<S: Source + 'static, O: Outlet + 'static>(from: Shared<S>, to: Shared<O>) -> Self {
-        let (waiting, lane) = (Waiting::default(), share(Lane::default()));
-        Self(Box::new(Hooked { waiting, lane, to: Some(to), from: Lending::new(NAME, from) }))
+impl NativeForwarder {
+    fn of<S: Source + 'static, O: FrameTx + 'static>(from: Shared<S>, to: Shared<O>) -> Self {
+        let (events, forwarder) = (SourceEvents::default(), share(Forwarder::default()));
+        Self(Box::new(Hooked { events, forwarder, to: Some(to), from: SourceHandle::new(NAME, from) }))
     }
 }
 
 /// Both directions between two interfaces, a to b first.
 #[napi]
-pub fn native_open_lanes(
+pub fn native_open_forwarders(
     a: String,
     b: String,
     a_options: NativeSideOptions,
     b_options: NativeSideOptions,
-) -> Result<Vec<NativeLane>> {
+) -> Result<Vec<NativeForwarder>> {
     let (a_options, b_options) = (SideOptions::from(a_options), SideOptions::from(b_options));
     check_two(&a, a_options.capture.namespace.as_deref(), &b, b_options.capture.namespace.as_deref()).map_err(to_js)?;
     let a = PacketPort::open(&a, a_options).map_err(to_js)?;
     let b = PacketPort::open(&b, b_options).map_err(to_js)?;
-    check_alike(&a.outlet, &b.outlet).map_err(to_js)?;
-    Ok(vec![NativeLane::of(share(a.capture), share(b.outlet)), NativeLane::of(share(b.capture), share(a.outlet))])
+    check_alike(&a.tx, &b.tx).map_err(to_js)?;
+    Ok(vec![NativeForwarder::of(share(a.capture), share(b.tx)), NativeForwarder::of(share(b.capture), share(a.tx))])
 }
 
 /// The same over AF_XDP: a socket receives for one direction and sends for the other.
 #[napi]
-pub fn native_open_xdp_lanes(
+pub fn native_open_xdp_forwarders(
     a: String,
     b: String,
     a_options: NativeXdpSideOptions,
     b_options: NativeXdpSideOptions,
-) -> Result<Vec<NativeLane>> {
+) -> Result<Vec<NativeForwarder>> {
     let (a_options, b_options) = (XdpSideOptions::from(a_options), XdpSideOptions::from(b_options));
     check_two(&a, a_options.xdp.namespace.as_deref(), &b, b_options.xdp.namespace.as_deref()).map_err(to_js)?;
     let a = share(open_side(&a, &a_options).map_err(to_js)?);
     let b = share(open_side(&b, &b_options).map_err(to_js)?);
-    Ok(vec![NativeLane::of(a.clone(), b.clone()), NativeLane::of(b, a)])
+    Ok(vec![NativeForwarder::of(a.clone(), b.clone()), NativeForwarder::of(b, a)])
 }
 
 #[napi]
-impl NativeLane {
+impl NativeForwarder {
     /// Where the head of the batch is that next() has handed out last.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
@@ -233,13 +233,13 @@ impl NativeLane {
 
     #[napi]
     pub fn stop_waiting(&mut self) {
-        self.0.waiting().stop_waiting();
+        self.0.events().stop_waiting();
     }
 
     /// Whether a wait keeps the process alive.
     #[napi]
     pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
-        self.0.waiting().keep_alive(env, keep)
+        self.0.events().keep_alive(env, keep)
     }
 
     /// The batch's packets, headers between them; `offset` columns count from its first byte.
@@ -271,8 +271,8 @@ impl NativeLane {
     pub fn copy(
         &self,
         id: u32,
-        #[napi(ts_arg_type = "Uint8Array")] data: LentArray<u8>,
-        #[napi(ts_arg_type = "Uint8Array")] columns: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] data: JsArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] columns: JsArray<u8>,
     ) -> Result<()> {
         self.0.copy(id, &data, &columns)
     }
@@ -289,7 +289,7 @@ impl NativeLane {
     pub fn decide(
         &self,
         id: u32,
-        #[napi(ts_arg_type = "Uint8Array")] verdicts: LentArray<u8>,
+        #[napi(ts_arg_type = "Uint8Array")] verdicts: JsArray<u8>,
         #[napi(ts_arg_type = "Uint8Array[]")] replacements: Array<'_>,
     ) -> Result<()> {
         let verdicts: Vec<_> = verdicts
@@ -303,7 +303,7 @@ impl NativeLane {
             .collect();
         let mut frames = Replacements::default();
         for index in 0..replacements.len() {
-            if let Some(frame) = replacements.get::<LentArray<u8>>(index)? {
+            if let Some(frame) = replacements.get::<JsArray<u8>>(index)? {
                 frames.add(frame.bytes());
             }
         }
@@ -318,8 +318,8 @@ impl NativeLane {
 
     /// Waits on this thread, at most so long, until this direction or another has something to do.
     #[napi]
-    pub fn wait_with(&self, other: &NativeLane, timeout_ms: f64) -> Result<()> {
-        let mut idle = Idle::default();
+    pub fn wait_with(&self, other: &NativeForwarder, timeout_ms: f64) -> Result<()> {
+        let mut idle = WaitSet::default();
         idle.not_after(Instant::now() + milliseconds(timeout_ms));
         self.0.add_to(&mut idle)?;
         other.0.add_to(&mut idle)?;
@@ -339,8 +339,8 @@ impl NativeLane {
 
     /// Errors of frames that were refused since the last call, as texts for src/errors.ts.
     #[napi]
-    pub fn take_reports(&self) -> Vec<String> {
-        texts(self.0.take_reports())
+    pub fn take_rejections(&self) -> Vec<String> {
+        texts(self.0.take_rejections())
     }
 
     /// Before close(), of every direction: what sends here may be what receives there.

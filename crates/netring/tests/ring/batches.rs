@@ -2,7 +2,7 @@
 
 use netring::ring::fake::{FakeKernel, FakePacket};
 use netring::ring::layout::{block, packet, status};
-use netring::ring::{ColumnSet, Columns, Run, Runs};
+use netring::ring::{Batch, BatchReader, ColumnSet, Columns};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -10,13 +10,13 @@ use crate::support::{REINSERT, Row, WHOLE, deliver, numbered, payload, walk};
 
 const BLOCK: u32 = 4096;
 
-fn runs_of(blocks: u32, most: u32) -> (FakeKernel, Runs) {
+fn runs_of(blocks: u32, most: u32) -> (FakeKernel, BatchReader) {
     let (kernel, ring) = FakeKernel::with_ring(BLOCK, blocks);
-    (kernel, Runs::new(ring, most))
+    (kernel, BatchReader::new(ring, most))
 }
 
 /// The next run, opening the next block where that is needed.
-fn next(runs: &mut Runs) -> Option<Run> {
+fn next(runs: &mut BatchReader) -> Option<Batch> {
     if !runs.has_open_block() {
         let lease = runs.acquire()?;
         runs.open(lease).expect("an honest block");
@@ -24,7 +24,7 @@ fn next(runs: &mut Runs) -> Option<Run> {
     Some(runs.next(WHOLE, |_| None).expect("an honest block")?.0)
 }
 
-fn bytes(runs: &Runs, run: &Run) -> Vec<Vec<u8>> {
+fn bytes(runs: &BatchReader, run: &Batch) -> Vec<Vec<u8>> {
     let (seen, result) = walk(&runs.block(run), WHOLE);
     assert_eq!(result, Ok(()));
     assert_eq!((seen.len() as u32, runs.block(run).packet_count()), (run.length(), run.length()));
@@ -262,7 +262,7 @@ proptest! {
     ) {
         let (mut kernel, mut runs) = runs_of(blocks, most);
         let (mut sent, mut expected) = (0, std::collections::VecDeque::new());
-        let mut held: Vec<(Run, Vec<Vec<u8>>)> = Vec::new();
+        let mut held: Vec<(Batch, Vec<Vec<u8>>)> = Vec::new();
         for (count, choice) in bursts {
             for _ in 0..count {
                 if kernel.receive(&numbered(sent, 64)) {

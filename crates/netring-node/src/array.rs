@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
-use netring::ring::{Lent, Memory};
+use netring::ring::{Memory, VolatileSlice};
 
 /// What can be an element.
 pub trait Element: Copy {
@@ -32,14 +32,14 @@ impl Element for u32 {
 
 /// A typed array, as it was when the native function was called or the array was got: to be used
 /// before JavaScript runs again.
-pub struct LentArray<T> {
+pub struct JsArray<T> {
     base: NonNull<T>,
     len: usize,
     /// Neither Send nor Sync: it means something on JavaScript's thread only.
     thread: PhantomData<*const T>,
 }
 
-impl<T: Element> FromNapiValue for LentArray<T> {
+impl<T: Element> FromNapiValue for JsArray<T> {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
         let (mut kind, mut len, mut data) = (-1, 0, ptr::null_mut());
         let unwanted = ptr::null_mut();
@@ -66,12 +66,12 @@ impl<T: Element> FromNapiValue for LentArray<T> {
     }
 }
 
-impl LentArray<u8> {
+impl JsArray<u8> {
     /// The bytes, for copying.
-    pub(crate) fn bytes(&self) -> Lent<'_> {
+    pub(crate) fn bytes(&self) -> VolatileSlice<'_> {
         // SAFETY: R5. The array is an argument or element of the call under way, in which
         // JavaScript does not run before the bytes have been copied.
-        unsafe { Lent::new(self.base, self.len) }
+        unsafe { VolatileSlice::new(self.base, self.len) }
     }
 
     /// Lets the core read and write the bytes for the length of one call.
@@ -82,7 +82,7 @@ impl LentArray<u8> {
     }
 }
 
-impl<T: Element> LentArray<T> {
+impl<T: Element> JsArray<T> {
     /// A copy of the first elements, at most `most`.
     pub(crate) fn copy(&self, most: usize) -> Vec<T> {
         let len = self.len.min(most);

@@ -32,16 +32,16 @@ fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// That of a capture which was opened `gated`. It is shut at first.
+/// That of a capture which was opened `paused`. It is shut at first.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct StartBarrier {
     id: u32,
     pub(super) open: bool,
     pub(super) group: Option<Fanout>,
     pub(super) ignore_outgoing: bool,
 }
 
-impl Gate {
+impl StartBarrier {
     pub(super) fn new(
         socket: &Arc<PacketSocket>,
         program: Option<Filter>,
@@ -67,7 +67,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for StartBarrier {
     fn drop(&mut self) {
         registry().entries.remove(&self.id);
     }
@@ -75,7 +75,7 @@ impl Drop for Gate {
 
 /// Opens the gates with these ids, of captures of any thread: from now on each one's filter decides. Fails
 /// where one of them is gone.
-pub fn open_gates(ids: &[u32]) -> Result<()> {
+pub fn start_all(ids: &[u32]) -> Result<()> {
     let registry = registry();
     let found: Option<Vec<_>> = ids
         .iter()
@@ -93,7 +93,7 @@ pub fn open_gates(ids: &[u32]) -> Result<()> {
 /// Shuts the gates with these ids, of captures of any thread, for good: nothing passes any more. One whose
 /// capture is gone is shut. Where the kernel refuses one, the others are shut all the same, and the first
 /// refusal is told; whatever filter such a capture is given later lets nothing pass.
-pub fn shut_gates(ids: &[u32]) -> Result<()> {
+pub fn stop_all(ids: &[u32]) -> Result<()> {
     let mut registry = registry();
     let nothing = filter::nothing();
     let mut outcome = Ok(());
@@ -113,12 +113,12 @@ mod tests {
 
     use super::*;
 
-    /// A gated socket. Of another family, which needs no privilege: a filter is any socket's.
+    /// A paused socket. Of another family, which needs no privilege: a filter is any socket's.
     struct Gated {
         sender: UnixDatagram,
         receiver: UnixDatagram,
         socket: Arc<PacketSocket>,
-        gate: Gate,
+        barrier: StartBarrier,
     }
 
     impl Gated {
@@ -127,8 +127,8 @@ mod tests {
             receiver.set_nonblocking(true).unwrap();
             let socket = Arc::new(PacketSocket::of(receiver.try_clone().unwrap().into()));
             open::attach(&socket, Some(&filter::nothing())).unwrap();
-            let gate = Gate::new(&socket, None, None, false);
-            Self { sender, receiver, socket, gate }
+            let barrier = StartBarrier::new(&socket, None, None, false);
+            Self { sender, receiver, socket, barrier }
         }
 
         fn lets_pass(&self) -> bool {
@@ -140,27 +140,27 @@ mod tests {
     #[test]
     fn gates_open_and_shut_together() {
         let all: Vec<_> = (0..3).map(|_| Gated::new()).collect();
-        let ids: Vec<_> = all.iter().map(|one| one.gate.id()).collect();
+        let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
         assert!(!all.iter().any(Gated::lets_pass));
-        open_gates(&ids).unwrap();
+        start_all(&ids).unwrap();
         assert!(all.iter().all(Gated::lets_pass));
-        shut_gates(&ids).unwrap();
+        stop_all(&ids).unwrap();
         assert!(!all.iter().any(Gated::lets_pass));
-        open_gates(&ids).unwrap();
+        start_all(&ids).unwrap();
         assert!(!all.iter().any(Gated::lets_pass), "for good");
     }
 
     #[test]
     fn a_gate_that_cannot_be_shut_leaves_no_other_one_open_and_is_told() {
         let all: Vec<_> = (0..4).map(|_| Gated::new()).collect();
-        let ids: Vec<_> = all.iter().map(|one| one.gate.id()).collect();
-        open_gates(&ids).unwrap();
+        let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
+        start_all(&ids).unwrap();
         for locked in [1, 2] {
             all[locked].socket.set_socket(libc::SO_LOCK_FILTER, 1).unwrap();
         }
-        let error = shut_gates(&ids).unwrap_err();
+        let error = stop_all(&ids).unwrap_err();
         assert_eq!((error.kind, error.errno), (ErrorKind::Permission, Some(libc::EPERM)));
         assert_eq!(all.iter().map(Gated::lets_pass).collect::<Vec<_>>(), [false, true, true, false]);
-        assert!(all.iter().all(|one| one.gate.with_shut(|shut| shut)), "no later filter opens any");
+        assert!(all.iter().all(|one| one.barrier.with_shut(|shut| shut)), "no later filter opens any");
     }
 }

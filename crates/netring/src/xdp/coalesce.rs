@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::source::Look;
+use crate::source::PollState;
 
 /// Packets that a pause has to bring to be worth it. A pause delays an answer, and who waits for one before it asks again
 /// brings few.
@@ -21,7 +21,7 @@ const FRAME_TIME: Duration = Duration::from_nanos(100);
 
 /// Decides for one socket.
 #[derive(Debug)]
-pub struct Pace {
+pub struct WakeupCoalescer {
     /// A pause is not longer.
     longest: Duration,
     /// So many packets are not waited for any longer.
@@ -35,7 +35,7 @@ pub struct Pace {
     due: bool,
 }
 
-impl Pace {
+impl WakeupCoalescer {
     /// With pauses of at most `longest` (none if that is zero), for queues of `frames` frames each whose batches have at most
     /// `largest_batch` packets.
     pub fn new(longest: Duration, frames: u32, largest_batch: u32, now: Instant) -> Self {
@@ -50,14 +50,14 @@ impl Pace {
     }
 
     /// What to tell who waits: `arrived` packets have come since the socket was opened, `waiting` of them are there to be taken.
-    pub fn look(&mut self, now: Instant, arrived: u64, waiting: u32) -> Look {
+    pub fn poll(&mut self, now: Instant, arrived: u64, waiting: u32) -> PollState {
         let waited = now.saturating_duration_since(self.woken);
         if waiting < self.enough && !self.due && waited < self.pause {
-            return Look::Later(self.woken + self.pause);
+            return PollState::Later(self.woken + self.pause);
         }
         if waiting == 0 {
             self.pause = Duration::ZERO;
-            return Look::Empty;
+            return PollState::Empty;
         }
         if !self.due {
             self.pause = self.pause_at(arrived.saturating_sub(self.arrived), waited);
@@ -65,7 +65,7 @@ impl Pace {
             self.arrived = arrived;
             self.due = true;
         }
-        Look::Ready
+        PollState::Ready
     }
 
     /// Packets were taken: the next wake-up is another one.
@@ -97,7 +97,7 @@ mod tests {
 
     /// A socket that is always read until it is empty.
     struct Reader {
-        pace: Pace,
+        coalescer: WakeupCoalescer,
         start: Instant,
         arrived: u64,
         waiting: u32,
@@ -106,88 +106,88 @@ mod tests {
     impl Reader {
         fn new(longest: Duration, frames: u32) -> Self {
             let start = Instant::now();
-            Self { pace: Pace::new(longest, frames, ENOUGH, start), start, arrived: 0, waiting: 0 }
+            Self { coalescer: WakeupCoalescer::new(longest, frames, ENOUGH, start), start, arrived: 0, waiting: 0 }
         }
 
         /// What it is told at a time, in microseconds, after `packets` more have come. It takes what it is told of.
-        fn look(&mut self, at: u64, packets: u32) -> Look {
+        fn poll(&mut self, at: u64, packets: u32) -> PollState {
             self.arrived += u64::from(packets);
             self.waiting += packets;
-            let told = self.pace.look(self.start + us(at), self.arrived, self.waiting);
-            if told == Look::Ready {
-                self.pace.taken();
+            let told = self.coalescer.poll(self.start + us(at), self.arrived, self.waiting);
+            if told == PollState::Ready {
+                self.coalescer.taken();
                 self.waiting = 0;
             }
             told
         }
 
-        fn at(&self, at: u64) -> Look {
-            Look::Later(self.start + us(at))
+        fn at(&self, at: u64) -> PollState {
+            PollState::Later(self.start + us(at))
         }
     }
 
     #[test]
     fn the_first_packet_after_silence_is_told_at_once() {
         let mut reader = Reader::new(LONGEST, 65536);
-        assert_eq!(reader.look(1_000, 0), Look::Empty);
-        assert_eq!(reader.look(1_010, 1), Look::Ready);
-        assert_eq!(reader.look(1_011, 0), Look::Empty);
+        assert_eq!(reader.poll(1_000, 0), PollState::Empty);
+        assert_eq!(reader.poll(1_010, 1), PollState::Ready);
+        assert_eq!(reader.poll(1_011, 0), PollState::Empty);
     }
 
     #[test]
     fn fast_packets_are_told_together_and_no_later_than_promised() {
         let mut reader = Reader::new(LONGEST, 65536);
-        assert_eq!(reader.look(1_000, 1), Look::Ready);
+        assert_eq!(reader.poll(1_000, 1), PollState::Ready);
         // Two million a second.
-        assert_eq!(reader.look(1_050, 100), Look::Ready);
-        assert_eq!(reader.look(1_060, 20), reader.at(1_300));
-        assert_eq!(reader.look(1_299, 478), reader.at(1_300));
-        assert_eq!(reader.look(1_300, 2), Look::Ready);
+        assert_eq!(reader.poll(1_050, 100), PollState::Ready);
+        assert_eq!(reader.poll(1_060, 20), reader.at(1_300));
+        assert_eq!(reader.poll(1_299, 478), reader.at(1_300));
+        assert_eq!(reader.poll(1_300, 2), PollState::Ready);
         // Eight million a second: a batch is full before the longest pause is over.
-        assert_eq!(reader.look(1_350, 400), reader.at(1_550));
-        assert_eq!(reader.look(1_425, 624), Look::Ready, "there are enough");
-        assert_eq!(reader.look(1_430, 1), reader.at(1_550));
-        assert_eq!(reader.look(1_554, 1023), Look::Ready);
+        assert_eq!(reader.poll(1_350, 400), reader.at(1_550));
+        assert_eq!(reader.poll(1_425, 624), PollState::Ready, "there are enough");
+        assert_eq!(reader.poll(1_430, 1), reader.at(1_550));
+        assert_eq!(reader.poll(1_554, 1023), PollState::Ready);
     }
 
     #[test]
     fn when_they_stop_coming_the_next_one_is_told_at_once() {
         let mut reader = Reader::new(LONGEST, 65536);
-        assert_eq!(reader.look(10, 128), Look::Ready);
-        assert_eq!(reader.look(20, 0), reader.at(90), "so long 1024 take");
-        assert_eq!(reader.look(90, 0), Look::Empty);
-        assert_eq!(reader.look(91, 1), Look::Ready);
-        assert_eq!(reader.look(92, 0), Look::Empty, "one in 81 us is not worth a pause");
+        assert_eq!(reader.poll(10, 128), PollState::Ready);
+        assert_eq!(reader.poll(20, 0), reader.at(90), "so long 1024 take");
+        assert_eq!(reader.poll(90, 0), PollState::Empty);
+        assert_eq!(reader.poll(91, 1), PollState::Ready);
+        assert_eq!(reader.poll(92, 0), PollState::Empty, "one in 81 us is not worth a pause");
     }
 
     #[test]
     fn a_conversation_is_not_slowed_down() {
         let mut reader = Reader::new(LONGEST, 65536);
         for question in 1..1000 {
-            assert_eq!(reader.look(question * 30, 1), Look::Ready, "{question}");
-            assert_eq!(reader.look(question * 30 + 1, 0), Look::Empty, "{question}");
+            assert_eq!(reader.poll(question * 30, 1), PollState::Ready, "{question}");
+            assert_eq!(reader.poll(question * 30 + 1, 0), PollState::Empty, "{question}");
         }
     }
 
     #[test]
     fn who_is_told_and_takes_nothing_is_told_again() {
         let start = Instant::now();
-        let mut pace = Pace::new(LONGEST, 65536, ENOUGH, start);
-        assert_eq!(pace.look(start + us(50), 100, 100), Look::Ready);
-        assert_eq!(pace.look(start + us(51), 102, 102), Look::Ready);
-        pace.taken();
-        assert_eq!(pace.look(start + us(52), 104, 2), Look::Later(start + us(300)));
+        let mut coalescer = WakeupCoalescer::new(LONGEST, 65536, ENOUGH, start);
+        assert_eq!(coalescer.poll(start + us(50), 100, 100), PollState::Ready);
+        assert_eq!(coalescer.poll(start + us(51), 102, 102), PollState::Ready);
+        coalescer.taken();
+        assert_eq!(coalescer.poll(start + us(52), 104, 2), PollState::Later(start + us(300)));
     }
 
     #[test]
     fn few_frames_allow_short_pauses_and_no_time_allows_none() {
         let mut reader = Reader::new(LONGEST, 1000);
-        assert_eq!(reader.look(50, 100), Look::Ready);
-        assert_eq!(reader.look(60, 20), reader.at(150));
+        assert_eq!(reader.poll(50, 100), PollState::Ready);
+        assert_eq!(reader.poll(60, 20), reader.at(150));
         for mut reader in [Reader::new(LONGEST, 64), Reader::new(Duration::ZERO, 65536)] {
-            assert_eq!(reader.look(50, 100), Look::Ready);
-            assert_eq!(reader.look(60, 20), Look::Ready);
-            assert_eq!(reader.look(61, 0), Look::Empty);
+            assert_eq!(reader.poll(50, 100), PollState::Ready);
+            assert_eq!(reader.poll(60, 20), PollState::Ready);
+            assert_eq!(reader.poll(61, 0), PollState::Empty);
         }
     }
 }

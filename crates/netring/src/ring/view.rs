@@ -1,6 +1,6 @@
 //! Parts of a [`Memory`] that were checked once, for places that are read or written for every packet.
 //!
-//! Only [`Memory::window`] and [`Memory::lane`] make them, after the check that everything here rests on (R2). Nobody else
+//! Only [`Memory::header_view`] and [`Memory::array`] make them, after the check that everything here rests on (R2). Nobody else
 //! can in safe code: their fields are private to this module.
 #![expect(unsafe_code, reason = "raw access to shared memory that has been checked before")]
 
@@ -12,7 +12,7 @@ use super::memory::Memory;
 /// Part of a [`Memory`] whose fields are read at places known to the compiler, so that no read
 /// has to be checked any more.
 #[derive(Clone, Copy)]
-pub struct Window<'a, const N: usize> {
+pub struct HeaderView<'a, const N: usize> {
     base: NonNull<u8>,
     memory: PhantomData<&'a Memory>,
 }
@@ -23,17 +23,17 @@ macro_rules! fields {
         #[inline(always)]
         pub fn $get<const AT: usize>(self) -> $t {
             const { assert!(AT + size_of::<$t>() <= N && AT.is_multiple_of(size_of::<$t>())) };
-            // SAFETY: R2. In bounds and aligned: checked above by the compiler and, for the window
-            // itself, by window(). Volatile, so that the compiler reads exactly once.
+            // SAFETY: R2. In bounds and aligned: checked above by the compiler and, for the header_view
+            // itself, by header_view(). Volatile, so that the compiler reads exactly once.
             unsafe { self.base.add(AT).cast::<$t>().read_volatile() }
         }
     )+};
 }
 
-impl<const N: usize> Window<'_, N> {
+impl<const N: usize> HeaderView<'_, N> {
     /// # Safety
     ///
-    /// `N` bytes at `base`, which is aligned to 8, lie in a [`Memory`] that stays borrowed for the window's lifetime (R2).
+    /// `N` bytes at `base`, which is aligned to 8, lie in a [`Memory`] that stays borrowed for the header_view's lifetime (R2).
     #[inline(always)]
     pub(super) unsafe fn new(base: NonNull<u8>) -> Self {
         Self { base, memory: PhantomData }
@@ -56,36 +56,36 @@ impl<const N: usize> Window<'_, N> {
 
 /// Part of a [`Memory`] that is read and written as an array.
 #[derive(Clone, Copy)]
-pub struct Lane<'a, T> {
+pub struct VolatileArray<'a, T> {
     base: NonNull<T>,
     count: usize,
     memory: PhantomData<&'a Memory>,
 }
 
-impl<T: Copy> Lane<'_, T> {
+impl<T: Copy> VolatileArray<'_, T> {
     /// # Safety
     ///
-    /// `count` values at `base`, which is aligned, lie in a [`Memory`] that stays borrowed for the lane's lifetime (R2).
+    /// `count` values at `base`, which is aligned, lie in a [`Memory`] that stays borrowed for the array's lifetime (R2).
     #[inline(always)]
     pub(super) unsafe fn new(base: NonNull<T>, count: usize) -> Self {
         Self { base, count, memory: PhantomData }
     }
 
-    /// Writes value `index`; nothing outside the lane.
+    /// Writes value `index`; nothing outside the array.
     #[inline(always)]
     pub fn set(self, index: u32, value: T) {
         if (index as usize) < self.count {
-            // SAFETY: R2. In bounds, here and in lane(), and aligned.
+            // SAFETY: R2. In bounds, here and in array(), and aligned.
             unsafe { self.base.add(index as usize).write(value) };
         }
     }
 }
 
-impl Lane<'_, u32> {
-    /// Copies value `index` out; `None` outside the lane.
+impl VolatileArray<'_, u32> {
+    /// Copies value `index` out; `None` outside the array.
     #[inline(always)]
     pub fn get(self, index: u32) -> Option<u32> {
-        // SAFETY: R2. In bounds, here and in lane(), and aligned; volatile, so that the compiler reads exactly once.
+        // SAFETY: R2. In bounds, here and in array(), and aligned; volatile, so that the compiler reads exactly once.
         ((index as usize) < self.count).then(|| unsafe { self.base.add(index as usize).read_volatile() })
     }
 }
@@ -97,20 +97,20 @@ mod tests {
     #[test]
     fn windows_and_lanes_are_checked_when_they_are_made() {
         let memory = Memory::zeroed(32);
-        assert!(memory.window::<32>(0).is_some());
-        assert!(memory.window::<32>(8).is_none());
-        assert!(memory.window::<8>(4).is_none(), "unaligned");
-        assert!(memory.window::<8>(usize::MAX - 7).is_none());
-        assert!(memory.lane::<u32>(0, 9).is_none());
-        assert!(memory.lane::<u32>(2, 1).is_none(), "unaligned");
-        assert!(memory.lane::<u32>(0, usize::MAX).is_none());
-        let lane = memory.lane::<u32>(16, 4).unwrap();
-        lane.set(3, 7);
-        lane.set(4, 8);
+        assert!(memory.header_view::<32>(0).is_some());
+        assert!(memory.header_view::<32>(8).is_none());
+        assert!(memory.header_view::<8>(4).is_none(), "unaligned");
+        assert!(memory.header_view::<8>(usize::MAX - 7).is_none());
+        assert!(memory.array::<u32>(0, 9).is_none());
+        assert!(memory.array::<u32>(2, 1).is_none(), "unaligned");
+        assert!(memory.array::<u32>(0, usize::MAX).is_none());
+        let array = memory.array::<u32>(16, 4).unwrap();
+        array.set(3, 7);
+        array.set(4, 8);
         assert_eq!(memory.u32(28), Some(7));
-        assert_eq!(lane.get(3), Some(7));
-        assert_eq!(lane.get(4), None);
-        assert_eq!(lane.get(u32::MAX), None);
-        assert_eq!(memory.window::<32>(0).unwrap().u32::<28>(), 7);
+        assert_eq!(array.get(3), Some(7));
+        assert_eq!(array.get(4), None);
+        assert_eq!(array.get(u32::MAX), None);
+        assert_eq!(memory.header_view::<32>(0).unwrap().u32::<28>(), 7);
     }
 }

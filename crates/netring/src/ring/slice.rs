@@ -7,13 +7,13 @@ use std::ptr::NonNull;
 /// Bytes that somebody lends for the length of one call, to be copied. They may change meanwhile: a
 /// SharedArrayBuffer can be written by another thread.
 #[derive(Clone, Copy, Debug)]
-pub struct Lent<'a> {
+pub struct VolatileSlice<'a> {
     base: NonNull<u8>,
     len: usize,
     lender: PhantomData<&'a u8>,
 }
 
-impl<'a> Lent<'a> {
+impl<'a> VolatileSlice<'a> {
     /// # Safety
     ///
     /// `len` bytes at `base` stay readable for `'a` (R5).
@@ -49,7 +49,7 @@ impl<'a> Lent<'a> {
     }
 }
 
-impl<'a> From<&'a [u8]> for Lent<'a> {
+impl<'a> From<&'a [u8]> for VolatileSlice<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         let base = NonNull::from(bytes).cast();
         // SAFETY: R5. The borrow lasts for 'a.
@@ -65,10 +65,10 @@ mod tests {
     #[test]
     fn lent_bytes_are_copied_from_inside_to_inside() {
         let memory = Memory::zeroed(16);
-        let lent = Lent::from(&b"abcdefgh"[..]);
+        let lent = VolatileSlice::from(&b"abcdefgh"[..]);
         assert!(lent.slice(5, 4).is_none());
         assert!(lent.slice(usize::MAX, 2).is_none());
-        assert!(lent.slice(8, 0).is_some_and(Lent::is_empty));
+        assert!(lent.slice(8, 0).is_some_and(VolatileSlice::is_empty));
         assert!(!memory.copy_from(9, lent));
         assert!(memory.copy_from(8, lent.slice(2, 3).unwrap()));
         assert_eq!(memory.read(0, 16).unwrap(), b"\0\0\0\0\0\0\0\0cde\0\0\0\0\0");

@@ -11,7 +11,7 @@ use netring::link::LinkEvent;
 /// What JavaScript is told; src/source/signals.ts has the same numbers.
 #[derive(Clone, Copy)]
 pub(crate) enum Message {
-    /// Look at the ring again.
+    /// PollState at the ring again.
     Wake = 0,
     LinkDown = 1,
     LinkUp = 2,
@@ -37,12 +37,12 @@ type Callback = ThreadsafeFunction<u32, (), u32, Status, false, true, 0>;
 
 /// A JavaScript function that other threads may call. By itself it does not keep the process
 /// alive.
-pub(crate) struct Signal {
+pub(crate) struct JsCallback {
     callback: Arc<Callback>,
     keeps_alive: bool,
 }
 
-impl Signal {
+impl JsCallback {
     pub(crate) fn new(callback: &Function<'_, u32, ()>) -> Result<Self> {
         let callback = callback.build_threadsafe_function::<u32>().weak::<true>().callee_handled::<false>().build()?;
         Ok(Self { callback: Arc::new(callback), keeps_alive: false })
