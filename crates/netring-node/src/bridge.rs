@@ -7,8 +7,8 @@ use netring::bridge::runner::RunnerEvent;
 use netring::bridge::xdp::XdpSideOptions;
 use netring::bridge::{Bridge, DirectionStats, PacketPort, Port, Runner, SideOptions};
 
-use crate::callback::{JsCallback, Message};
-use crate::error::{closed, to_js};
+use crate::callback::{JsCallback, Message, Waker};
+use crate::error::{closed, texts, to_js};
 use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
 use crate::xdp::NativeXdpOptions;
 
@@ -66,11 +66,6 @@ impl From<DirectionStats> for NativeDirectionStats {
             kernel_drops: from.kernel_drops as f64,
         }
     }
-}
-
-/// Errors as texts for src/errors.ts.
-pub(crate) fn texts(errors: Vec<netring::Error>) -> Vec<String> {
-    errors.into_iter().map(|error| to_js(error).reason).collect()
 }
 
 /// A bridge over whatever backend.
@@ -155,7 +150,7 @@ impl NativeBridge {
 
     /// The waker is called when frames were refused, and when the thread has ended.
     #[napi]
-    pub fn start(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
+    pub fn start(&mut self, waker: Waker<'_>) -> Result<()> {
         let bridge = self.bridge.as_mut().ok_or_else(|| closed(NAME))?;
         let wake = JsCallback::in_place(&mut self.signal, &waker)?.sender();
         let tell = move |news| {

@@ -8,8 +8,8 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, check_status, sys};
 use netring::link::LinkEvent;
 
-/// What JavaScript is told; src/source/signals.ts has the same numbers.
-#[derive(Clone, Copy)]
+/// What JavaScript is told.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Message {
     /// PollState at the ring again.
     Wake = 0,
@@ -22,6 +22,11 @@ pub(crate) enum Message {
     Ended = 5,
 }
 
+impl Message {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Wake, Self::LinkDown, Self::LinkUp, Self::Removed, Self::WatchFailed, Self::Ended];
+}
+
 impl From<std::io::Result<LinkEvent>> for Message {
     fn from(event: std::io::Result<LinkEvent>) -> Self {
         match event {
@@ -32,6 +37,9 @@ impl From<std::io::Result<LinkEvent>> for Message {
         }
     }
 }
+
+/// A function of JavaScript's that is called with a [`Message`].
+pub(crate) type Waker<'a> = Function<'a, u32, ()>;
 
 type Callback = ThreadsafeFunction<u32, (), u32, Status, false, true, 0>;
 

@@ -1,38 +1,42 @@
-//! The class behind ChannelCapture.
+//! The class behind ChannelCapture: a queue of owned packets over a source that a thread reads.
 
 use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::capture::Capture;
 use netring::channel::{Channel, ChannelOptions, WhenFull};
-use netring::readiness::Wait;
+use netring::fanout::FanoutProgram;
+use netring::filter::Filter;
+use netring::readiness::TaskGuard;
 use netring::ring::columns::BYTES_PER_PACKET;
 use netring::ring::{Columns, Memory};
-use netring::source::Source;
+use netring::source::{Counters, LinkCallback, LinkEvents, Source};
+use netring::xdp::XdpSocket;
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::array::JsArray;
-use crate::callback::{JsCallback, Message};
-use crate::capture::{NativeRing, NativeStats};
+use crate::callback::{JsCallback, Message, Waker};
+use crate::capture::NativeRing;
 use crate::error::{closed, to_js};
-use crate::events::Waker;
 use crate::options::{NativeCaptureOptions, NativeProgram};
+use crate::source::NativeStats;
 use crate::view::View;
+use crate::xdp::{NativeXdpLayout, NativeXdpOptions};
 
 /// What errors call it.
 const NAME: &str = "channel";
 
+/// How much is queued.
 #[napi(object)]
-pub struct NativeChannelOptions {
-    pub capture: NativeCaptureOptions,
+pub struct NativeQueueLimits {
     pub capacity: u32,
     pub capacity_bytes: f64,
     #[napi(ts_type = "'block' | 'dropOldest' | 'dropNewest'")]
     pub when_full: String,
 }
 
-impl From<&NativeChannelOptions> for ChannelOptions {
-    fn from(from: &NativeChannelOptions) -> Self {
+impl From<NativeQueueLimits> for ChannelOptions {
+    fn from(from: NativeQueueLimits) -> Self {
         Self {
             capacity: from.capacity,
             capacity_bytes: from.capacity_bytes as u64,
@@ -51,47 +55,96 @@ pub struct NativeFetched {
     pub bytes: u32,
 }
 
+/// A queue over one of the sources.
+enum Queue {
+    Packet(Channel<Capture>),
+    Xdp(Channel<XdpSocket>),
+}
+
+/// The same call, whatever the source is.
+macro_rules! any {
+    ($queue:expr, $channel:ident => $call:expr) => {
+        match $queue {
+            Queue::Packet($channel) => $call,
+            Queue::Xdp($channel) => $call,
+        }
+    };
+}
+
 #[napi]
 pub struct NativeChannel {
-    // Dropped in this order: nobody is called about a channel that is gone.
-    link: Option<Wait>,
-    signal: Option<JsCallback>,
-    channel: Option<Channel<Capture>>,
+    // Dropped in this order: nothing is called about a channel that is gone.
+    link: Option<TaskGuard>,
+    callback: Option<JsCallback>,
+    queue: Option<Queue>,
 }
 
 #[napi]
 impl NativeChannel {
     #[napi(factory)]
-    pub fn open(interface: String, options: NativeChannelOptions) -> Result<Self> {
-        let limits = ChannelOptions::from(&options);
-        let capture = Capture::open(&interface, options.capture.into()).map_err(to_js)?;
-        let channel = Channel::spawn(capture, limits).map_err(to_js)?;
-        Ok(Self { link: None, signal: None, channel: Some(channel) })
+    pub fn open(interface: String, capture: NativeCaptureOptions, limits: NativeQueueLimits) -> Result<Self> {
+        let capture = Capture::open(&interface, capture.into()).map_err(to_js)?;
+        Ok(Self::of(Queue::Packet(Channel::spawn(capture, limits.into()).map_err(to_js)?)))
     }
 
-    fn channel(&self) -> Result<&Channel<Capture>> {
-        self.channel.as_ref().ok_or_else(|| closed(NAME))
+    #[napi(factory)]
+    pub fn open_xdp(interface: String, options: NativeXdpOptions, limits: NativeQueueLimits) -> Result<Self> {
+        let socket = XdpSocket::open(&interface, &options.into()).map_err(to_js)?;
+        Ok(Self::of(Queue::Xdp(Channel::spawn(socket, limits.into()).map_err(to_js)?)))
     }
 
-    fn channel_mut(&mut self) -> Result<&mut Channel<Capture>> {
-        self.channel.as_mut().ok_or_else(|| closed(NAME))
+    fn of(queue: Queue) -> Self {
+        Self { link: None, callback: None, queue: Some(queue) }
     }
 
+    fn queue(&self) -> Result<&Queue> {
+        self.queue.as_ref().ok_or_else(|| closed(NAME))
+    }
+
+    fn queue_mut(&mut self) -> Result<&mut Queue> {
+        self.queue.as_mut().ok_or_else(|| closed(NAME))
+    }
+
+    /// Of a channel over AF_PACKET.
+    fn packet(&self) -> Result<&Channel<Capture>> {
+        match self.queue()? {
+            Queue::Packet(channel) => Ok(channel),
+            Queue::Xdp(_) => Err(to_js(CoreError::new(ErrorKind::Config, "a channel over AF_XDP has none of this"))),
+        }
+    }
+
+    /// Of a channel over AF_PACKET.
     #[napi]
     pub fn ring(&self) -> Result<NativeRing> {
-        self.channel()?.call(|capture| Ok(NativeRing::of(capture))).map_err(to_js)
+        self.packet()?.call(|capture| Ok(NativeRing::of(capture))).map_err(to_js)
+    }
+
+    /// Of a channel over AF_XDP.
+    #[napi]
+    pub fn layout(&self) -> Result<NativeXdpLayout> {
+        match self.queue()? {
+            Queue::Xdp(channel) => channel.call(|socket| Ok(NativeXdpLayout::of(socket))).map_err(to_js),
+            Queue::Packet(_) => Err(to_js(CoreError::new(ErrorKind::Config, "a channel over AF_PACKET has no UMEM"))),
+        }
+    }
+
+    /// The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none.
+    #[napi]
+    pub fn link_type(&self) -> Result<u32> {
+        any!(self.queue()?, channel => channel.call(|source| Ok(source.link_type().0))).map_err(to_js)
     }
 
     /// The counter that says which packets of those fetched last were passed on.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn position<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        View::create(env, self.channel()?.position().clone(), || ()).map(|(_, value)| value)
+        let position = any!(self.queue()?, channel => channel.position().clone());
+        View::create(env, position, || ()).map(|(_, value)| value)
     }
 
     /// Takes packets out of the queue, for copy(). The first `passedOn` of them are passed on at once.
     #[napi]
     pub fn fetch(&mut self, passed_on: u32) -> Result<NativeFetched> {
-        let size = self.channel_mut()?.fetch(passed_on).map_err(to_js)?;
+        let size = any!(self.queue_mut()?, channel => channel.fetch(passed_on)).map_err(to_js)?;
         Ok(NativeFetched { packets: size.packets, bytes: size.bytes })
     }
 
@@ -102,10 +155,11 @@ impl NativeChannel {
         #[napi(ts_arg_type = "Uint8Array")] data: JsArray<u8>,
         #[napi(ts_arg_type = "Uint8Array")] columns: JsArray<u8>,
     ) -> Result<()> {
-        let channel = self.channel_mut()?;
+        let queue = self.queue_mut()?;
         let capacity = (columns.bytes().len() / BYTES_PER_PACKET) as u32;
         let mut copy = |data: &Memory, columns: &Memory| {
-            Columns::in_memory(columns.clone(), capacity).is_some_and(|columns| channel.copy(&columns, data))
+            Columns::in_memory(columns.clone(), capacity)
+                .is_some_and(|columns| any!(queue, channel => channel.copy(&columns, data)))
         };
         if data.with_memory(|data| columns.with_memory(|columns| copy(data, columns))) {
             return Ok(());
@@ -114,46 +168,47 @@ impl NativeChannel {
     }
 
     fn set_waker(&mut self, waker: &Waker<'_>) -> Result<()> {
-        if self.signal.is_none() {
-            let wake = JsCallback::in_place(&mut self.signal, waker)?.sender();
-            self.channel()?.set_waker(move || wake(Message::Wake));
+        if self.callback.is_none() {
+            let wake = JsCallback::in_place(&mut self.callback, waker)?.sender();
+            any!(self.queue()?, channel => channel.set_waker(move || wake(Message::Wake)));
         }
         Ok(())
     }
 
     /// True when fetch() would give something or fail; otherwise the waker is called once it would.
     #[napi]
-    pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
+    pub fn poll_or_wait(&mut self, waker: Waker<'_>) -> Result<bool> {
         self.set_waker(&waker)?;
-        self.channel()?.wait().map_err(to_js)
+        any!(self.queue()?, channel => channel.wait()).map_err(to_js)
     }
 
     #[napi]
     pub fn stop_waiting(&self) {
-        if let Some(channel) = &self.channel {
-            channel.stop_waiting();
+        if let Some(queue) = &self.queue {
+            any!(queue, channel => channel.stop_waiting());
         }
     }
 
     /// Whether a wait keeps the process alive.
     #[napi]
     pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
-        self.signal.as_mut().map_or(Ok(()), |signal| signal.keep_alive(env, keep))
+        self.callback.as_mut().map_or(Ok(()), |callback| callback.keep_alive(env, keep))
     }
 
     /// From now on the waker is called with every change of the link.
     #[napi]
-    pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
+    pub fn watch_link(&mut self, waker: Waker<'_>) -> Result<()> {
         if self.link.is_none() {
             self.set_waker(&waker)?;
-            let tell = JsCallback::in_place(&mut self.signal, &waker)?.sender();
-            let watch = move |capture: &mut Capture| capture.watch_link(move |event| tell(event.into()));
-            self.link = Some(self.channel()?.call(watch).map_err(to_js)?);
+            let tell = JsCallback::in_place(&mut self.callback, &waker)?.sender();
+            let changed: LinkCallback = Box::new(move |event| tell(event.into()));
+            let link = any!(self.queue()?, channel => channel.call(move |source| source.watch_link(changed)));
+            self.link = Some(link.map_err(to_js)?);
         }
         Ok(())
     }
 
-    /// After watching has failed: the next watch_link() tries again.
+    /// After watching has failed: the next watchLink() tries again.
     #[napi]
     pub fn unwatch_link(&mut self) {
         self.link = None;
@@ -161,50 +216,57 @@ impl NativeChannel {
 
     /// Nothing more is let in, and what is in the ring is queued. The waker is called when that is done.
     #[napi]
-    pub fn stop(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
+    pub fn stop(&mut self, waker: Waker<'_>) -> Result<()> {
         self.set_waker(&waker)?;
-        self.channel()?.stop();
+        any!(self.queue()?, channel => channel.stop());
         Ok(())
     }
 
     #[napi]
     pub fn stopped(&self) -> Result<bool> {
-        Ok(self.channel()?.stopped())
+        Ok(any!(self.queue()?, channel => channel.stopped()))
     }
 
     #[napi]
     pub fn queued(&self) -> Result<f64> {
-        Ok(self.channel()?.queued() as f64)
+        Ok(any!(self.queue()?, channel => channel.queued()) as f64)
     }
 
     #[napi]
     pub fn overflowed(&self) -> Result<f64> {
-        Ok(self.channel()?.overflowed() as f64)
+        Ok(any!(self.queue()?, channel => channel.overflowed()) as f64)
     }
 
+    /// Of a channel over AF_PACKET.
     #[napi]
     pub fn set_filter(&self, filter: Option<NativeProgram>) -> Result<()> {
-        let filter = filter.map(Into::into);
-        self.channel()?.call_and_clear(|capture| capture.set_filter(filter)).map_err(to_js)
+        let filter: Option<Filter> = filter.map(Into::into);
+        self.packet()?.call_and_clear(|capture| capture.set_filter(filter)).map_err(to_js)
     }
 
+    /// Of a channel over AF_PACKET.
     #[napi]
     pub fn set_fanout_program(&self, program: NativeProgram) -> Result<()> {
-        let program = program.into();
-        self.channel()?.call(move |capture| capture.set_fanout_program(&program)).map_err(to_js)
+        let program: FanoutProgram = program.into();
+        self.packet()?.call(move |capture| capture.set_fanout_program(&program)).map_err(to_js)
     }
 
     #[napi]
     pub fn stats(&self, cumulative: bool) -> Result<NativeStats> {
-        let stats = move |capture: &mut Capture| if cumulative { capture.cumulative_stats() } else { capture.stats() };
-        self.channel()?.call(stats).map(Into::into).map_err(to_js)
+        let stats = any!(self.queue()?, channel => {
+            channel.call(move |source| if cumulative { source.cumulative_stats() } else { source.stats() })
+        });
+        stats.map(Into::into).map_err(to_js)
     }
 
     /// Ends the thread and frees everything. Closing twice is harmless.
     #[napi]
     pub fn close(&mut self) -> Result<()> {
         self.link = None;
-        self.signal = None;
-        self.channel.take().map_or(Ok(()), |channel| channel.close().map_err(to_js))
+        self.callback = None;
+        match self.queue.take() {
+            Some(queue) => any!(queue, channel => channel.close()).map_err(to_js),
+            None => Ok(()),
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use netring::Error;
 
-/// Between the fields of an error's text; src/errors.ts splits at it.
-const SEPARATOR: char = '\u{1f}';
+/// Between the fields of an error's text.
+pub(crate) const SEPARATOR: char = '\u{1f}';
 
 /// Code, system call, errno, option, interface and message in one text.
 pub(crate) fn to_js(error: Error) -> napi::Error {
@@ -17,6 +17,11 @@ pub(crate) fn to_js(error: Error) -> napi::Error {
         &error.message,
     ];
     napi::Error::from_reason(fields.join(&SEPARATOR.to_string()))
+}
+
+/// Errors as texts for src/errors.ts.
+pub(crate) fn texts(errors: Vec<Error>) -> Vec<String> {
+    errors.into_iter().map(|error| to_js(error).reason).collect()
 }
 
 /// An object that was closed meanwhile.

@@ -1,19 +1,14 @@
 //! What a source tells JavaScript from the I/O thread: that there is something to look at, and what became of the link.
 
-use std::sync::Arc;
-
 use napi::Env;
 use napi::bindgen_prelude::*;
-use netring::readiness::{Wait, Watch};
-use netring::source::{PollState, Source};
+use netring::readiness::{TaskGuard, Watch};
+use netring::source::PollState;
 use netring::{Error as CoreError, ErrorKind};
 
-use crate::callback::{JsCallback, Message};
+use crate::callback::{JsCallback, Message, Waker};
+use crate::erased::{Live, Shared};
 use crate::error::to_js;
-use crate::source::SourceHandle;
-
-/// A function of JavaScript's that is told a [`Message`].
-pub(crate) type Waker<'a> = Function<'a, u32, ()>;
 
 /// Everything that may call into JavaScript; dropping it ends that.
 #[derive(Default)]
@@ -22,8 +17,8 @@ pub(crate) struct SourceEvents {
     /// For who waits for a batch.
     edges: Option<Watch>,
     /// What else a wait waits for while the interface is down.
-    removal: Option<Wait>,
-    link: Option<Wait>,
+    removal: Option<TaskGuard>,
+    link: Option<TaskGuard>,
 }
 
 impl SourceEvents {
@@ -32,13 +27,9 @@ impl SourceEvents {
     }
 
     /// True when there is a batch; otherwise the waker is called once something changes.
-    pub(crate) fn poll_or_wait<S: Source + 'static>(
-        &mut self,
-        source: &SourceHandle<S>,
-        waker: &Waker<'_>,
-    ) -> Result<bool> {
+    pub(crate) fn poll_or_wait(&mut self, source: &Shared<dyn Live>, waker: &Waker<'_>) -> Result<bool> {
         if self.edges.is_none() {
-            let readiness = source.with(|source| Ok(Arc::clone(source.readiness())))?;
+            let readiness = source.borrow().readiness().map_err(to_js)?;
             let wake = self.sender(waker)?;
             let watch = readiness.watch(move |_| wake(Message::Wake));
             self.edges = Some(watch.map_err(|error| {
@@ -46,7 +37,7 @@ impl SourceEvents {
             })?);
         }
         self.edges.as_ref().inspect(|edges| edges.arm());
-        let look = source.poll_coalesced();
+        let look = source.borrow_mut().poll_coalesced().map_err(to_js);
         match look {
             Ok(PollState::Empty) => {}
             Ok(PollState::Later(at)) => {
@@ -63,7 +54,7 @@ impl SourceEvents {
         if self.removal.is_none() {
             let wake = self.sender(waker)?;
             // Where it cannot be watched (the namespace has lost its name, say) the next look finds out.
-            self.removal = source.with(|source| source.watch_removal(move || wake(Message::Wake))).ok().flatten();
+            self.removal = source.borrow().watch_removal(Box::new(move || wake(Message::Wake))).ok().flatten();
         }
         Ok(false)
     }
@@ -80,14 +71,11 @@ impl SourceEvents {
     }
 
     /// From now on the waker is called with every change of the link.
-    pub(crate) fn watch_link<S: Source + 'static>(
-        &mut self,
-        source: &SourceHandle<S>,
-        waker: &Waker<'_>,
-    ) -> Result<()> {
+    pub(crate) fn watch_link(&mut self, source: &Shared<dyn Live>, waker: &Waker<'_>) -> Result<()> {
         if self.link.is_none() {
             let tell = self.sender(waker)?;
-            self.link = Some(source.with(|source| source.watch_link(move |event| tell(event.into())))?);
+            let changed = Box::new(move |event: std::io::Result<_>| tell(event.into()));
+            self.link = Some(source.borrow().watch_link(changed).map_err(to_js)?);
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
-//! The class behind a Bridge with a hook: one direction, whose batches JavaScript sees before they are sent on.
+//! A bridge's direction with a hook: JavaScript sees its batches, by a NativeSource, before they are sent on.
 
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
 use std::time::Instant;
 
-use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::bridge::packet::check_alike;
@@ -10,119 +11,73 @@ use netring::bridge::xdp::{XdpSideOptions, open_side};
 use netring::bridge::{
     DirectionStats, Forwarder, FrameTx, PacketPort, Replacements, SideOptions, Step, Verdict, WaitSet, check_two,
 };
-use netring::source::Source;
+use netring::ring::Memory;
+use netring::source::{Counters, LiveSource};
 
 use crate::array::JsArray;
-use crate::bridge::{NAME, NativeDirectionStats, NativeSideOptions, NativeXdpSideOptions, texts};
-use crate::error::{closed, to_js};
-use crate::events::{SourceEvents, Waker};
+use crate::bridge::{NAME, NativeDirectionStats, NativeSideOptions, NativeXdpSideOptions};
+use crate::erased::{HeldBatches, Shared, share};
+use crate::error::{closed, released, texts, to_js};
 use crate::options::milliseconds;
-use crate::shared::{Shared, share};
-use crate::source::SourceHandle;
+use crate::source::NativeSource;
+use crate::views::Views;
 
-/// What push() says; src/bridge/hooked.ts has the same numbers.
+/// What push() returns.
+pub(crate) const PUSH_STATES: [(&str, u32); 3] = [("nothingLeft", NOTHING_LEFT), ("more", MORE), ("noRoom", NO_ROOM)];
 const NOTHING_LEFT: u32 = 0;
 const MORE: u32 = 1;
 const NO_ROOM: u32 = 2;
 
-/// One direction over whatever backend.
-struct Hooked<S: Source, O> {
-    // Dropped in this order: nobody is called about a source that is gone.
-    events: SourceEvents,
-    forwarder: Shared<Forwarder<S::Batch>>,
-    /// None once sending has ended.
-    to: Option<Shared<O>>,
-    from: SourceHandle<S>,
+/// What decide() takes for each packet.
+pub(crate) const VERDICTS: [(&str, u32); 3] = [("forward", FORWARD), ("drop", DROP), ("replace", REPLACE)];
+const FORWARD: u32 = 0;
+const DROP: u32 = 1;
+const REPLACE: u32 = 2;
+
+fn verdict(number: u8) -> Verdict {
+    match u32::from(number) {
+        FORWARD => Verdict::Forward,
+        REPLACE => Verdict::Replace,
+        _ => Verdict::Drop,
+    }
 }
 
-/// What [`NativeForwarder`] needs of a [`Hooked`].
-trait Direction {
-    fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>>;
-    fn next(&self, set: u32) -> Result<i32>;
-    fn poll_or_wait(&mut self, waker: &Waker<'_>) -> Result<bool>;
-    fn events(&mut self) -> &mut SourceEvents;
-    fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
-    fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
-    fn fill(&self, id: u32, set: u32) -> Result<()>;
-    fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>>;
-    fn copy(&self, id: u32, data: &JsArray<u8>, columns: &JsArray<u8>) -> Result<()>;
-    fn release(&self, id: u32) -> Result<()>;
-    fn decide(&self, id: u32, verdicts: &[Verdict], replacements: Replacements) -> Result<()>;
+/// One direction over one backend.
+struct Direction<S: LiveSource, O> {
+    forwarder: Shared<Forwarder<S::Batch>>,
+    from: Shared<HeldBatches<S>>,
+    /// None once sending has ended.
+    to: Option<Shared<O>>,
+}
+
+/// What [`NativeForwarder`] needs of a [`Direction`].
+trait Forward {
+    /// `memory`: the batch's bytes; `kept`: a copy of them, the batch itself being quarantined.
+    fn decide(&self, id: u32, memory: Memory, kept: bool, verdicts: &[Verdict], replacements: Replacements);
     fn push(&self) -> Result<u32>;
-    fn add_to(&self, idle: &mut WaitSet) -> Result<()>;
+    fn add_to(&self, waits: &mut WaitSet) -> Result<()>;
     fn is_unsettled(&self) -> bool;
     fn stats(&self) -> Result<DirectionStats>;
     fn take_rejections(&self) -> Vec<netring::Error>;
     fn end_sending(&mut self);
-    fn close(&mut self) -> Result<()>;
+    fn abandon(&self);
 }
 
-impl<S: Source, O> Hooked<S, O> {
+impl<S: LiveSource, O> Direction<S, O> {
     fn to(&self) -> Result<&Shared<O>> {
         self.to.as_ref().ok_or_else(|| closed(NAME))
     }
 }
 
-impl<S: Source + 'static, O: FrameTx + 'static> Direction for Hooked<S, O> {
-    fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        self.from.head(env)
-    }
-
-    fn next(&self, set: u32) -> Result<i32> {
-        let id = self.from.next(set)?;
-        if id >= 0 {
-            let noted = self
-                .from
-                .inspect(id as u32, |source, batch| self.forwarder.borrow_mut().note(source, batch).map_err(to_js))?;
-            if let Err(error) = noted {
-                self.from.release(id as u32)?;
-                return Err(error);
-            }
-        }
-        Ok(id)
-    }
-
-    fn poll_or_wait(&mut self, waker: &Waker<'_>) -> Result<bool> {
-        self.events.poll_or_wait(&self.from, waker)
-    }
-
-    fn events(&mut self) -> &mut SourceEvents {
-        &mut self.events
-    }
-
-    fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.from.bytes(env, id)
-    }
-
-    fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.from.columns(env, id)
-    }
-
-    fn fill(&self, id: u32, set: u32) -> Result<()> {
-        self.from.fill(id, set)
-    }
-
-    fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.from.parse(env, id)
-    }
-
-    fn copy(&self, id: u32, data: &JsArray<u8>, columns: &JsArray<u8>) -> Result<()> {
-        self.from.copy(id, data, columns)
-    }
-
-    fn release(&self, id: u32) -> Result<()> {
-        self.from.release(id)
-    }
-
-    fn decide(&self, id: u32, verdicts: &[Verdict], replacements: Replacements) -> Result<()> {
-        let (batch, memory) = self.from.take(id)?;
+impl<S: LiveSource + 'static, O: FrameTx + 'static> Forward for Direction<S, O> {
+    fn decide(&self, id: u32, memory: Memory, kept: bool, verdicts: &[Verdict], replacements: Replacements) {
+        let batch = if kept { None } else { self.from.borrow_mut().take(id) };
         self.forwarder.borrow_mut().decide(batch, memory, verdicts, replacements);
-        Ok(())
     }
 
     fn push(&self) -> Result<u32> {
         let to = self.to()?;
-        self.from.with(|source| {
+        let push = |source: &mut S| {
             let mut forwarder = self.forwarder.borrow_mut();
             Ok(match forwarder.push(source, &mut *to.borrow_mut())? {
                 Step::Idle => NOTHING_LEFT,
@@ -130,15 +85,17 @@ impl<S: Source + 'static, O: FrameTx + 'static> Direction for Hooked<S, O> {
                 Step::Moved => NOTHING_LEFT,
                 Step::Waits(_) => NO_ROOM,
             })
-        })
+        };
+        self.from.borrow().with(push).map_err(to_js)
     }
 
-    fn add_to(&self, idle: &mut WaitSet) -> Result<()> {
+    fn add_to(&self, waits: &mut WaitSet) -> Result<()> {
         let to = self.to()?;
-        self.from.with(|source| {
-            idle.add(&self.forwarder.borrow(), source, &*to.borrow());
+        let add = |source: &mut S| {
+            waits.add(&self.forwarder.borrow(), source, &*to.borrow());
             Ok(())
-        })
+        };
+        self.from.borrow().with(add).map_err(to_js)
     }
 
     fn is_unsettled(&self) -> bool {
@@ -146,7 +103,7 @@ impl<S: Source + 'static, O: FrameTx + 'static> Direction for Hooked<S, O> {
     }
 
     fn stats(&self) -> Result<DirectionStats> {
-        let kernel = self.from.with(Source::cumulative_stats)?;
+        let kernel = self.from.borrow().with(Counters::cumulative_stats).map_err(to_js)?;
         Ok(DirectionStats { kernel_drops: kernel.drops, ..self.forwarder.borrow().stats() })
     }
 
@@ -158,24 +115,35 @@ impl<S: Source + 'static, O: FrameTx + 'static> Direction for Hooked<S, O> {
         self.to = None;
     }
 
-    fn close(&mut self) -> Result<()> {
-        self.events = SourceEvents::default();
+    fn abandon(&self) {
         // Closed already: there is nothing to give back to.
-        let _ = self.from.with(|source| {
+        let _ = self.from.borrow().with(|source| {
             self.forwarder.borrow_mut().abandon(source);
             Ok(())
         });
-        self.from.close()
     }
 }
 
+/// One direction of a bridge with a hook.
 #[napi]
-pub struct NativeForwarder(Box<dyn Direction>);
+pub struct NativeForwarder {
+    direction: Box<dyn Forward>,
+    views: Weak<RefCell<Views>>,
+    /// Until source() has given it away.
+    source: Option<NativeSource>,
+}
 
 impl NativeForwarder {
-    fn of<S: Source + 'static, O: FrameTx + 'static>(from: Shared<S>, to: Shared<O>) -> Self {
-        let (events, forwarder) = (SourceEvents::default(), share(Forwarder::default()));
-        Self(Box::new(Hooked { events, forwarder, to: Some(to), from: SourceHandle::new(NAME, from) }))
+    fn of<S: LiveSource + 'static, O: FrameTx + 'static>(from: Shared<S>, to: Shared<O>) -> Result<Self> {
+        let forwarder = share(Forwarder::default());
+        let noting = Rc::clone(&forwarder);
+        // Where each packet lies is noted before JavaScript can write into headers.
+        let inspect = Box::new(move |source: &S, batch: &S::Batch| noting.borrow_mut().note(source, batch));
+        let held = share(HeldBatches::new(NAME, from, Some(inspect)));
+        let source = NativeSource::live(NAME, Rc::clone(&held));
+        let views = Rc::downgrade(source.views()?);
+        let direction = Box::new(Direction { forwarder, from: held, to: Some(to) });
+        Ok(Self { direction, views, source: Some(source) })
     }
 }
 
@@ -192,7 +160,7 @@ pub fn native_open_forwarders(
     let a = PacketPort::open(&a, a_options).map_err(to_js)?;
     let b = PacketPort::open(&b, b_options).map_err(to_js)?;
     check_alike(&a.tx, &b.tx).map_err(to_js)?;
-    Ok(vec![NativeForwarder::of(share(a.capture), share(b.tx)), NativeForwarder::of(share(b.capture), share(a.tx))])
+    Ok(vec![NativeForwarder::of(share(a.capture), share(b.tx))?, NativeForwarder::of(share(b.capture), share(a.tx))?])
 }
 
 /// The same over AF_XDP: a socket receives for one direction and sends for the other.
@@ -207,84 +175,19 @@ pub fn native_open_xdp_forwarders(
     check_two(&a, a_options.xdp.namespace.as_deref(), &b, b_options.xdp.namespace.as_deref()).map_err(to_js)?;
     let a = share(open_side(&a, &a_options).map_err(to_js)?);
     let b = share(open_side(&b, &b_options).map_err(to_js)?);
-    Ok(vec![NativeForwarder::of(a.clone(), b.clone()), NativeForwarder::of(b, a)])
+    Ok(vec![NativeForwarder::of(a.clone(), b.clone())?, NativeForwarder::of(b, a)?])
 }
 
 #[napi]
 impl NativeForwarder {
-    /// Where the head of the batch is that next() has handed out last.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        self.0.head(env)
-    }
-
-    /// The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. decide()
-    /// takes it back; there is one at a time.
+    /// The batches of this direction, one at a time: decide() takes each back. Once.
     #[napi]
-    pub fn next(&self, set: u32) -> Result<i32> {
-        self.0.next(set)
+    pub fn source(&mut self) -> Result<NativeSource> {
+        self.source.take().ok_or_else(|| closed(NAME))
     }
 
-    /// True when next() would give a batch; otherwise the waker is called once something changes.
-    #[napi]
-    pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
-        self.0.poll_or_wait(&waker)
-    }
-
-    #[napi]
-    pub fn stop_waiting(&mut self) {
-        self.0.events().stop_waiting();
-    }
-
-    /// Whether a wait keeps the process alive.
-    #[napi]
-    pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
-        self.0.events().keep_alive(env, keep)
-    }
-
-    /// The batch's packets, headers between them; `offset` columns count from its first byte.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.0.bytes(env, id)
-    }
-
-    /// Memory of the columns, those filled that next() or fill() was asked for.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.0.columns(env, id)
-    }
-
-    /// Fills more columns of a batch whose columns() has been asked for.
-    #[napi]
-    pub fn fill(&self, id: u32, set: u32) -> Result<()> {
-        self.0.fill(id, set)
-    }
-
-    /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.0.parse(env, id)
-    }
-
-    /// Copies all packets end to end into `data` and their columns into `columns`.
-    #[napi]
-    pub fn copy(
-        &self,
-        id: u32,
-        #[napi(ts_arg_type = "Uint8Array")] data: JsArray<u8>,
-        #[napi(ts_arg_type = "Uint8Array")] columns: JsArray<u8>,
-    ) -> Result<()> {
-        self.0.copy(id, &data, &columns)
-    }
-
-    /// Gives a batch back undecided.
-    #[napi]
-    pub fn release(&self, id: u32) -> Result<()> {
-        self.0.release(id)
-    }
-
-    /// What becomes of the packets of a batch: 0 forward, 1 drop, 2 the next of `replacements`; what has no verdict is
-    /// dropped. Its views are empty from now on, and push() sends it.
+    /// What becomes of the packets of a batch: a verdict each, and a frame of `replacements` for each 'replace'; what has no
+    /// verdict is dropped. Its views are empty from now on, and push() sends it.
     #[napi]
     pub fn decide(
         &self,
@@ -292,65 +195,65 @@ impl NativeForwarder {
         #[napi(ts_arg_type = "Uint8Array")] verdicts: JsArray<u8>,
         #[napi(ts_arg_type = "Uint8Array[]")] replacements: Array<'_>,
     ) -> Result<()> {
-        let verdicts: Vec<_> = verdicts
-            .copy(usize::MAX)
-            .into_iter()
-            .map(|verdict| match verdict {
-                0 => Verdict::Forward,
-                2 => Verdict::Replace,
-                _ => Verdict::Drop,
-            })
-            .collect();
+        let verdicts: Vec<_> = verdicts.copy(usize::MAX).into_iter().map(verdict).collect();
         let mut frames = Replacements::default();
         for index in 0..replacements.len() {
             if let Some(frame) = replacements.get::<JsArray<u8>>(index)? {
                 frames.add(frame.bytes());
             }
         }
-        self.0.decide(id, &verdicts, frames)
+        let views = self.views.upgrade().ok_or_else(|| closed(NAME))?;
+        let mut views = views.borrow_mut();
+        let memory = views.batch_bytes(id).ok_or_else(|| released("batch"))?;
+        if views.detach(id)? {
+            self.direction.decide(id, memory, false, &verdicts, frames);
+        } else {
+            // JavaScript may still write into the batch: a copy is what is sent.
+            let copy = Memory::zeroed(memory.len());
+            memory.copy_to(0, memory.len(), &copy, 0);
+            self.direction.decide(id, copy, true, &verdicts, frames);
+        }
+        Ok(())
     }
 
-    /// Sends on what was decided: 0 nothing is left, 1 there is more, 2 the other side has no room.
+    /// Sends on what was decided; nativeConstants() has the answers.
     #[napi]
     pub fn push(&self) -> Result<u32> {
-        self.0.push()
+        self.direction.push()
     }
 
-    /// Waits on this thread, at most so long, until this direction or another has something to do.
+    /// Blocks this thread, at most so long, until this direction or another has something to do.
     #[napi]
     pub fn wait_with(&self, other: &NativeForwarder, timeout_ms: f64) -> Result<()> {
-        let mut idle = WaitSet::default();
-        idle.not_after(Instant::now() + milliseconds(timeout_ms));
-        self.0.add_to(&mut idle)?;
-        other.0.add_to(&mut idle)?;
-        idle.wait(None).map_err(to_js)
+        let mut waits = WaitSet::default();
+        waits.not_after(Instant::now() + milliseconds(timeout_ms));
+        self.direction.add_to(&mut waits)?;
+        other.direction.add_to(&mut waits)?;
+        waits.wait(None).map_err(to_js)
     }
 
     /// Whether push() has to be called again in a millisecond, whatever comes.
     #[napi]
     pub fn is_unsettled(&self) -> bool {
-        self.0.is_unsettled()
+        self.direction.is_unsettled()
     }
 
     #[napi]
     pub fn stats(&self) -> Result<NativeDirectionStats> {
-        self.0.stats().map(Into::into)
+        self.direction.stats().map(Into::into)
     }
 
     /// Errors of frames that were refused since the last call, as texts for src/errors.ts.
     #[napi]
     pub fn take_rejections(&self) -> Vec<String> {
-        texts(self.0.take_rejections())
+        texts(self.direction.take_rejections())
     }
 
-    /// Before close(), of every direction: what sends here may be what receives there.
+    /// Gives back what is under way, and sends nothing more. Before close() of both directions' sources: what sends here may
+    /// be what receives there.
     #[napi]
     pub fn end_sending(&mut self) {
-        self.0.end_sending();
-    }
-
-    #[napi]
-    pub fn close(&mut self) -> Result<()> {
-        self.0.close()
+        self.direction.abandon();
+        self.direction.end_sending();
     }
 }

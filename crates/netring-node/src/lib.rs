@@ -11,17 +11,18 @@ pub mod bridge;
 pub mod callback;
 pub mod capture;
 pub mod channel;
+pub mod constants;
+mod erased;
 pub mod error;
 mod events;
 pub mod forwarder;
-pub mod injector;
 pub mod interfaces;
 pub mod options;
 pub mod parse;
-mod shared;
-pub mod slots;
-mod source;
+pub mod sink;
+pub mod source;
 pub mod view;
+mod views;
 pub mod xdp;
 
 /// The version that this binary was built as, by which the TypeScript part knows its own.

@@ -60,7 +60,7 @@ pub struct NativeCaptureOptions {
     pub netns: Option<String>,
     pub fanout: Option<NativeFanout>,
     pub filter: Option<NativeProgram>,
-    /// Outside its group and behind a shut gate, until join_group() and start(). Absent: no.
+    /// Outside its group and receiving nothing, until joinGroup() and start(). Absent: no.
     pub paused: Option<bool>,
 }
 
@@ -147,11 +147,9 @@ impl From<NativeCaptureOptions> for CaptureOptions {
                 _ => TimestampSource::Software,
             },
             reinsert_vlan: from.reinsert_vlan,
-            vnet_header: false,
             namespace: from.netns,
             fanout: from.fanout.map(Into::into),
             filter: from.filter.map(Into::into),
-            paused: from.paused.unwrap_or(false),
         }
     }
 }

@@ -3,7 +3,7 @@
 use napi::Env;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use netring::parse::{Parsed, ParsedColumns, Place, Record};
+use netring::parse::{ParsedColumns, Place, Record};
 use netring::ring::{Columns, Memory};
 use netring::{Error as CoreError, ErrorKind};
 
@@ -13,18 +13,6 @@ use crate::view::{DetachOutcome, View};
 
 /// Pieces of memory kept for the columns of the next batches.
 const POOLED: usize = 4;
-
-/// Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`.
-#[napi]
-pub fn native_parsed_starts() -> Vec<u32> {
-    Parsed::ALL.iter().map(|column| column.start() as u32).collect()
-}
-
-/// Words of a packet's record.
-#[napi]
-pub fn native_record_words() -> u32 {
-    Record::WORDS as u32
-}
 
 /// Parses the packet that `bytes` are into a record, whose words `target` has.
 #[napi]

@@ -1,23 +1,20 @@
-//! The class behind XdpSocket: a source and a sink over one object of the core.
+//! What only an AF_XDP socket has; packets come and go through its NativeSource and its NativeSink.
 
-use napi::Env;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use netring::sink::Sink;
-use netring::source::Source;
 use netring::xdp::{
     Attach, Attached, BusyPoll, Mode, OwnProgram, Queues, SharedProgram, XdpMode, XdpOptions, XdpSocket, XdpStats,
     ZeroCopy,
 };
 
-use crate::array::JsArray;
-use crate::capture::NativeStats;
-use crate::error::to_js;
-use crate::events::SourceEvents;
-use crate::options::milliseconds;
-use crate::shared::share;
-use crate::slots::{NativeFlush, NativeTxStats, Slots};
-use crate::source::SourceHandle;
+use crate::erased::{HeldBatches, Shared, share};
+use crate::error::{closed, to_js};
+use crate::sink::NativeSink;
+use crate::source::NativeSource;
 
 /// What errors call it.
 const NAME: &str = "XDP socket";
@@ -103,7 +100,7 @@ impl From<NativeXdpOptions> for XdpOptions {
 }
 
 #[napi(object, object_from_js = false)]
-pub struct NativeXdpShape {
+pub struct NativeXdpLayout {
     pub queues: Vec<u32>,
     pub zero_copy: bool,
     pub frame_capacity: u32,
@@ -178,229 +175,79 @@ impl NativeSharedProgram {
     }
 }
 
+impl NativeXdpLayout {
+    pub(crate) fn of(socket: &XdpSocket) -> Self {
+        Self {
+            queues: socket.queues().to_vec(),
+            zero_copy: socket.zero_copy(),
+            frame_capacity: socket.frame_capacity(),
+            tx_frames: socket.shape().tx_frames,
+        }
+    }
+}
+
+/// A socket, until its source and its sink are closed.
 #[napi]
 pub struct NativeXdpSocket {
-    // Dropped in this order: nobody is called about a socket that is gone, views end before the memory does.
-    events: SourceEvents,
-    slots: Slots<XdpSocket>,
-    source: SourceHandle<XdpSocket>,
+    socket: Weak<RefCell<XdpSocket>>,
+    /// Until source() and sink() have given them away.
+    source: Option<NativeSource>,
+    sink: Option<NativeSink>,
 }
 
 #[napi]
 impl NativeXdpSocket {
     #[napi(factory)]
     pub fn open(interface: String, options: NativeXdpOptions) -> Result<Self> {
-        let socket = share(XdpSocket::open(&interface, &options.into()).map_err(to_js)?);
-        Ok(Self {
-            events: SourceEvents::default(),
-            slots: Slots::new(NAME, socket.clone()),
-            source: SourceHandle::new(NAME, socket),
-        })
+        let socket = XdpSocket::open(&interface, &options.into()).map_err(to_js)?;
+        let (fd, capacity, count) = (socket.fd(), socket.frame_capacity(), socket.shape().tx_frames);
+        let socket = share(socket);
+        let sink = NativeSink::of(NAME, Rc::clone(&socket) as Shared<dyn Sink>, fd, capacity, count);
+        let weak = Rc::downgrade(&socket);
+        let held = share(HeldBatches::new(NAME, socket, None));
+        Ok(Self { socket: weak, source: Some(NativeSource::live(NAME, held)), sink: Some(sink) })
+    }
+
+    /// The packets that come: once.
+    #[napi]
+    pub fn source(&mut self) -> Result<NativeSource> {
+        self.source.take().ok_or_else(|| closed(NAME))
+    }
+
+    /// The frames that go: once. To be closed before the source, which ends the socket.
+    #[napi]
+    pub fn sink(&mut self) -> Result<NativeSink> {
+        self.sink.take().ok_or_else(|| closed(NAME))
+    }
+
+    fn socket(&self) -> Result<Shared<XdpSocket>> {
+        self.socket.upgrade().ok_or_else(|| closed(NAME))
     }
 
     /// Of a paused socket: from now on packets come.
     #[napi]
     pub fn start(&self) -> Result<()> {
-        self.source.with(XdpSocket::start)
+        self.socket()?.borrow_mut().start().map_err(to_js)
     }
 
     #[napi]
-    pub fn shape(&self) -> Result<NativeXdpShape> {
-        self.source.with(|socket| {
-            Ok(NativeXdpShape {
-                queues: socket.queues().to_vec(),
-                zero_copy: socket.zero_copy(),
-                frame_capacity: socket.frame_capacity(),
-                tx_frames: socket.shape().tx_frames,
-            })
-        })
+    pub fn layout(&self) -> Result<NativeXdpLayout> {
+        Ok(NativeXdpLayout::of(&self.socket()?.borrow()))
     }
 
     /// How packets get here now.
     #[napi(ts_return_type = "'native' | 'skb' | 'none'")]
     pub fn attached(&self) -> Result<&'static str> {
-        self.source.with(|socket| {
-            Ok(match socket.attached() {
-                Attached::Native => "native",
-                Attached::Skb => "skb",
-                Attached::None => "none",
-            })
+        Ok(match self.socket()?.borrow().attached() {
+            Attached::Native => "native",
+            Attached::Skb => "skb",
+            Attached::None => "none",
         })
     }
 
     /// The kernel's counters.
     #[napi]
     pub fn xdp_stats(&self) -> Result<NativeXdpStats> {
-        self.source.with(|socket| socket.xdp_stats()).map(Into::into)
-    }
-
-    #[napi]
-    pub fn close(&mut self) -> Result<()> {
-        self.events = SourceEvents::default();
-        self.slots.close();
-        self.source.close()
-    }
-
-    /// Where the head of the batch is that next() has handed out last.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn head<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        self.source.head(env)
-    }
-
-    /// The id of the next batch, with the columns of `set` filled on the way; -1 where there is none.
-    #[napi]
-    pub fn next(&self, set: u32) -> Result<i32> {
-        self.source.next(set)
-    }
-
-    #[napi]
-    pub fn next_blocking(&self, set: u32, timeout_ms: f64) -> Result<i32> {
-        self.source.next_within(set, milliseconds(timeout_ms))
-    }
-
-    /// True when next() would give a batch; otherwise the waker is called once something changes.
-    #[napi]
-    pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
-        self.events.poll_or_wait(&self.source, &waker)
-    }
-
-    #[napi]
-    pub fn stop_waiting(&mut self) {
-        self.events.stop_waiting();
-    }
-
-    /// Whether a wait keeps the process alive.
-    #[napi]
-    pub fn keep_alive(&mut self, env: &Env, keep: bool) -> Result<()> {
-        self.events.keep_alive(env, keep)
-    }
-
-    /// From now on the waker is called with every change of the link.
-    #[napi]
-    pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
-        self.events.watch_link(&self.source, &waker)
-    }
-
-    /// After watching has failed: the next watch_link() tries again.
-    #[napi]
-    pub fn unwatch_link(&mut self) {
-        self.events.unwatch_link();
-    }
-
-    /// The batch's packets, headers between them; `offset` columns count from its first byte.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn bytes<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.source.bytes(env, id)
-    }
-
-    /// Memory of the columns, those filled that next() or fill() was asked for.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn columns<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.source.columns(env, id)
-    }
-
-    /// Fills more columns of a batch whose columns() has been asked for.
-    #[napi]
-    pub fn fill(&self, id: u32, set: u32) -> Result<()> {
-        self.source.fill(id, set)
-    }
-
-    /// Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn parse<'env>(&self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
-        self.source.parse(env, id)
-    }
-
-    /// Copies all packets end to end into `data` and their columns into `columns`.
-    #[napi]
-    pub fn copy(
-        &self,
-        id: u32,
-        #[napi(ts_arg_type = "Uint8Array")] data: JsArray<u8>,
-        #[napi(ts_arg_type = "Uint8Array")] columns: JsArray<u8>,
-    ) -> Result<()> {
-        self.source.copy(id, &data, &columns)
-    }
-
-    #[napi]
-    pub fn release(&self, id: u32) -> Result<()> {
-        self.source.release(id)
-    }
-
-    #[napi]
-    pub fn stats(&self, cumulative: bool) -> Result<NativeStats> {
-        self.source.with(|socket| if cumulative { socket.cumulative_stats() } else { socket.stats() }).map(Into::into)
-    }
-
-    #[napi]
-    pub fn available(&self) -> Result<u32> {
-        self.slots.with(XdpSocket::available)
-    }
-
-    /// A free slot's number, or -1.
-    #[napi]
-    pub fn allocate(&self) -> Result<i32> {
-        self.slots.allocate()
-    }
-
-    /// All bytes of a slot.
-    #[napi(ts_return_type = "ArrayBuffer")]
-    pub fn slot_bytes<'env>(&self, env: &'env Env, slot: u32) -> Result<Unknown<'env>> {
-        self.slots.bytes(env, slot)
-    }
-
-    #[napi]
-    pub fn queue(&self, slot: u32, length: u32) -> Result<()> {
-        self.slots.queue(slot, length)
-    }
-
-    #[napi]
-    pub fn discard(&self, slot: u32) -> Result<()> {
-        self.slots.discard(slot)
-    }
-
-    /// False when no slot is free.
-    #[napi]
-    pub fn send(&self, #[napi(ts_arg_type = "Uint8Array")] frame: JsArray<u8>) -> Result<bool> {
-        self.slots.with(|socket| socket.send(frame.bytes()))
-    }
-
-    /// How many were queued: as many as there are slots for, or none where one of them cannot be
-    /// sent; the error counts from `first`.
-    #[napi]
-    pub fn send_many(&self, frames: Array<'_>, first: u32) -> Result<u32> {
-        self.slots.send_many(&frames, first)
-    }
-
-    /// As sendMany, for frames that lie `stride` bytes apart.
-    #[napi]
-    pub fn send_strided(
-        &self,
-        #[napi(ts_arg_type = "Uint8Array")] bytes: JsArray<u8>,
-        #[napi(ts_arg_type = "Uint32Array")] lengths: JsArray<u32>,
-        stride: u32,
-    ) -> Result<u32> {
-        self.slots.send_strided(&bytes, &lengths, stride)
-    }
-
-    #[napi]
-    pub fn flush(&self) -> Result<NativeFlush> {
-        self.slots.flush()
-    }
-
-    /// Errors of the frames that were refused since the last call, as texts for src/errors.ts.
-    #[napi]
-    pub fn take_rejections(&self) -> Result<Vec<String>> {
-        self.slots.take_rejections()
-    }
-
-    #[napi]
-    pub fn tx_stats(&self) -> Result<NativeTxStats> {
-        self.slots.with(XdpSocket::tx_stats).map(Into::into)
-    }
-
-    #[napi]
-    pub fn wait_drained(&self, timeout_ms: f64) -> Result<bool> {
-        self.slots.wait_drained(timeout_ms)
+        self.socket()?.borrow().xdp_stats().map(Into::into).map_err(to_js)
     }
 }

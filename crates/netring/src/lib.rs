@@ -21,6 +21,7 @@ pub mod filter;
 pub mod injector;
 pub mod interface;
 pub mod link;
+pub mod link_type;
 pub mod parse;
 pub mod readiness;
 pub mod ring;
@@ -31,5 +32,6 @@ pub mod sys;
 pub mod xdp;
 
 pub use error::{Error, ErrorKind, Result};
+pub use link_type::LinkType;
 pub use sink::Sink;
 pub use source::Source;

@@ -11,7 +11,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::entering;
-use crate::readiness::{Wait, runtime};
+use crate::readiness::{TaskGuard, runtime};
 use crate::sys::epoll;
 use crate::sys::netlink::{LinkNews, LinkSocket};
 use crate::sys::netns::path_of;
@@ -27,13 +27,107 @@ pub enum LinkEvent {
     Removed,
 }
 
+/// What is known of a source's interface: down, up, gone, and what of that its readers have been told.
+///
+/// The two kinds of sockets learn it differently (AF_PACKET by SO_ERROR, AF_XDP by rtnetlink); what follows from it is
+/// the same, and so are the errors.
+#[derive(Debug)]
+pub(crate) struct LinkState {
+    interface: String,
+    namespace: Option<String>,
+    index: u32,
+    /// What the errors say to close.
+    object: &'static str,
+    down: bool,
+    /// It went down and no reader has been told.
+    down_unreported: bool,
+    removed: bool,
+}
+
+impl LinkState {
+    pub(crate) fn new(interface: &str, namespace: Option<&str>, index: u32, object: &'static str, down: bool) -> Self {
+        Self {
+            interface: interface.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            index,
+            object,
+            down,
+            down_unreported: false,
+            removed: false,
+        }
+    }
+
+    pub(crate) fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// It was down when last looked at.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// It went down since the last look, though it may be up by now.
+    pub(crate) fn went_down(&mut self) {
+        self.down = true;
+        self.down_unreported = true;
+    }
+
+    /// What it is now. A reader is told of each time that it goes down, once.
+    pub(crate) fn set_up(&mut self, up: bool) {
+        self.down_unreported = !up && (self.down_unreported || !self.down);
+        self.down = !up;
+    }
+
+    pub(crate) fn set_removed(&mut self, removed: bool) {
+        self.removed |= removed;
+    }
+
+    pub(crate) fn fail_if_removed(&self) -> Result<()> {
+        if self.removed {
+            return Err(removed(&self.interface, self.object));
+        }
+        Ok(())
+    }
+
+    /// Once for each time it goes down.
+    pub(crate) fn fail_if_down(&mut self) -> Result<()> {
+        if self.removed || !std::mem::take(&mut self.down_unreported) {
+            return Ok(());
+        }
+        let Self { interface, object, .. } = self;
+        let message = format!("interface {interface:?} went down; wait again, this {object} goes on when it is up");
+        Err(Error { errno: Some(libc::ENETDOWN), ..Error::new(ErrorKind::LinkDown, message) }.on_interface(interface))
+    }
+
+    /// Calls `changed` with every change, until the watch is dropped.
+    pub(crate) fn watch(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<TaskGuard> {
+        watch(self.namespace.as_deref(), self.index, changed)
+    }
+}
+
+/// The error for an interface that is gone; `object` is what has to be closed.
+pub(crate) fn removed(interface: &str, object: &str) -> Error {
+    let message = format!(
+        "interface {interface:?} is gone (deleted or moved to another network namespace); close this {object} and open another"
+    );
+    Error::new(ErrorKind::InterfaceRemoved, message).on_interface(interface)
+}
+
 /// Watches one interface until dropped. `changed` is called on the runtime's thread; with an
 /// error once, when watching had to end.
 pub fn watch(
     namespace: Option<&str>,
     index: u32,
     changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static,
-) -> Result<Wait> {
+) -> Result<TaskGuard> {
     let failed = |error: io::Error| Error::os(ErrorKind::Io, "recvmsg", &error, "cannot watch the interface");
     let path = namespace.map(path_of);
     let mut socket = LinkSocket::open(path.as_deref(), true)
@@ -50,7 +144,7 @@ pub fn watch(
             changed(Err(error));
         }
     });
-    Ok(Wait::of(&task))
+    Ok(TaskGuard::of(&task))
 }
 
 async fn follow(

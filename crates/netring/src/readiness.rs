@@ -77,7 +77,7 @@ impl Waker {
 #[derive(Debug)]
 pub struct Watch {
     waker: Arc<Waker>,
-    _task: Wait,
+    _task: TaskGuard,
     /// Made when it is first wanted.
     alarm: Option<Alarm>,
 }
@@ -86,7 +86,7 @@ pub struct Watch {
 #[derive(Debug)]
 struct Alarm {
     timer: Arc<Timer>,
-    _task: Wait,
+    _task: TaskGuard,
 }
 
 impl Alarm {
@@ -103,7 +103,7 @@ impl Alarm {
                 told.fire(Ok(()));
             }
         });
-        Ok(Self { timer, _task: Wait::of(&task) })
+        Ok(Self { timer, _task: TaskGuard::of(&task) })
     }
 }
 
@@ -132,15 +132,15 @@ impl Watch {
 
 /// A task that is called off when this is dropped.
 #[derive(Debug)]
-pub struct Wait(AbortHandle);
+pub struct TaskGuard(AbortHandle);
 
-impl Wait {
+impl TaskGuard {
     pub(crate) fn of<T>(task: &tokio::task::JoinHandle<T>) -> Self {
         Self(task.abort_handle())
     }
 }
 
-impl Drop for Wait {
+impl Drop for TaskGuard {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -216,7 +216,7 @@ impl Readiness {
                 }
             }
         });
-        Ok(Watch { waker, _task: Wait::of(&task), alarm: None })
+        Ok(Watch { waker, _task: TaskGuard::of(&task), alarm: None })
     }
 }
 

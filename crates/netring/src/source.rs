@@ -1,4 +1,12 @@
-//! What every source of packets does, whatever the kernel's side of it is.
+//! What a source of packets can do, in parts. A source has the parts that it has: a capture file has no link and no
+//! epoll, an AF_PACKET socket has both.
+//!
+//! | part | what it adds |
+//! |---|---|
+//! | [`Source`] | batches: take one, look at it, give it back |
+//! | [`Pollable`] | waiting for a batch, with and without blocking |
+//! | [`LinkEvents`] | events of the interface's link |
+//! | [`Counters`] | packets and drops |
 
 use std::io;
 use std::sync::Arc;
@@ -6,13 +14,19 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::link::LinkEvent;
-use crate::readiness::{Readiness, Wait};
+use crate::link_type::LinkType;
+use crate::readiness::{Readiness, TaskGuard};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
 use crate::stats::CaptureStats;
+use crate::sys::deadline_after;
+use crate::sys::epoll::EpollEvents;
 
-/// Asked with a number of packets, gives the columns to fill with them, if any.
+/// Called with a number of packets; gives the columns to fill with them, if any.
 pub type Target<'a> = &'a mut dyn FnMut(u32) -> Option<(Columns, ColumnSet)>;
+
+/// A callback that other threads may call with a change of the link, or with the error that ended the watch.
+pub type LinkCallback = Box<dyn Fn(io::Result<LinkEvent>) + Send + Sync>;
 
 /// What is known of a batch without looking at its packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,81 +35,124 @@ pub struct BatchHeader {
     pub length: u32,
     /// Its number: batches are counted from 1 in the order in which they are handed out.
     pub sequence: u64,
-    /// It was handed over by a timer, not because it was full.
+    /// A timer handed it over; it was not full.
     pub timed_out: bool,
     /// Packets were lost before it.
     pub losing: bool,
-    /// The next batch is there already, of the same piece of the ring.
+    /// The next batch is there already, in the same block of the ring.
     pub more: bool,
 }
 
 impl From<&Batch> for BatchHeader {
-    fn from(run: &Batch) -> Self {
+    fn from(batch: &Batch) -> Self {
         Self {
-            length: run.length(),
-            sequence: run.sequence(),
-            timed_out: run.timed_out(),
-            losing: run.losing(),
-            more: !run.ends_block(),
+            length: batch.length(),
+            sequence: batch.sequence(),
+            timed_out: batch.timed_out(),
+            losing: batch.losing(),
+            more: !batch.ends_block(),
         }
     }
 }
 
-/// What somebody who waits is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PollState {
-    /// There is a batch.
-    Ready,
-    /// There is none: an edge will come before there is one.
-    Empty,
-    /// To look again then; no edge may come before.
-    Later(Instant),
-}
-
-/// A source of batches. A batch is a linear token: it is had from [`next`](Self::next), and given back once.
+/// Batches. A batch is a linear token: [`next`](Self::next) gives it, and it is given back once.
 pub trait Source: Sized {
-    /// Proof that somebody may look at some packets.
+    /// Proof that its holder may look at some packets.
     type Batch;
 
+    /// What every packet begins with.
+    fn link_type(&self) -> LinkType;
     /// The next batch, with the columns that `target` gives for that many packets filled; `None` when
     /// there is none. Never blocks. Fails once the interface is gone and the ring is empty.
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Self::Batch, Option<Columns>)>>;
-    /// Waits on this thread, up to `timeout`, until [`next`](Self::next) would give a batch or fail; false when it
-    /// would do neither. Fails when the link goes down meanwhile.
-    fn wait_within(&mut self, timeout: Duration) -> Result<bool>;
-    /// Whether [`next`](Self::next) would give a batch. Clears the edges first, so that a wait that was armed
-    /// before misses nothing. Fails when the link went down since the last time.
-    fn poll(&mut self) -> Result<bool>;
-    /// As [`poll`](Self::poll), for who would rather be woken less often: a source whose packets come in small
-    /// portions may tell him to wait for more.
-    fn poll_coalesced(&mut self) -> Result<PollState> {
-        Ok(if self.poll()? { PollState::Ready } else { PollState::Empty })
-    }
-    /// Gives a batch back to the kernel.
+    /// Gives a batch back, which frees its memory for new packets.
     fn release(&mut self, batch: Self::Batch);
     /// Frees everything at once.
     fn close(self) -> Result<()>;
 
     /// What is known of a batch.
-    fn head(batch: &Self::Batch) -> BatchHeader;
+    fn header(batch: &Self::Batch) -> BatchHeader;
     /// The bytes that JavaScript may see; offsets of columns count from their start.
     fn bytes(&self, batch: &Self::Batch) -> Option<Memory>;
     /// Fills columns of a batch.
     fn fill(&self, batch: &Self::Batch, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed>;
     /// Copies all packets end to end into `target` and their columns into `columns`, with offsets into `target`.
     fn copy(&self, batch: &Self::Batch, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure>;
+}
 
-    /// For waiting without blocking.
+/// What a waiting reader learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollState {
+    /// There is a batch.
+    Ready,
+    /// There is none: an edge will come before there is one.
+    Empty,
+    /// Look again then; no edge may come before.
+    Later(Instant),
+}
+
+/// Waiting for a batch.
+pub trait Pollable {
+    /// Whether [`Source::next`] would give a batch. Clears the edges first, so that a wait that was armed
+    /// before misses nothing. Fails when the link went down since the last time.
+    fn poll(&mut self) -> Result<bool>;
+    /// As [`poll`](Self::poll), for a reader that prefers few wake-ups: a source whose packets come in small
+    /// portions may answer [`PollState::Later`].
+    fn poll_coalesced(&mut self) -> Result<PollState> {
+        Ok(if self.poll()? { PollState::Ready } else { PollState::Empty })
+    }
+    /// The source's edges.
     fn readiness(&self) -> &Arc<Readiness>;
-    /// Whether everything that becomes of the interface is an edge: otherwise a blocking wait has to look now and then.
-    fn tells_everything(&self) -> bool;
-    /// Calls `changed` with every change of the interface's link, until the watch is dropped.
-    fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait>;
-    /// Calls `removed` once the interface is gone, where [`readiness`](Self::readiness) will not tell. `None` where it will.
-    fn watch_removal(&self, removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>>;
+    /// How often a blocking wait has to look, because something may become of the interface without an edge. `None` where
+    /// every change is an edge.
+    fn look_every(&self) -> Option<Duration>;
+    /// Blocks this thread until an edge comes or `deadline` passes, and reads the socket's error if there is one.
+    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents>;
 
-    /// Packets and drops since the last call of this.
+    /// Blocks this thread, up to `timeout`, until [`Source::next`] would give a batch or fail; false when it
+    /// would do neither. Fails when the link goes down meanwhile.
+    fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
+        let deadline = deadline_after(timeout);
+        loop {
+            match self.poll_coalesced()? {
+                PollState::Ready => return Ok(true),
+                PollState::Later(at) if at < deadline => {
+                    std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                    continue;
+                }
+                // The caller has no more time: a plain poll() sees what coalescing would hold back.
+                PollState::Later(_) => {
+                    std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+                    return self.poll();
+                }
+                PollState::Empty => {}
+            }
+            let until = self.look_every().map_or(deadline, |every| deadline.min(Instant::now() + every));
+            let events = self.wait_for_edge(until)?;
+            if !events.any && until == deadline {
+                // One last look: the deadline may have come before the edge did.
+                return self.poll();
+            }
+        }
+    }
+}
+
+/// Events of the interface's link.
+pub trait LinkEvents {
+    /// Calls `changed` with every change of the interface's link, until the watch is dropped.
+    fn watch_link(&self, changed: LinkCallback) -> Result<TaskGuard>;
+    /// Calls `removed` once the interface is gone, where [`Pollable::readiness`] will not tell. `None` where it will.
+    fn watch_removal(&self, removed: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>>;
+}
+
+/// Packets and drops.
+pub trait Counters {
+    /// Since the last call of this.
     fn stats(&mut self) -> Result<CaptureStats>;
-    /// Packets and drops since open.
+    /// Since open.
     fn cumulative_stats(&mut self) -> Result<CaptureStats>;
 }
+
+/// A source that receives from an interface: it has every part.
+pub trait LiveSource: Source + Pollable + LinkEvents + Counters {}
+impl<S: Source + Pollable + LinkEvents + Counters> LiveSource for S {}

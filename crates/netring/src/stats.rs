@@ -1,4 +1,6 @@
-//! Counters that nobody disturbs.
+//! Counters: what happened since open, and since the last question. Neither question disturbs the other.
+
+use std::ops::Sub;
 
 use crate::sys::packet::RawStats;
 
@@ -13,12 +15,35 @@ pub struct CaptureStats {
     pub freezes: u64,
 }
 
+impl Sub for CaptureStats {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            packets: self.packets - before.packets,
+            drops: self.drops - before.drops,
+            freezes: self.freezes - before.freezes,
+        }
+    }
+}
+
+/// Answers "since the last time" from totals.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SinceLast(CaptureStats);
+
+impl SinceLast {
+    /// What was added to `total` since the last call of this.
+    pub fn take(&mut self, total: CaptureStats) -> CaptureStats {
+        total - std::mem::replace(&mut self.0, total)
+    }
+}
+
 /// The kernel's counters are 32 bits wide and start again from 0 at every reading, whoever reads;
 /// this sums them up once, for two kinds of question.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StatsAccumulator {
     total: CaptureStats,
-    reported: CaptureStats,
+    reported: SinceLast,
 }
 
 impl StatsAccumulator {
@@ -37,13 +62,7 @@ impl StatsAccumulator {
 
     /// Since the last call of this.
     pub fn since_last(&mut self) -> CaptureStats {
-        let since = CaptureStats {
-            packets: self.total.packets - self.reported.packets,
-            drops: self.total.drops - self.reported.drops,
-            freezes: self.total.freezes - self.reported.freezes,
-        };
-        self.reported = self.total;
-        since
+        self.reported.take(self.total)
     }
 }
 

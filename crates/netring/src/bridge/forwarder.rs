@@ -198,7 +198,7 @@ impl<B> Forwarder<B> {
             return Ok(false);
         };
         let filled = filled.expect("columns were given");
-        let places = self.places(&filled, S::head(&batch).length);
+        let places = self.places(&filled, S::header(&batch).length);
         let memory = from.bytes(&batch).expect("the batch has just been handed out");
         self.load(Some(batch), memory, places, Replacements::default());
         Ok(true)
@@ -207,7 +207,7 @@ impl<B> Forwarder<B> {
     /// Notes where the packets of a batch are that somebody else will decide on, before anybody can write into
     /// them. To be followed by [`decide`](Self::decide).
     pub fn note<S: Source<Batch = B>>(&mut self, from: &S, batch: &B) -> Result<()> {
-        let packets = S::head(batch).length;
+        let packets = S::header(batch).length;
         let columns = room_for(&mut self.columns, packets);
         from.fill(batch, &columns, NEEDED).map_err(|malformed| {
             Error::new(

@@ -25,7 +25,7 @@ pub use self::tx::{FrameTx, TrySend};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface;
 use crate::readiness::Readiness;
-use crate::source::Source;
+use crate::source::{Counters, LiveSource, Source};
 use crate::stats::CaptureStats;
 use crate::sys::deadline_after;
 use crate::sys::poll::{self, Notifier};
@@ -36,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// One side of a bridge.
 pub trait Port {
     /// What receives.
-    type In: Source;
+    type In: LiveSource;
     /// What sends.
     type Out: FrameTx;
 
@@ -66,9 +66,9 @@ impl WaitSet {
 
     /// What one direction waits for. A side whose batch is under way is not waited for: its ring may have been ready
     /// for long.
-    pub fn add<B>(&mut self, forwarder: &Forwarder<B>, from: &impl Source, to: &impl FrameTx) {
-        if !from.tells_everything() {
-            self.not_after(Instant::now() + LOOK_EVERY);
+    pub fn add<B>(&mut self, forwarder: &Forwarder<B>, from: &impl LiveSource, to: &impl FrameTx) {
+        if let Some(every) = from.look_every() {
+            self.not_after(Instant::now() + every);
         }
         if forwarder.is_unsettled() {
             self.not_after(Instant::now() + forwarder::TRY_AGAIN_AFTER);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Port;
 use super::tx::{FrameTx, Refusal, Refused, TrySend, WouldBlock};
-use crate::capture::{Capture, CaptureOptions};
+use crate::capture::{Capture, CaptureOptions, Setup};
 use crate::error::{Error, ErrorKind, Result};
 use crate::injector::{InjectorOptions, SendSocket, describe_refusal};
 use crate::readiness::Readiness;
@@ -47,10 +47,8 @@ impl PacketPort {
 /// A capture whose frames can be sent on as they are.
 pub fn open_capture(interface: &str, options: CaptureOptions) -> Result<Capture> {
     // What is sent to a side would otherwise come back from it, for ever.
-    Capture::open(
-        interface,
-        CaptureOptions { vnet_header: true, ignore_outgoing: true, reinsert_vlan: true, ..options },
-    )
+    let options = CaptureOptions { ignore_outgoing: true, reinsert_vlan: true, ..options };
+    Capture::open_with(interface, options, Setup { vnet_header: true, ..Setup::default() })
 }
 
 impl Port for PacketPort {

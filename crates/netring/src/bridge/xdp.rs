@@ -13,7 +13,7 @@ use crate::injector::describe_refusal;
 use crate::readiness::Readiness;
 use crate::ring::VolatileSlice;
 use crate::sink::Sink;
-use crate::source::Source;
+use crate::source::{Pollable, Source};
 use crate::xdp::{XdpOptions, XdpSocket};
 
 /// Ethernet header; a frame may have a VLAN tag beside its MTU (`packet_snd` lets one pass as well).

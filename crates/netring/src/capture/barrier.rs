@@ -1,24 +1,24 @@
-//! Captures of several threads that begin and end to receive together.
+//! Captures of several threads that start and stop to receive together.
 //!
-//! The members of a group are to have a share each or nothing. Told one by one, threads come to it milliseconds
-//! apart; so one thread opens and shuts the gates of all, a few microseconds apart. It finds the sockets here: a
+//! The members of a fanout group share its packets from the moment they receive. Threads that start by themselves are
+//! milliseconds apart; so one thread starts and stops all, a few microseconds apart. It finds the sockets here: a
 //! descriptor's number alone might be another socket's by then.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::open;
+use super::{Capture, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::Fanout;
 use crate::filter::{self, Filter};
 use crate::sys::packet::PacketSocket;
 
-/// Whose gate, and what decides when it is open.
+/// The socket of a capture, and the filter that it starts with.
 struct Entry {
     socket: Weak<PacketSocket>,
     program: Option<Filter>,
     /// For good.
-    shut: bool,
+    stopped: bool,
 }
 
 #[derive(Default)]
@@ -32,13 +32,14 @@ fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// That of a capture which was opened `paused`. It is shut at first.
+/// The barrier of a capture that was opened paused ([`Capture::open_paused`]). Until it starts, a filter lets nothing pass;
+/// that filter has been there since before `bind`, so the ring holds nothing that would have to be discarded.
 #[derive(Debug)]
-pub(super) struct StartBarrier {
+pub struct StartBarrier {
     id: u32,
-    pub(super) open: bool,
-    pub(super) group: Option<Fanout>,
-    pub(super) ignore_outgoing: bool,
+    started: bool,
+    group: Option<Fanout>,
+    ignore_outgoing: bool,
 }
 
 impl StartBarrier {
@@ -51,19 +52,58 @@ impl StartBarrier {
         let mut registry = registry();
         registry.last = registry.last.wrapping_add(1);
         let id = registry.last;
-        registry.entries.insert(id, Entry { socket: Arc::downgrade(socket), program, shut: false });
-        Self { id, open: false, group, ignore_outgoing }
+        registry.entries.insert(id, Entry { socket: Arc::downgrade(socket), program, stopped: false });
+        Self { id, started: false, group, ignore_outgoing }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    /// What [`start_all`] and [`stop_all`] know the capture by.
+    pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// Calls with whether it has been shut for good, which it cannot become before that is done: a filter put in
-    /// after it was shut would open it again.
-    pub(super) fn with_shut<T>(&self, call: impl FnOnce(bool) -> T) -> T {
+    /// Joins the group of the capture's options, by this id or (`None`) as the first member of one that nobody uses, and
+    /// gives the id. Nothing passes yet.
+    pub fn join_group(&self, capture: &mut Capture, id: Option<u16>) -> Result<u16> {
+        let on_interface = |error: Error| error.on_interface(capture.link.interface());
+        let group = self.group.as_ref().filter(|_| !self.started).ok_or_else(|| {
+            let message = "only a capture that was opened paused, with a group, joins it later";
+            on_interface(Error::new(ErrorKind::Config, message))
+        })?;
+        // The group has its program from its first member; it may have been given another since.
+        let program = if id.is_none() { group.program.clone() } else { None };
+        let group = Fanout { group: id, program, ..group.clone() };
+        let id = open::join(&capture.socket, &group, self.ignore_outgoing).map_err(on_interface)?;
+        capture.fanout_id = Some(id);
+        Ok(id)
+    }
+
+    /// From now on the capture's filter decides. To be called after [`start_all`], too, which does the same for the socket
+    /// alone.
+    pub fn start(&mut self, capture: &Capture) -> Result<()> {
+        if self.started {
+            return Ok(());
+        }
+        let program = capture.program();
+        self.with_stopped(|stopped| if stopped { Ok(()) } else { open::replace(&capture.socket, program.as_ref()) })
+            .map_err(|error| error.on_interface(capture.link.interface()))?;
+        self.started = true;
+        Ok(())
+    }
+
+    /// As [`Capture::set_filter`], of a capture that has started. After [`stop_all`] nothing passes all the same.
+    pub fn set_filter(&self, capture: &mut Capture, filter: Option<Filter>) -> Result<()> {
+        if !self.started {
+            let message = "the filter cannot be replaced before the capture has started; start it first";
+            return Err(Error::new(ErrorKind::Config, message).on_interface(capture.link.interface()));
+        }
+        self.with_stopped(|stopped| capture.refilter(filter, stopped))
+    }
+
+    /// Calls with whether it has been stopped for good, which cannot happen until the call is done: a filter put in
+    /// after that would let packets in again.
+    fn with_stopped<T>(&self, call: impl FnOnce(bool) -> T) -> T {
         let registry = registry();
-        call(registry.entries.get(&self.id).is_some_and(|entry| entry.shut))
+        call(registry.entries.get(&self.id).is_some_and(|entry| entry.stopped))
     }
 }
 
@@ -73,7 +113,7 @@ impl Drop for StartBarrier {
     }
 }
 
-/// Opens the gates with these ids, of captures of any thread: from now on each one's filter decides. Fails
+/// Starts the captures with these ids, of any thread: from now on each one's filter decides. Fails
 /// where one of them is gone.
 pub fn start_all(ids: &[u32]) -> Result<()> {
     let registry = registry();
@@ -82,24 +122,24 @@ pub fn start_all(ids: &[u32]) -> Result<()> {
         .map(|id| registry.entries.get(id).and_then(|entry| Some((entry.socket.upgrade()?, entry))))
         .collect();
     let Some(found) = found else {
-        return Err(Error::new(ErrorKind::Closed, "a capture was closed before its gate was opened"));
+        return Err(Error::new(ErrorKind::Closed, "a capture was closed before it was started"));
     };
-    for (socket, entry) in found.iter().filter(|(_, entry)| !entry.shut) {
+    for (socket, entry) in found.iter().filter(|(_, entry)| !entry.stopped) {
         open::replace(socket, entry.program.as_ref())?;
     }
     Ok(())
 }
 
-/// Shuts the gates with these ids, of captures of any thread, for good: nothing passes any more. One whose
-/// capture is gone is shut. Where the kernel refuses one, the others are shut all the same, and the first
-/// refusal is told; whatever filter such a capture is given later lets nothing pass.
+/// Stops the captures with these ids, of any thread, for good: nothing passes any more. A capture that is gone has
+/// stopped. Where the kernel refuses one, the others are stopped all the same, and the first
+/// refusal is returned; whatever filter such a capture is given later lets nothing pass.
 pub fn stop_all(ids: &[u32]) -> Result<()> {
     let mut registry = registry();
     let nothing = filter::nothing();
     let mut outcome = Ok(());
     for id in ids {
         let Some(entry) = registry.entries.get_mut(id) else { continue };
-        entry.shut = true;
+        entry.stopped = true;
         if let Some(socket) = entry.socket.upgrade() {
             outcome = outcome.and(open::attach(&socket, Some(&nothing)));
         }
@@ -114,14 +154,14 @@ mod tests {
     use super::*;
 
     /// A paused socket. Of another family, which needs no privilege: a filter is any socket's.
-    struct Gated {
+    struct Paused {
         sender: UnixDatagram,
         receiver: UnixDatagram,
         socket: Arc<PacketSocket>,
         barrier: StartBarrier,
     }
 
-    impl Gated {
+    impl Paused {
         fn new() -> Self {
             let (sender, receiver) = UnixDatagram::pair().unwrap();
             receiver.set_nonblocking(true).unwrap();
@@ -139,20 +179,20 @@ mod tests {
 
     #[test]
     fn gates_open_and_shut_together() {
-        let all: Vec<_> = (0..3).map(|_| Gated::new()).collect();
+        let all: Vec<_> = (0..3).map(|_| Paused::new()).collect();
         let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
-        assert!(!all.iter().any(Gated::lets_pass));
+        assert!(!all.iter().any(Paused::lets_pass));
         start_all(&ids).unwrap();
-        assert!(all.iter().all(Gated::lets_pass));
+        assert!(all.iter().all(Paused::lets_pass));
         stop_all(&ids).unwrap();
-        assert!(!all.iter().any(Gated::lets_pass));
+        assert!(!all.iter().any(Paused::lets_pass));
         start_all(&ids).unwrap();
-        assert!(!all.iter().any(Gated::lets_pass), "for good");
+        assert!(!all.iter().any(Paused::lets_pass), "for good");
     }
 
     #[test]
     fn a_gate_that_cannot_be_shut_leaves_no_other_one_open_and_is_told() {
-        let all: Vec<_> = (0..4).map(|_| Gated::new()).collect();
+        let all: Vec<_> = (0..4).map(|_| Paused::new()).collect();
         let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
         start_all(&ids).unwrap();
         for locked in [1, 2] {
@@ -160,7 +200,7 @@ mod tests {
         }
         let error = stop_all(&ids).unwrap_err();
         assert_eq!((error.kind, error.errno), (ErrorKind::Permission, Some(libc::EPERM)));
-        assert_eq!(all.iter().map(Gated::lets_pass).collect::<Vec<_>>(), [false, true, true, false]);
-        assert!(all.iter().all(|one| one.barrier.with_shut(|shut| shut)), "no later filter opens any");
+        assert_eq!(all.iter().map(Paused::lets_pass).collect::<Vec<_>>(), [false, true, true, false]);
+        assert!(all.iter().all(|one| one.barrier.with_stopped(|stopped| stopped)), "no later filter opens any");
     }
 }

@@ -1,21 +1,22 @@
 //! Receiving: a packet socket with a V3 ring.
 
-mod barrier;
+pub mod barrier;
 mod open;
 mod options;
 mod source;
 
-use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use self::barrier::StartBarrier;
-pub use self::barrier::{start_all, stop_all};
+pub use self::barrier::{StartBarrier, start_all, stop_all};
+pub(crate) use self::options::Setup;
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fanout::{self, Fanout, FanoutProgram};
+use crate::fanout::{self, FanoutProgram};
 use crate::filter::{self, Filter};
+use crate::link::LinkState;
+use crate::link_type::LinkType;
 use crate::readiness::Readiness;
 use crate::ring::batches::MAX_BATCH;
 use crate::ring::block::WalkOptions;
@@ -33,69 +34,62 @@ const READ_STATISTICS_EVERY: u32 = 1 << 30;
 pub struct Capture {
     // Dropped in this order: the socket before the ring, the ring before what keeps it mapped.
     socket: Arc<PacketSocket>,
-    runs: BatchReader,
+    batches: BatchReader,
     mapping: Mapping,
     readiness: Arc<Readiness>,
-    interface: String,
-    namespace: Option<String>,
-    index: u32,
     fanout_id: Option<u16>,
-    /// Where it was opened `paused`.
-    barrier: Option<StartBarrier>,
-    snaplen: u32,
-    reinsert_vlan: bool,
-    vnet_header: bool,
+    link_type: LinkType,
+    /// How a block is walked the first time.
+    walk: WalkOptions,
     filter: Option<Filter>,
     stats: StatsAccumulator,
     unread: u32,
-    /// Drops that a block's `losing` has told of.
+    /// Drops that a block's `losing` has reported.
     drops_reported: u64,
-    /// The same before the block that was opened last, until a run of it has been handed out.
+    /// The same before the block that was opened last, until a batch of it has been handed out.
     drops_reported_before: u64,
-    link: Link,
-}
-
-/// What is known of the interface from the socket's errors.
-#[derive(Debug, Default)]
-struct Link {
-    /// It was down when last looked at. The socket says nothing of the removal of an interface
-    /// that is down, not even of one that is down because it is being removed.
-    down: bool,
-    /// What rtnetlink says, sooner than the socket.
+    link: LinkState,
+    /// rtnetlink said that the interface is gone. The socket says nothing of the removal of an interface that is down,
+    /// not even of one that is down because it is being removed.
     gone: Arc<AtomicBool>,
-    /// It went down and nobody who waits has been told.
-    down_unreported: bool,
-    removed: bool,
 }
 
 impl Capture {
     /// Opens an interface.
     pub fn open(interface: &str, options: CaptureOptions) -> Result<Self> {
-        let opened = open::open(interface, &options).map_err(|error| error.on_interface(interface))?;
-        let socket = Arc::new(opened.socket);
-        let barrier = options.paused.then(|| {
-            let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
-            StartBarrier::new(&socket, program, options.fanout, options.ignore_outgoing)
-        });
+        Self::open_with(interface, options, Setup::default())
+    }
+
+    /// Opens an interface and lets nothing in: the socket is bound, outside its fanout group. The barrier lets it
+    /// join the group and start, together with the captures of other threads.
+    pub fn open_paused(interface: &str, options: CaptureOptions) -> Result<(Self, StartBarrier)> {
+        let (group, ignore_outgoing) = (options.fanout.clone(), options.ignore_outgoing);
+        let capture = Self::open_with(interface, options, Setup { paused: true, ..Setup::default() })?;
+        let barrier = StartBarrier::new(&capture.socket, capture.program(), group, ignore_outgoing);
+        Ok((capture, barrier))
+    }
+
+    pub(crate) fn open_with(interface: &str, options: CaptureOptions, setup: Setup) -> Result<Self> {
+        let opened = open::open(interface, &options, setup).map_err(|error| error.on_interface(interface))?;
         Ok(Self {
-            socket,
+            socket: Arc::new(opened.socket),
             mapping: opened.mapping,
-            runs: BatchReader::new(opened.ring, MAX_BATCH),
+            batches: BatchReader::new(opened.ring, MAX_BATCH),
             readiness: opened.readiness,
-            interface: interface.to_owned(),
-            namespace: options.namespace,
-            index: opened.index,
             fanout_id: opened.fanout_id,
-            barrier,
-            snaplen: options.snaplen,
-            reinsert_vlan: options.reinsert_vlan,
-            vnet_header: options.vnet_header,
+            link_type: opened.link_type,
+            walk: WalkOptions {
+                snaplen: options.snaplen,
+                reinsert_vlan: options.reinsert_vlan,
+                vnet_header: setup.vnet_header,
+            },
             filter: options.filter,
             stats: StatsAccumulator::default(),
             unread: 0,
             drops_reported: 0,
             drops_reported_before: 0,
-            link: Link { down: opened.down, ..Link::default() },
+            link: LinkState::new(interface, options.namespace.as_deref(), opened.index, "capture", opened.down),
+            gone: Arc::default(),
         })
     }
 
@@ -109,9 +103,9 @@ impl Capture {
         self.fanout_id
     }
 
-    /// The ring's shape, as it was got.
+    /// The ring's actual geometry.
     pub fn geometry(&self) -> Geometry {
-        self.runs.ring().geometry()
+        self.batches.ring().geometry()
     }
 
     /// Whether the ring is locked in memory.
@@ -119,9 +113,14 @@ impl Capture {
         self.mapping.locked
     }
 
-    /// How a run is walked again: its tags were put back when it was handed out.
-    pub fn walk_options(&self) -> WalkOptions {
-        WalkOptions { snaplen: self.snaplen, reinsert_vlan: false, vnet_header: self.vnet_header }
+    /// How a batch is walked again: its tags were put back when it was handed out.
+    fn walk_again(&self) -> WalkOptions {
+        WalkOptions { reinsert_vlan: false, ..self.walk }
+    }
+
+    /// The filter with the snap length in it, as the kernel gets it.
+    fn program(&self) -> Option<Filter> {
+        filter::with_snaplen(self.filter.as_ref(), self.walk.snaplen)
     }
 
     /// The kernel's headers contradict their block. Nobody else has written to them yet, so this is
@@ -133,21 +132,21 @@ impl Capture {
             "packet {} of the block contradicts it ({}): what was left of the block is lost",
             error.index, error.reason
         );
-        Error::new(ErrorKind::Io, message).on_interface(&self.interface)
+        Error::new(ErrorKind::Io, message).on_interface(self.link.interface())
     }
 
     /// Keeps the kernel's counters from wrapping, and says of a block whether drops became known
     /// since the block before: the kernel flags every block it closes between a loss and the next
     /// reading of the counters, and none after a reading by stats().
     fn count(&mut self, mut lease: Lease) -> Result<Lease> {
-        let block = self.runs.ring().block(&lease);
+        let block = self.batches.ring().block(&lease);
         let flagged = block.status() & crate::ring::layout::status::LOSING != 0;
         self.unread = self.unread.saturating_add(block.packet_count());
         drop(block);
         if (flagged || self.unread >= READ_STATISTICS_EVERY)
             && let Err(error) = self.read_statistics()
         {
-            self.runs.give_back(lease);
+            self.batches.give_back(lease);
             return Err(error);
         }
         let drops = self.stats.total().drops;
@@ -161,44 +160,41 @@ impl Capture {
         if edge.error { self.read_error() } else { Ok(()) }
     }
 
-    fn wait_failed(&self, error: &io::Error) -> Error {
-        Error::os(ErrorKind::Io, "epoll_wait", error, "cannot wait on the packet socket").on_interface(&self.interface)
+    fn wait_failed(&self, error: &std::io::Error) -> Error {
+        Error::os(ErrorKind::Io, "epoll_wait", error, "cannot wait on the packet socket")
+            .on_interface(self.link.interface())
+    }
+
+    fn socket_failed(&self, syscall: &'static str, error: &std::io::Error) -> Error {
+        Error::os(ErrorKind::Io, syscall, error, "the packet socket failed").on_interface(self.link.interface())
     }
 
     /// ENETDOWN stands for both, down and gone; a socket whose interface is gone is bound to -1.
     fn read_error(&mut self) -> Result<()> {
-        let failed = |error: &io::Error, name: &str| {
-            Error::os(ErrorKind::Io, "getsockopt", error, "the packet socket failed").on_interface(name)
-        };
-        let Some(error) = self.socket.take_error().map_err(|error| failed(&error, &self.interface))? else {
-            return Ok(());
-        };
+        let pending = self.socket.take_error().map_err(|error| self.socket_failed("getsockopt", &error))?;
+        let Some(error) = pending else { return Ok(()) };
         if error.raw_os_error() != Some(libc::ENETDOWN) {
-            return Err(failed(&error, &self.interface));
+            return Err(self.socket_failed("getsockopt", &error));
         }
-        let index = self.socket.bound_index().map_err(|error| failed(&error, &self.interface))?;
+        let index = self.socket.bound_index().map_err(|error| self.socket_failed("getsockopt", &error))?;
         if index == -1 {
-            self.link.removed = true;
+            self.link.set_removed(true);
         } else {
-            self.link.down = true;
-            self.link.down_unreported = true;
+            self.link.went_down();
         }
         Ok(())
     }
 
     fn look_for_removal(&mut self) -> Result<()> {
-        if !self.link.down || self.link.removed {
+        if !self.link.is_down() || self.link.is_removed() {
             return Ok(());
         }
-        let index = self.socket.bound_index().map_err(|error| {
-            Error::os(ErrorKind::Io, "getsockname", &error, "the packet socket failed").on_interface(&self.interface)
-        })?;
-        self.link.removed = index == -1 || self.link.gone.load(Ordering::Acquire);
-        // Up again: from now on the socket tells. A packet would prove nothing, because the block
-        // it is in may have been open when the interface went down.
-        if self.socket.interface_is_up(self.index as i32).unwrap_or(false) {
-            self.link.down = false;
-            self.link.down_unreported = false;
+        let index = self.socket.bound_index().map_err(|error| self.socket_failed("getsockname", &error))?;
+        self.link.set_removed(index == -1 || self.gone.load(Ordering::Acquire));
+        // Up again: from now on the socket reports. A packet would prove nothing, because its block
+        // may have been open when the interface went down.
+        if self.socket.interface_is_up(self.link.index() as i32).unwrap_or(false) {
+            self.link.set_up(true);
         }
         Ok(())
     }
@@ -206,104 +202,47 @@ impl Capture {
     /// Packets that are already in the open block come first: the kernel's timer hands it over.
     fn fail_if_removed(&mut self) -> Result<()> {
         self.look_for_removal()?;
-        if !self.link.removed || self.runs.ring().packets_coming() {
-            return Ok(());
-        }
-        let message = format!(
-            "interface {:?} is gone (deleted or moved to another network namespace); close this capture and open another",
-            self.interface
-        );
-        Err(Error::new(ErrorKind::InterfaceRemoved, message).on_interface(&self.interface))
-    }
-
-    fn fail_if_down(&mut self) -> Result<()> {
-        if self.link.removed || !std::mem::take(&mut self.link.down_unreported) {
-            return Ok(());
-        }
-        let message =
-            format!("interface {:?} went down; wait again, this capture goes on when it is up", self.interface);
-        Err(Error { errno: Some(libc::ENETDOWN), ..Error::new(ErrorKind::LinkDown, message) }
-            .on_interface(&self.interface))
-    }
-
-    /// Of a capture that was opened `paused`: joins the group of its options, by this id or (`None`) as the
-    /// first member of one that nobody uses, and gives the id. The gate stays shut.
-    pub fn join_group(&mut self, id: Option<u16>) -> Result<u16> {
-        let Some(StartBarrier { open: false, group: Some(group), ignore_outgoing, .. }) = &self.barrier else {
-            let message = "only a capture that was opened paused, with a group, joins it later";
-            return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
-        };
-        // The group has its program from its first member; somebody may have given it another since.
-        let program = if id.is_none() { group.program.clone() } else { None };
-        let group = Fanout { group: id, program, ..group.clone() };
-        let id =
-            open::join(&self.socket, &group, *ignore_outgoing).map_err(|error| error.on_interface(&self.interface))?;
-        self.fanout_id = Some(id);
-        Ok(id)
-    }
-
-    /// Of a capture that was opened `paused`: what [`start_all`] knows it by.
-    pub fn barrier_id(&self) -> Option<u32> {
-        self.barrier.as_ref().map(StartBarrier::id)
-    }
-
-    /// Of a capture that was opened `paused`: from now on its filter decides. Nothing has passed before: a filter
-    /// has been there since before `bind`, so the ring holds nothing that would have to be discarded. To be called
-    /// after [`start_all`], too, which does the same for the socket alone.
-    pub fn start(&mut self) -> Result<()> {
-        let Some(barrier) = self.barrier.as_mut().filter(|barrier| !barrier.open) else { return Ok(()) };
-        let program = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
-        barrier
-            .with_shut(|shut| if shut { Ok(()) } else { open::replace(&self.socket, program.as_ref()) })
-            .map_err(|error| error.on_interface(&self.interface))?;
-        barrier.open = true;
-        Ok(())
+        if self.batches.ring().packets_coming() { Ok(()) } else { self.link.fail_if_removed() }
     }
 
     /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
     /// after this returns, those already in the ring included; batches already taken stay. Takes
-    /// some milliseconds, in which nothing is received. Where [`stop_all`] was called, nothing passes afterwards either.
+    /// some milliseconds, in which nothing is received. A capture with a [`StartBarrier`] is given its filter by that.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
-        if self.barrier.as_ref().is_some_and(|barrier| !barrier.open) {
-            let message = "the filter cannot be replaced while the gate is shut; open it first";
-            return Err(Error::new(ErrorKind::Config, message).on_interface(&self.interface));
-        }
-        let program = filter::with_snaplen(filter.as_ref(), self.snaplen);
-        let before = filter::with_snaplen(self.filter.as_ref(), self.snaplen);
-        let (socket, ring) = (&self.socket, self.runs.ring_mut());
-        let refilter = |shut: bool| {
-            let [program, before] = [program, before].map(|wanted| if shut { Some(filter::nothing()) } else { wanted });
-            open::refilter(socket, ring, program.as_ref(), before.as_ref())
-        };
-        let refiltered = match &self.barrier {
-            Some(barrier) => barrier.with_shut(refilter),
-            None => refilter(false),
-        };
-        refiltered.map_err(|error| error.on_interface(&self.interface))?;
-        self.runs.discard_rest();
+        self.refilter(filter, false)
+    }
+
+    /// `stopped`: whatever the filter is, the kernel is given one that lets nothing pass.
+    fn refilter(&mut self, filter: Option<Filter>, stopped: bool) -> Result<()> {
+        let before = if stopped { Some(filter::nothing()) } else { self.program() };
+        let program =
+            if stopped { Some(filter::nothing()) } else { filter::with_snaplen(filter.as_ref(), self.walk.snaplen) };
+        open::refilter(&self.socket, self.batches.ring_mut(), program.as_ref(), before.as_ref())
+            .map_err(|error| error.on_interface(self.link.interface()))?;
+        self.batches.discard_rest();
         self.filter = filter;
         Ok(())
     }
 
     /// Lets no packet in any more. Those that came before can still be read.
     pub fn stop_receiving(&mut self) -> Result<()> {
-        open::shut(&self.socket).map_err(|error| error.on_interface(&self.interface))
+        open::shut(&self.socket).map_err(|error| error.on_interface(self.link.interface()))
     }
 
     /// Whether there are packets in the block that the kernel is filling, which it hands over when its timer fires.
     pub fn packets_coming(&self) -> bool {
-        self.runs.ring().packets_coming()
+        self.batches.ring().packets_coming()
     }
 
     /// Gives the fanout group its program.
     pub fn set_fanout_program(&self, program: &FanoutProgram) -> Result<()> {
-        fanout::set_program(&self.socket, program).map_err(|error| error.on_interface(&self.interface))
+        fanout::set_program(&self.socket, program).map_err(|error| error.on_interface(self.link.interface()))
     }
 
     fn read_statistics(&mut self) -> Result<()> {
         let raw = self.socket.take_statistics().map_err(|error| {
             Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read PACKET_STATISTICS")
-                .on_interface(&self.interface)
+                .on_interface(self.link.interface())
         })?;
         self.stats.add(raw);
         self.unread = 0;

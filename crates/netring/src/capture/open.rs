@@ -3,11 +3,12 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use super::options::CaptureOptions;
+use super::options::{CaptureOptions, Setup};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, Fanout};
 use crate::filter::{self, Filter};
 use crate::interface::{entering, index_of};
+use crate::link_type::LinkType;
 use crate::readiness::Readiness;
 use crate::ring::vlan::TAG_BYTES;
 use crate::ring::{Geometry, RxRing};
@@ -26,6 +27,7 @@ pub(super) struct Opened {
     pub(super) readiness: std::sync::Arc<Readiness>,
     pub(super) index: u32,
     pub(super) fanout_id: Option<u16>,
+    pub(super) link_type: LinkType,
     /// The interface is down.
     pub(super) down: bool,
 }
@@ -33,20 +35,20 @@ pub(super) struct Opened {
 /// socket (protocol 0) → version → reserve, timestamp → filter → ring → mmap → bind → fanout →
 /// promiscuous. A socket made with ETH_P_ALL and bound later has packets of other interfaces in
 /// its ring; a filter attached after bind lets unfiltered ones in.
-pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> {
+pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> Result<Opened> {
     let geometry = Geometry::new(options.block_size, options.block_count, options.frame_size, page_size())?;
     let namespace = options.namespace.as_deref();
     let path = namespace.map(path_of);
     let socket = PacketSocket::open(path.as_deref())
         .map_err(|failure| entering(namespace, failure, "cannot open a packet socket", "socket"))?;
     let index = index_of(&socket, interface, namespace)?;
-    configure(&socket, options)?;
+    configure(&socket, options, setup)?;
     let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
-    // Before the gate is shut, so that a filter that the kernel refuses is refused here.
+    // First the filter itself: one that the kernel refuses is refused here.
     attach(&socket, program.as_ref())?;
     // Between bind and joining its group a socket receives everything its filter lets through,
     // the shares of the other members included: nothing passes until it is a member.
-    if options.paused || options.fanout.is_some() {
+    if setup.paused || options.fanout.is_some() {
         attach(&socket, Some(&filter::nothing()))?;
     }
     let (geometry, mapping) = ring(&socket, geometry, options)?;
@@ -58,9 +60,14 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
             if error.raw_os_error() == Some(libc::ENODEV) { ErrorKind::InterfaceRemoved } else { ErrorKind::Bind };
         Error::os(kind, "bind", &error, format_args!("cannot bind to interface {interface:?}"))
     })?;
+    let link_type = LinkType::of_arphrd(
+        socket
+            .bound_hardware_type()
+            .map_err(|error| Error::os(ErrorKind::Io, "getsockname", &error, "cannot read the interface's type"))?,
+    );
     let mut fanout_id = None;
     if let Some(group) = &options.fanout
-        && !options.paused
+        && !setup.paused
     {
         fanout_id = Some(join(&socket, group, options.ignore_outgoing)?);
         replace(&socket, program.as_ref())?;
@@ -74,10 +81,19 @@ pub(super) fn open(interface: &str, options: &CaptureOptions) -> Result<Opened> 
     let error =
         socket.take_error().map_err(|error| Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read SO_ERROR"))?;
     let down = error.is_some_and(|error| error.raw_os_error() == Some(libc::ENETDOWN));
-    Ok(Opened { socket, mapping, ring, readiness: Readiness::new(edges), index: index as u32, fanout_id, down })
+    Ok(Opened {
+        socket,
+        mapping,
+        ring,
+        readiness: Readiness::new(edges),
+        index: index as u32,
+        fanout_id,
+        link_type,
+        down,
+    })
 }
 
-fn configure(socket: &PacketSocket, options: &CaptureOptions) -> Result<()> {
+fn configure(socket: &PacketSocket, options: &CaptureOptions, setup: Setup) -> Result<()> {
     let packet = |name, label, value: u32, hint: &str| {
         socket.set_packet(name, value as i32).map_err(|error| Error::sockopt(label, &error, hint))
     };
@@ -87,7 +103,7 @@ fn configure(socket: &PacketSocket, options: &CaptureOptions) -> Result<()> {
         libc::tpacket_versions::TPACKET_V3 as u32,
         "this kernel has no TPACKET_V3 (Linux 3.2)",
     )?;
-    if options.vnet_header {
+    if setup.vnet_header {
         packet(libc::PACKET_VNET_HDR, "PACKET_VNET_HDR", 1, "virtio-net headers need Linux 4.6")?;
     }
     if options.reinsert_vlan {

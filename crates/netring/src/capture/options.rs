@@ -56,15 +56,20 @@ pub struct CaptureOptions {
     pub timestamp_source: TimestampSource,
     /// Put stripped VLAN tags back into the frames.
     pub reinsert_vlan: bool,
-    /// Have a virtio-net header before each packet, so that it can be sent on as it is (`ring::vnet`).
-    pub vnet_header: bool,
     /// Network namespace, a name or a path.
     pub namespace: Option<String>,
     /// Fanout group to join.
     pub fanout: Option<Fanout>,
     /// Filter.
     pub filter: Option<Filter>,
-    /// Open with the gate shut: outside its group, behind a filter that lets nothing pass. It enters by
-    /// `Capture::join_group` and receives from `Capture::start` on.
-    pub paused: bool,
+}
+
+/// What a role that builds on a capture needs of its socket, and users do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Setup {
+    /// The kernel writes a virtio-net header before each packet (`PACKET_VNET_HDR`), so that a bridge can send the packet on
+    /// as it is (`ring::vnet`).
+    pub(crate) vnet_header: bool,
+    /// The socket stays outside its fanout group, behind a filter that lets nothing pass ([`StartBarrier`](super::StartBarrier)).
+    pub(crate) paused: bool,
 }

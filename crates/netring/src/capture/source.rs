@@ -1,20 +1,19 @@
-//! A capture as a [`Source`] of batches: its batches are runs of a block.
+//! A capture as a source: its batches are parts of a block.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Capture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::{self, LinkEvent};
-use crate::readiness::{Readiness, Wait};
-use crate::ring::block::WalkOptions;
+use crate::link::LinkEvent;
+use crate::link_type::LinkType;
+use crate::readiness::{Readiness, TaskGuard};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
-use crate::source::{BatchHeader, Source, Target};
+use crate::source::{BatchHeader, Counters, LinkCallback, LinkEvents, Pollable, Source, Target};
 use crate::stats::CaptureStats;
-use crate::sys::deadline_after;
+use crate::sys::epoll::EpollEvents;
 
 /// How often a blocking wait looks whether an interface that is down has been removed.
 const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
@@ -22,96 +21,84 @@ const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
 impl Source for Capture {
     type Batch = Batch;
 
+    fn link_type(&self) -> LinkType {
+        self.link_type
+    }
+
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Batch, Option<Columns>)>> {
-        while !self.runs.has_open_block() {
-            let lease = match self.runs.acquire() {
+        while !self.batches.has_open_block() {
+            let lease = match self.batches.acquire() {
                 Some(lease) => lease,
                 None => {
                     self.clear_edges()?;
-                    match self.runs.acquire() {
+                    match self.batches.acquire() {
                         Some(lease) => lease,
                         None => return self.fail_if_removed().map(|()| None),
                     }
                 }
             };
             let lease = self.count(lease)?;
-            self.runs.open(lease).map_err(|error| self.malformed(error))?;
+            self.batches.open(lease).map_err(|error| self.malformed(error))?;
         }
-        let options = WalkOptions { reinsert_vlan: self.reinsert_vlan, ..self.walk_options() };
-        let run = self.runs.next(options, target).map_err(|error| self.malformed(error))?;
+        let batch = self.batches.next(self.walk, target).map_err(|error| self.malformed(error))?;
         self.drops_reported_before = self.drops_reported;
-        Ok(run)
+        Ok(batch)
     }
 
-    fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
-        let deadline = deadline_after(timeout);
-        loop {
-            if self.poll()? {
-                return Ok(true);
-            }
-            let until = if self.link.down { deadline.min(Instant::now() + LOOK_FOR_REMOVAL_EVERY) } else { deadline };
-            let edge = self.readiness.wait_until(until).map_err(|error| self.wait_failed(&error))?;
-            if edge.error {
-                self.read_error()?;
-            }
-            if !edge.any && until == deadline {
-                // One last look: the deadline may have come before the edge did.
-                return self.poll();
-            }
-        }
-    }
-
-    fn poll(&mut self) -> Result<bool> {
-        if self.runs.ready() {
-            return Ok(true);
-        }
-        self.clear_edges()?;
-        if self.runs.ready() {
-            return Ok(true);
-        }
-        self.fail_if_removed()?;
-        self.fail_if_down()?;
-        Ok(false)
-    }
-
-    /// The block goes back to the kernel with the last of its runs.
-    fn release(&mut self, run: Batch) {
-        self.runs.release(run);
+    /// The block goes back to the kernel with the last of its batches.
+    fn release(&mut self, batch: Batch) {
+        self.batches.release(batch);
     }
 
     /// The order matters: with the ring still mapped, close(2) alone would stop nothing, neither promiscuous
     /// mode nor fanout nor writes into the ring.
     fn close(self) -> Result<()> {
-        let Self { socket, runs, mapping, interface, .. } = self;
+        let Self { socket, batches, mapping, link, .. } = self;
         drop(socket);
-        drop(runs);
+        drop(batches);
         mapping.retire().map_err(|error| {
-            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the ring's mapping").on_interface(&interface)
+            Error::os(ErrorKind::Mmap, "mmap", &error, "cannot replace the ring's mapping")
+                .on_interface(link.interface())
         })
     }
 
-    fn head(run: &Batch) -> BatchHeader {
-        run.into()
+    fn header(batch: &Batch) -> BatchHeader {
+        batch.into()
     }
 
-    fn bytes(&self, run: &Batch) -> Option<Memory> {
-        self.runs.bytes(run)
+    fn bytes(&self, batch: &Batch) -> Option<Memory> {
+        self.batches.bytes(batch)
     }
 
-    fn fill(&self, run: &Batch, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed> {
-        columns.fill(&self.runs.block(run), self.walk_options(), set)?;
-        if run.losing() {
+    fn fill(&self, batch: &Batch, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed> {
+        columns.fill(&self.batches.block(batch), self.walk_again(), set)?;
+        if batch.losing() {
             columns.mark_losing();
         }
         Ok(())
     }
 
-    fn copy(&self, run: &Batch, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure> {
-        columns.copy(&self.runs.block(run), self.walk_options(), 0, u32::MAX, target)?;
-        if run.losing() {
+    fn copy(&self, batch: &Batch, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure> {
+        columns.copy(&self.batches.block(batch), self.walk_again(), 0, u32::MAX, target)?;
+        if batch.losing() {
             columns.mark_losing();
         }
         Ok(())
+    }
+}
+
+impl Pollable for Capture {
+    fn poll(&mut self) -> Result<bool> {
+        if self.batches.ready() {
+            return Ok(true);
+        }
+        self.clear_edges()?;
+        if self.batches.ready() {
+            return Ok(true);
+        }
+        self.fail_if_removed()?;
+        self.link.fail_if_down()?;
+        Ok(false)
     }
 
     fn readiness(&self) -> &Arc<Readiness> {
@@ -119,29 +106,41 @@ impl Source for Capture {
     }
 
     /// The socket says nothing of the removal of an interface that is down.
-    fn tells_everything(&self) -> bool {
-        !self.link.down
+    fn look_every(&self) -> Option<Duration> {
+        self.link.is_down().then_some(LOOK_FOR_REMOVAL_EVERY)
     }
 
-    fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
-        link::watch(self.namespace.as_deref(), self.index, changed)
+    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents> {
+        let events = self.readiness.wait_until(deadline).map_err(|error| self.wait_failed(&error))?;
+        if events.error {
+            self.read_error()?;
+        }
+        Ok(events)
+    }
+}
+
+impl LinkEvents for Capture {
+    fn watch_link(&self, changed: LinkCallback) -> Result<TaskGuard> {
+        self.link.watch(changed)
     }
 
     /// The socket says nothing of the removal of an interface that is down.
-    fn watch_removal(&self, removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
-        if !self.link.down {
+    fn watch_removal(&self, removed: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>> {
+        if !self.link.is_down() {
             return Ok(None);
         }
-        let gone = Arc::clone(&self.link.gone);
+        let gone = Arc::clone(&self.gone);
         let changed = move |event| {
             if matches!(event, Ok(LinkEvent::Removed)) {
                 gone.store(true, Ordering::Release);
                 removed();
             }
         };
-        self.watch_link(changed).map(Some)
+        self.link.watch(changed).map(Some)
     }
+}
 
+impl Counters for Capture {
     fn stats(&mut self) -> Result<CaptureStats> {
         self.read_statistics()?;
         Ok(self.stats.since_last())

@@ -10,7 +10,7 @@ use super::arena::Arena;
 use super::chunk::{Chunk, length};
 use super::shared::{End, Shared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::readiness::{Readiness, Wait};
+use crate::readiness::{Readiness, TaskGuard};
 use crate::ring::{ColumnSet, Columns, Memory};
 use crate::source::Source;
 use crate::sys::poll;
@@ -37,7 +37,7 @@ pub(super) struct CaptureThread<S: Source> {
     kept: Vec<Range<u32>>,
     arena: Arena,
     /// Tells of the removal of an interface that is down.
-    removal: Option<Wait>,
+    removal: Option<TaskGuard>,
     /// Nothing comes into the ring any more.
     shut: bool,
     /// The source has ended.
@@ -114,7 +114,7 @@ impl<S: Stoppable> CaptureThread<S> {
         };
         let Some((batch, _)) = source.next(&mut target)? else { return self.idle() };
         self.removal = None;
-        let packets = S::head(&batch).length;
+        let packets = S::header(&batch).length;
         self.lengths.clear();
         self.lengths.extend((0..packets).map(|row| length(&self.columns, row)));
         self.batch = Some(Taken { batch, done: 0 });
@@ -178,13 +178,17 @@ impl<S: Stoppable> CaptureThread<S> {
         if self.shared.somebody_waits() && self.source.poll()? {
             return Ok(());
         }
-        let mut timeout = None;
+        // Where the source's edges do not tell of everything, a watch does; where there is none, looking now and then.
+        let mut timeout = self.source.look_every();
         if self.removal.is_none() {
             let notifier = Arc::clone(&self.shared.notifier);
-            match self.source.watch_removal(move || notifier.notify()) {
+            match self.source.watch_removal(Box::new(move || notifier.notify())) {
                 Ok(watch) => self.removal = watch,
                 Err(_) => timeout = Some(LOOK_AGAIN),
             }
+        }
+        if self.removal.is_some() {
+            timeout = None;
         }
         self.wait(timeout)
     }

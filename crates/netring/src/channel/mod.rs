@@ -22,7 +22,8 @@ use self::shared::Shared;
 use crate::capture::Capture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ring::{Columns, Memory};
-use crate::source::Source;
+use crate::source::{LiveSource, Source};
+use crate::xdp::XdpSocket;
 
 /// Packets that a reader fetches at once, at most.
 const FETCH_PACKETS: u32 = 2048;
@@ -30,7 +31,7 @@ const FETCH_PACKETS: u32 = 2048;
 const FETCH_BYTES: u32 = 1 << 20;
 
 /// A source that can be read to its end.
-pub trait Stoppable: Source {
+pub trait Stoppable: LiveSource {
     /// Lets no packet in any more. Those that came before can still be read.
     fn stop_receiving(&mut self) -> Result<()>;
     /// Whether packets came that [`Source::next`] will give only later.
@@ -44,6 +45,18 @@ impl Stoppable for Capture {
 
     fn packets_coming(&self) -> bool {
         Self::packets_coming(self)
+    }
+}
+
+impl Stoppable for XdpSocket {
+    /// The packets pass to the network stack from now on.
+    fn stop_receiving(&mut self) -> Result<()> {
+        self.leave_map()
+    }
+
+    /// What the kernel has received is in the ring.
+    fn packets_coming(&self) -> bool {
+        false
     }
 }
 

@@ -56,7 +56,7 @@ pub enum Word {
     Sequence,
     Acknowledgment,
     TcpFlags,
-    HeaderView,
+    Window,
     Options,
     UdpLength,
     IcmpType,
@@ -64,6 +64,46 @@ pub enum Word {
     /// Bytes 5 and 6, and 7 and 8, of an ICMP message.
     IcmpIdentifier,
     IcmpSequence,
+}
+
+impl Word {
+    /// Every one, in their order.
+    pub const ALL: [Self; 34] = [
+        Self::Error,
+        Self::Link,
+        Self::EtherType,
+        Self::Vlans,
+        Self::NetworkOffset,
+        Self::PayloadOffset,
+        Self::PayloadLength,
+        Self::Arp,
+        Self::ArpOperation,
+        Self::ArpProtocol,
+        Self::ArpHardwareSize,
+        Self::ArpProtocolSize,
+        Self::IpVersion,
+        Self::IpProtocol,
+        Self::HopLimit,
+        Self::Dscp,
+        Self::Ecn,
+        Self::Fragment,
+        Self::FragmentOffset,
+        Self::MoreFragments,
+        Self::Identification,
+        Self::Transport,
+        Self::SourcePort,
+        Self::DestinationPort,
+        Self::Sequence,
+        Self::Acknowledgment,
+        Self::TcpFlags,
+        Self::Window,
+        Self::Options,
+        Self::UdpLength,
+        Self::IcmpType,
+        Self::IcmpCode,
+        Self::IcmpIdentifier,
+        Self::IcmpSequence,
+    ];
 }
 
 const LINK_DESTINATION: usize = Word::IcmpSequence as usize + 1;
@@ -80,6 +120,16 @@ pub struct Record([u32; Self::WORDS]);
 impl Record {
     /// Words of a record.
     pub const WORDS: usize = OPTIONS + 2 * MAX_OPTIONS;
+
+    /// Where the fields that take several words start.
+    pub const PARTS: [(&'static str, usize); 6] = [
+        ("linkDestination", LINK_DESTINATION),
+        ("linkSource", LINK_SOURCE),
+        ("sourceAddress", SOURCE_ADDRESS),
+        ("destinationAddress", DESTINATION_ADDRESS),
+        ("tags", TAGS),
+        ("tcpOptions", OPTIONS),
+    ];
 
     /// Parses the packet at `place`; `None` where that is not inside the memory. Offsets count from the packet's first
     /// byte.
@@ -189,7 +239,7 @@ impl Record {
         self.set(Word::Sequence, tcp.sequence_number());
         self.set(Word::Acknowledgment, tcp.acknowledgment_number());
         self.set(Word::TcpFlags, layers.tcp_flags());
-        self.set(Word::HeaderView, tcp.window_size());
+        self.set(Word::Window, tcp.window_size());
         let options = tcp.options();
         let start = layers.transport_offset as usize + tcp.slice().len() - options.len();
         let mut count = 0;

@@ -150,6 +150,15 @@ impl PacketSocket {
         Ok(unsafe { request.ifr_ifru.ifru_mtu })
     }
 
+    /// The ARPHRD_* type of an interface.
+    pub fn interface_hardware_type(&self, index: i32) -> io::Result<u16> {
+        let mut request = self.request_of(index)?;
+        // SAFETY: SIOCGIFHWADDR reads the name and writes the hardware address of this struct.
+        check(unsafe { libc::ioctl(self.as_raw_fd(), libc::SIOCGIFHWADDR as _, &raw mut request) })?;
+        // SAFETY: SIOCGIFHWADDR filled this member of the union.
+        Ok(unsafe { request.ifr_ifru.ifru_hwaddr }.sa_family)
+    }
+
     /// Whether an interface is administratively up.
     pub fn interface_is_up(&self, index: i32) -> io::Result<bool> {
         let mut request = self.request_of(index)?;

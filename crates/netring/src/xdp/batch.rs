@@ -54,16 +54,16 @@ impl Batch {
         }
     }
 
-    /// Says what its socket knows of it: its number, whether packets of its queue were lost since
+    /// Adds what its socket knows of it: its number, whether packets of its queue were lost since
     /// the batch before, whether its queue's next one is there already.
-    pub(super) fn told(mut self, sequence: u64, losing: bool, more: bool) -> Self {
+    pub(super) fn with_context(mut self, sequence: u64, losing: bool, more: bool) -> Self {
         self.sequence = sequence;
         self.losing = losing;
         self.more = more;
         self
     }
 
-    pub(super) fn head(&self) -> BatchHeader {
+    pub(super) fn header(&self) -> BatchHeader {
         BatchHeader {
             length: self.packets.len() as u32,
             sequence: self.sequence,
@@ -73,7 +73,7 @@ impl Batch {
         }
     }
 
-    /// Its frames, from the first to the last and with what bad_descriptors between.
+    /// Its frames, from the first to the last and with what lies between.
     pub(super) fn memory(&self) -> &Memory {
         &self.memory
     }

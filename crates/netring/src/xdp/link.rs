@@ -1,123 +1,113 @@
-//! What is known of the interface. An AF_XDP socket says that its interface is gone and nothing of
-//! one that is down, so the news come from rtnetlink.
+//! The interface of an AF_XDP socket. The socket reports that its interface is gone and nothing of
+//! one that is down, so rtnetlink is listened to.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::link::{self, LinkEvent};
-use crate::readiness::{Readiness, Wait};
+use crate::error::{Error, Result};
+use crate::link::{LinkEvent, LinkState};
+use crate::readiness::{Readiness, TaskGuard};
+use crate::source::LinkCallback;
 use crate::sys::packet::PacketSocket;
 
 /// The interface of a socket.
 #[derive(Debug)]
 pub(super) struct Link {
-    index: u32,
-    namespace: Option<String>,
+    state: LinkState,
     control: PacketSocket,
-    news: Arc<News>,
-    _watch: Wait,
-    down: bool,
-    /// It went down and nobody who waits has been told.
-    down_unreported: bool,
-    removed: bool,
+    changes: Arc<Changes>,
+    _watch: TaskGuard,
 }
 
+/// What rtnetlink has said since the last look.
 #[derive(Debug, Default)]
-struct News {
-    changed: AtomicBool,
+struct Changes {
+    any: AtomicBool,
     gone: AtomicBool,
 }
 
 impl Link {
-    /// Watches until dropped; every change wakes who waits on `readiness`.
+    /// Watches until dropped; every change wakes the reader that waits on `readiness`.
     pub(super) fn watch(
+        interface: &str,
         namespace: Option<&str>,
         index: u32,
         control: PacketSocket,
         readiness: Arc<Readiness>,
     ) -> Result<Self> {
-        let news = Arc::new(News::default());
-        let told = Arc::clone(&news);
-        let watch = link::watch(namespace, index, move |event| {
+        let down = !control.interface_is_up(index as i32).unwrap_or(true);
+        let state = LinkState::new(interface, namespace, index, "socket", down);
+        let changes = Arc::new(Changes::default());
+        let seen = Arc::clone(&changes);
+        let watch = state.watch(move |event| {
             match event {
-                Ok(LinkEvent::Removed) => told.gone.store(true, Ordering::Release),
+                Ok(LinkEvent::Removed) => seen.gone.store(true, Ordering::Release),
                 // Where watching had to end, the state now is what counts.
-                Ok(LinkEvent::Down | LinkEvent::Up) | Err(_) => told.changed.store(true, Ordering::Release),
+                Ok(LinkEvent::Down | LinkEvent::Up) | Err(_) => seen.any.store(true, Ordering::Release),
             }
             readiness.wake();
         })?;
-        let down = !control.interface_is_up(index as i32).unwrap_or(true);
-        Ok(Self {
-            index,
-            namespace: namespace.map(str::to_owned),
-            control,
-            news,
-            _watch: watch,
-            down,
-            down_unreported: false,
-            removed: false,
-        })
+        Ok(Self { state, control, changes, _watch: watch })
+    }
+
+    pub(super) fn interface(&self) -> &str {
+        self.state.interface()
     }
 
     /// Calls `changed` with every change, until the watch is dropped.
-    pub(super) fn tell(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
-        link::watch(self.namespace.as_deref(), self.index, changed)
+    pub(super) fn watch_events(&self, changed: LinkCallback) -> Result<TaskGuard> {
+        self.state.watch(changed)
+    }
+
+    fn index(&self) -> i32 {
+        self.state.index() as i32
     }
 
     pub(super) fn mtu(&self) -> Option<u32> {
-        self.control.interface_mtu(self.index as i32).ok().and_then(|mtu| u32::try_from(mtu).ok())
+        self.control.interface_mtu(self.index()).ok().and_then(|mtu| u32::try_from(mtu).ok())
     }
 
     /// For as long as the control socket lives.
     pub(super) fn join_promiscuous(&self) -> Result<()> {
         self.control
-            .join_promiscuous(self.index as i32)
+            .join_promiscuous(self.index())
             .map_err(|error| Error::sockopt("PACKET_ADD_MEMBERSHIP", &error, "promiscuous mode was refused"))
     }
 
     pub(super) fn set_removed(&mut self) {
-        self.removed = true;
+        self.state.set_removed(true);
     }
 
     fn update(&mut self) {
-        self.removed |= self.news.gone.load(Ordering::Acquire);
-        // The carrier is part of the news; what counts here is whether the interface is up.
-        if self.news.changed.swap(false, Ordering::AcqRel)
-            && let Ok(up) = self.control.interface_is_up(self.index as i32)
+        self.state.set_removed(self.changes.gone.load(Ordering::Acquire));
+        // The carrier is part of the events; what counts here is whether the interface is up.
+        if self.changes.any.swap(false, Ordering::AcqRel)
+            && let Ok(up) = self.control.interface_is_up(self.index())
         {
-            self.down_unreported = !up && (self.down_unreported || !self.down);
-            self.down = !up;
+            self.state.set_up(up);
         }
     }
 
-    pub(super) fn fail_if_removed(&mut self, interface: &str) -> Result<()> {
+    pub(super) fn fail_if_removed(&mut self) -> Result<()> {
         self.update();
-        if self.removed { Err(self.removed(interface)) } else { Ok(()) }
+        self.state.fail_if_removed()
     }
 
-    /// As [`fail_if_removed`](Self::fail_if_removed), asking the kernel and not waiting for its news.
-    pub(super) fn fail_if_gone(&mut self, interface: &str) -> Result<()> {
-        let asked = self.control.interface_is_up(self.index as i32);
-        self.removed |= asked.is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV));
-        self.fail_if_removed(interface)
-    }
-
-    pub(super) fn removed(&self, interface: &str) -> Error {
-        let message = format!(
-            "interface {interface:?} is gone (deleted or moved to another network namespace); close this socket and open another"
-        );
-        Error::new(ErrorKind::InterfaceRemoved, message).on_interface(interface)
+    /// As [`fail_if_removed`](Self::fail_if_removed), asking the kernel and not waiting for rtnetlink.
+    pub(super) fn fail_if_gone(&mut self) -> Result<()> {
+        let asked = self.control.interface_is_up(self.index());
+        self.state.set_removed(asked.is_err_and(|error| error.raw_os_error() == Some(libc::ENODEV)));
+        self.fail_if_removed()
     }
 
     /// Once for each time it goes down.
-    pub(super) fn fail_if_down(&mut self, interface: &str) -> Result<()> {
+    pub(super) fn fail_if_down(&mut self) -> Result<()> {
         self.update();
-        if self.removed || !std::mem::take(&mut self.down_unreported) {
-            return Ok(());
-        }
-        let message = format!("interface {interface:?} went down; wait again, this socket goes on when it is up");
-        Err(Error { errno: Some(libc::ENETDOWN), ..Error::new(ErrorKind::LinkDown, message) }.on_interface(interface))
+        self.state.fail_if_down()
+    }
+
+    /// The error for an interface that is gone.
+    pub(super) fn removed(&self) -> Error {
+        crate::link::removed(self.interface(), "socket")
     }
 }

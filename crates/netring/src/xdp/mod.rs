@@ -38,9 +38,10 @@ use self::receive::RxQueue;
 use self::transmit::Transmitter;
 use self::xsk::{Frames, XskQueue};
 use crate::error::{Error, Result};
+use crate::link_type::LinkType;
 use crate::readiness::Readiness;
 use crate::ring::{Memory, SlotRing};
-use crate::stats::CaptureStats;
+use crate::stats::SinceLast;
 pub use crate::sys::bpf::XdpMode;
 use crate::sys::bpf::XskMap;
 pub use crate::sys::xdp::XdpStats;
@@ -100,13 +101,7 @@ impl SharedProgram {
     /// none of the sockets takes it for lost.
     pub fn shut(&self) -> Result<()> {
         let Shared::Attached(attachment) = &self.state else { return Ok(()) };
-        for queue in &self.queues {
-            attachment.map.remove(*queue).map_err(|error| {
-                let what = format!("cannot take the socket of queue {queue} out of the XSKMAP");
-                program::failed("bpf", &error, what).on_interface(&self.interface)
-            })?;
-        }
-        Ok(())
+        program::leave(&attachment.map, &self.queues).map_err(|error| error.on_interface(&self.interface))
     }
 
     /// The descriptor of the XSKMAP, owned by this.
@@ -147,6 +142,7 @@ pub struct XdpSocket {
     numbers: Vec<u32>,
     shape: UmemLayout,
     zero_copy: bool,
+    link_type: LinkType,
     coalescer: WakeupCoalescer,
     /// The queues' edges are not told.
     muted: bool,
@@ -156,7 +152,7 @@ pub struct XdpSocket {
     spare: Vec<Vec<Received>>,
     /// Drops of each queue that a batch's `losing` has told of.
     drops_reported: Vec<u64>,
-    reported: CaptureStats,
+    since_last: SinceLast,
     /// Why frames could not be handed over that a bridge's offer had put into slots.
     late_failure: Option<Error>,
 }
@@ -168,8 +164,9 @@ impl XdpSocket {
         let opened = open::open(interface, options).map_err(on_interface)?;
         let shape = opened.shape;
         let readiness = Readiness::new(opened.edges);
-        let link = Link::watch(options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
-            .map_err(on_interface)?;
+        let link =
+            Link::watch(interface, options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
+                .map_err(on_interface)?;
         let program_monitor = monitor_program(opened.attachment.as_ref(), &readiness).map_err(on_interface)?;
         let memory = opened.frames.memory();
         let transmitter = (shape.tx_frames > 0).then(|| {
@@ -196,6 +193,7 @@ impl XdpSocket {
             numbers: opened.numbers,
             shape,
             zero_copy: opened.zero_copy,
+            link_type: opened.link_type,
             coalescer: WakeupCoalescer::new(
                 Duration::from_micros(options.coalesce_us.into()),
                 shape.rx_frames,
@@ -206,7 +204,7 @@ impl XdpSocket {
             turn: 0,
             sequence: 0,
             spare: Vec::new(),
-            reported: CaptureStats::default(),
+            since_last: SinceLast::default(),
             late_failure: None,
         })
     }
@@ -223,6 +221,12 @@ impl XdpSocket {
         let (watch, attachment) = open().map_err(|error: Error| error.on_interface(&self.interface))?;
         (self.program_monitor, self.attachment, self.barrier) = (watch, Some(attachment), None);
         Ok(())
+    }
+
+    /// Leads no more packets to this socket: they pass to the network stack. What has arrived can still be read.
+    pub(crate) fn leave_map(&mut self) -> Result<()> {
+        let Some(attachment) = &self.attachment else { return Ok(()) };
+        program::leave(&attachment.map, &self.numbers).map_err(|error| error.on_interface(&self.interface))
     }
 
     /// The descriptor of the first queue's socket, owned by this.

@@ -14,6 +14,7 @@ use super::receive::RxQueue;
 use super::xsk::{Binding, Frames, XskQueue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface::{entering, index_of, info};
+use crate::link_type::LinkType;
 use crate::sys::bpf::{XdpMode, XskMap};
 use crate::sys::epoll::{EpollSet, Interest};
 use crate::sys::netns::{path_of, within};
@@ -42,6 +43,7 @@ pub(super) struct OpenSocket {
     pub(super) index: u32,
     pub(super) numbers: Vec<u32>,
     pub(super) shape: UmemLayout,
+    pub(super) link_type: LinkType,
     pub(super) zero_copy: bool,
 }
 
@@ -143,7 +145,11 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
         }
         None => None,
     };
-    Ok(OpenSocket { attachment, barrier, queues, frames, edges, control, index, numbers, shape, zero_copy })
+    let hardware = control
+        .interface_hardware_type(index as i32)
+        .map_err(|error| Error::os(ErrorKind::Io, "ioctl", &error, "cannot read the interface's type"))?;
+    let link_type = LinkType::of_arphrd(hardware);
+    Ok(OpenSocket { attachment, barrier, queues, frames, edges, control, index, numbers, shape, zero_copy, link_type })
 }
 
 /// Puts the sockets into the map: packets come once a program leads there. Before one is attached, so that what it

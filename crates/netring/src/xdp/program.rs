@@ -67,6 +67,16 @@ pub(super) fn failed(syscall: &'static str, error: &io::Error, what: impl std::f
     Error::os(ErrorKind::XdpProgram, syscall, error, what)
 }
 
+/// Takes the sockets of these queues out of the map: the program passes their packets to the network stack.
+pub(super) fn leave(map: &XskMap, queues: &[u32]) -> Result<()> {
+    for queue in queues {
+        map.remove(*queue).map_err(|error| {
+            failed("bpf", &error, format_args!("cannot take the socket of queue {queue} out of the XSKMAP"))
+        })?;
+    }
+    Ok(())
+}
+
 /// A map and a program that can be attached, and nothing in their way.
 #[derive(Debug)]
 pub(super) struct PreparedProgram {

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::program::{may_lead, programs};
 use crate::error::{Error, ErrorKind, Result};
-use crate::readiness::{Readiness, Wait, runtime};
+use crate::readiness::{Readiness, TaskGuard, runtime};
 use crate::sys::bpf::XdpLink;
 use crate::sys::epoll;
 use crate::sys::netlink::LinkSocket;
@@ -79,7 +79,7 @@ async fn ask(is_attached: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Opt
 #[derive(Debug)]
 pub(super) struct ProgramMonitor {
     question: Arc<Probe>,
-    _task: Wait,
+    _task: TaskGuard,
 }
 
 /// When the lead is to be asked for next, and what came of it.
@@ -151,7 +151,7 @@ impl ProgramMonitor {
                 }
             }
         });
-        Ok(Self { question, _task: Wait::of(&task) })
+        Ok(Self { question, _task: TaskGuard::of(&task) })
     }
 
     /// Whether it was found lost. For who has found no packets: the lead is asked within `LOOK_EVERY` from now, and again

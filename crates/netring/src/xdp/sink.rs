@@ -59,7 +59,7 @@ impl XdpSocket {
             // ENXIO: unbound, which the kernel does to sockets of an interface that goes.
             Some(libc::ENXIO | libc::ENODEV) => {
                 self.link.set_removed();
-                Error { syscall: Some("sendto"), errno: error.raw_os_error(), ..self.link.removed(&self.interface) }
+                Error { syscall: Some("sendto"), errno: error.raw_os_error(), ..self.link.removed() }
             }
             Some(libc::ENETDOWN) => {
                 let text = format!(

@@ -1,21 +1,21 @@
-//! A socket as a [`Source`] of packets: batches, waiting, what the link does.
+//! A socket as a source of packets: batches, waiting, events of the link, counters.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::receive::RxQueue;
 use super::{Batch, ProgramMonitor, XdpSocket};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::LinkEvent;
-use crate::readiness::{Readiness, Wait};
+use crate::link_type::LinkType;
+use crate::readiness::{Readiness, TaskGuard};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{ColumnSet, Columns, Malformed, Memory};
-use crate::source::{BatchHeader, PollState, Source, Target};
+use crate::source::{BatchHeader, Counters, LinkCallback, LinkEvents, PollState, Pollable, Source, Target};
 use crate::stats::CaptureStats;
-use crate::sys::{deadline_after, xdp};
+use crate::sys::epoll::EpollEvents;
+use crate::sys::xdp;
 
 /// Empty vectors kept for batches to come.
 const SPARE_VECTORS: usize = 8;
@@ -50,7 +50,7 @@ impl XdpSocket {
             let sequence = self.sequence;
             // A system call for each batch would be half of what a small one costs.
             if !self.queues[position].take_ring_pressure() {
-                return Ok(Some(batch.told(sequence, false, more)));
+                return Ok(Some(batch.with_context(sequence, false, more)));
             }
             let losing = match self.drops(position) {
                 Ok(drops) => std::mem::replace(&mut self.drops_reported[position], drops) < drops,
@@ -59,12 +59,12 @@ impl XdpSocket {
                     return Err(error);
                 }
             };
-            return Ok(Some(batch.told(sequence, losing, more)));
+            return Ok(Some(batch.with_context(sequence, losing, more)));
         }
         Ok(None)
     }
 
-    /// What the coalesce says of what is there.
+    /// What the wake-up coalescer says of the packets in the rings.
     fn look_at_rings(&mut self) -> PollState {
         let (mut arrived, mut waiting) = (0, 0);
         for queue in &mut self.queues {
@@ -74,7 +74,7 @@ impl XdpSocket {
         self.coalescer.poll(Instant::now(), arrived, waiting)
     }
 
-    /// EpollSet are of no use to who looks at a time of his own: he is told of none until he wants them again.
+    /// While a timer drives the reader, masks epoll edges; unmasks them before the reader waits on them.
     fn mute(&mut self, muted: bool) -> Result<()> {
         if self.muted == muted {
             return Ok(());
@@ -96,14 +96,14 @@ impl XdpSocket {
         Error::os(ErrorKind::Io, syscall, error, "the AF_XDP socket failed").on_interface(&self.interface)
     }
 
-    /// No packet will come any more.
+    /// Fails where no packet will come any more.
     fn fail_if_over(&mut self) -> Result<()> {
-        self.link.fail_if_removed(&self.interface).inspect_err(|_| self.give_up_program())?;
+        self.link.fail_if_removed().inspect_err(|_| self.give_up_program())?;
         if !self.program_monitor.as_ref().is_some_and(ProgramMonitor::is_lost) {
             return Ok(());
         }
         // With the interface its program goes, too, and what goes first is seen first.
-        self.link.fail_if_gone(&self.interface).inspect_err(|_| self.give_up_program())?;
+        self.link.fail_if_gone().inspect_err(|_| self.give_up_program())?;
         let message = format!(
             "the XDP program of this socket is no longer on interface {:?}: somebody has detached it or put another in its \
              place; close this socket and open another",
@@ -136,6 +136,10 @@ impl XdpSocket {
 impl Source for XdpSocket {
     type Batch = Batch;
 
+    fn link_type(&self) -> LinkType {
+        self.link_type
+    }
+
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Batch, Option<Columns>)>> {
         self.must_receive()?;
         let mut batch = self.take()?;
@@ -144,64 +148,11 @@ impl Source for XdpSocket {
             batch = self.take()?;
         }
         let Some(batch) = batch else { return self.fail_if_over().map(|()| None) };
-        let columns = target(batch.head().length).map(|(columns, set)| {
+        let columns = target(batch.header().length).map(|(columns, set)| {
             batch.fill(&columns, set);
             columns
         });
         Ok(Some((batch, columns)))
-    }
-
-    fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
-        let deadline = deadline_after(timeout);
-        loop {
-            match self.poll_coalesced()? {
-                PollState::Ready => return Ok(true),
-                PollState::Later(at) if at < deadline => {
-                    thread::sleep(at.saturating_duration_since(Instant::now()));
-                    continue;
-                }
-                // Sooner than it would be told: the caller has no more time.
-                PollState::Later(_) => {
-                    thread::sleep(deadline.saturating_duration_since(Instant::now()));
-                    return self.poll();
-                }
-                PollState::Empty => {}
-            }
-            let until = deadline.min(Instant::now() + LOOK_AT_LINK_EVERY);
-            let edge = self.readiness.wait_until(until).map_err(|error| self.failed("epoll_wait", &error))?;
-            if edge.error {
-                self.read_errors()?;
-            }
-            if !edge.any && until == deadline {
-                // One last look: the deadline may have come before the edge did.
-                return self.poll();
-            }
-        }
-    }
-
-    fn poll(&mut self) -> Result<bool> {
-        self.must_receive()?;
-        if self.queues.iter_mut().any(RxQueue::ready) {
-            return Ok(true);
-        }
-        self.mute(false)?;
-        self.clear_edges()?;
-        if self.queues.iter_mut().any(RxQueue::ready) {
-            return Ok(true);
-        }
-        self.fail_if_over()?;
-        self.link.fail_if_down(&self.interface)?;
-        Ok(false)
-    }
-
-    fn poll_coalesced(&mut self) -> Result<PollState> {
-        self.must_receive()?;
-        match self.look_at_rings() {
-            PollState::Ready => Ok(PollState::Ready),
-            PollState::Later(at) => self.mute(true).map(|()| PollState::Later(at)),
-            // What comes from here on is an edge.
-            PollState::Empty => Ok(if self.poll()? { PollState::Ready } else { PollState::Empty }),
-        }
     }
 
     /// The frames go back to the fill ring at once, in whatever order batches come back.
@@ -228,8 +179,8 @@ impl Source for XdpSocket {
         })
     }
 
-    fn head(batch: &Batch) -> BatchHeader {
-        batch.head()
+    fn header(batch: &Batch) -> BatchHeader {
+        batch.header()
     }
 
     fn bytes(&self, batch: &Batch) -> Option<Memory> {
@@ -244,33 +195,67 @@ impl Source for XdpSocket {
     fn copy(&self, batch: &Batch, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure> {
         batch.copy(columns, target)
     }
+}
+
+impl Pollable for XdpSocket {
+    fn poll(&mut self) -> Result<bool> {
+        self.must_receive()?;
+        if self.queues.iter_mut().any(RxQueue::ready) {
+            return Ok(true);
+        }
+        self.mute(false)?;
+        self.clear_edges()?;
+        if self.queues.iter_mut().any(RxQueue::ready) {
+            return Ok(true);
+        }
+        self.fail_if_over()?;
+        self.link.fail_if_down()?;
+        Ok(false)
+    }
+
+    fn poll_coalesced(&mut self) -> Result<PollState> {
+        self.must_receive()?;
+        match self.look_at_rings() {
+            PollState::Ready => Ok(PollState::Ready),
+            PollState::Later(at) => self.mute(true).map(|()| PollState::Later(at)),
+            // What comes from here on is an edge.
+            PollState::Empty => Ok(if self.poll()? { PollState::Ready } else { PollState::Empty }),
+        }
+    }
 
     fn readiness(&self) -> &Arc<Readiness> {
         &self.readiness
     }
 
-    /// rtnetlink tells of the link, and wakes nobody who blocks.
-    fn tells_everything(&self) -> bool {
-        false
+    /// rtnetlink's events wake a reader that waits without blocking, and none that blocks.
+    fn look_every(&self) -> Option<Duration> {
+        Some(LOOK_AT_LINK_EVERY)
     }
 
-    fn watch_link(&self, changed: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
-        self.link.tell(changed)
+    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents> {
+        let events = self.readiness.wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
+        if events.error {
+            self.read_errors()?;
+        }
+        Ok(events)
+    }
+}
+
+impl LinkEvents for XdpSocket {
+    fn watch_link(&self, changed: LinkCallback) -> Result<TaskGuard> {
+        self.link.watch_events(changed)
     }
 
-    /// Not needed, where a packet socket needs it: the link is watched from the start, and wakes who waits.
-    fn watch_removal(&self, _removed: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
+    /// None is needed: the link is watched from the start, and its events wake the reader.
+    fn watch_removal(&self, _removed: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>> {
         Ok(None)
     }
+}
 
+impl Counters for XdpSocket {
     fn stats(&mut self) -> Result<CaptureStats> {
         let total = self.cumulative_stats()?;
-        let before = std::mem::replace(&mut self.reported, total);
-        Ok(CaptureStats {
-            packets: total.packets - before.packets,
-            drops: total.drops - before.drops,
-            freezes: total.freezes - before.freezes,
-        })
+        Ok(self.since_last.take(total))
     }
 
     /// Nothing freezes here.

@@ -9,7 +9,7 @@ use netring::bridge::{Bridge, DirectionStats, PacketPort, PacketTx, Runner, Side
 use netring::capture::{Capture, CaptureOptions, TimestampSource};
 use netring::injector::{InjectorOptions, OnMalformed};
 use netring::ring::{Column, ColumnSet, Columns, vnet};
-use netring::source::Source;
+use netring::source::{Pollable, Source};
 
 /// Long enough for a machine that is busy; a test that passes never waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,7 +61,6 @@ impl Network {
 
     fn capture_options(&self) -> CaptureOptions {
         CaptureOptions {
-            paused: false,
             block_size: 1 << 18,
             block_count: 16,
             frame_size: 2048,
@@ -76,7 +75,6 @@ impl Network {
             receive_buffer_force: false,
             timestamp_source: TimestampSource::Software,
             reinsert_vlan: true,
-            vnet_header: true,
             namespace: Some(self.name.clone()),
             fanout: None,
             filter: None,
@@ -145,7 +143,7 @@ pub(crate) fn receive(capture: &mut Capture, count: usize) -> Vec<Seen> {
             let at = column.start() * columns.capacity() as usize + index as usize * 4;
             columns.memory().u32(at).unwrap() as usize
         };
-        for index in 0..Capture::head(&batch).length {
+        for index in 0..Capture::header(&batch).length {
             let (offset, length) = (row(Column::Offset, index), row(Column::CapturedLength, index));
             let header = memory.read(offset - vnet::BYTES as usize, vnet::BYTES as usize).unwrap();
             seen.push(Seen { header, bytes: memory.read(offset, length).unwrap() });

@@ -2,7 +2,7 @@
 
 use netring::ErrorKind;
 use netring::channel::WhenFull::{self, Block, DropOldest};
-use netring::source::Source;
+use netring::source::Counters;
 use netring::{Error, Result};
 
 use crate::support::{FakeSource, Reader, World, numbers};
@@ -82,7 +82,7 @@ fn removal_is_told_after_the_packets_and_always() {
         assert_eq!(kind(reader.channel.wait()), ErrorKind::InterfaceRemoved);
         assert_eq!(kind(reader.next()), ErrorKind::InterfaceRemoved);
     }
-    assert_eq!(reader.channel.call(Source::stats).unwrap().packets, 7, "the source still answers");
+    assert_eq!(reader.channel.call(Counters::stats).unwrap().packets, 7, "the source still answers");
     reader.channel.stop();
     assert!(reader.channel.stopped());
     assert_eq!(reader.rest(), []);
@@ -122,10 +122,10 @@ fn an_error_is_told_once_and_does_not_end_it() {
 fn calls_are_answered_between_batches_and_while_the_thread_is_blocked() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 3, 1 << 20, Block);
-    assert_eq!(reader.channel.call(Source::stats).unwrap().packets, 7);
+    assert_eq!(reader.channel.call(Counters::stats).unwrap().packets, 7);
     world.deliver(&numbers(0..100));
     reader.until("full", |channel| channel.queued() == 3);
-    assert_eq!(reader.channel.call(Source::stats).unwrap().packets, 7);
+    assert_eq!(reader.channel.call(Counters::stats).unwrap().packets, 7);
     assert_eq!(kind(reader.channel.call(|_| Err::<(), _>(Error::new(ErrorKind::Filter, "no")))), ErrorKind::Filter);
 
     assert_eq!(reader.recv_numbers(1), [0]);
@@ -147,6 +147,6 @@ fn a_thread_that_panics_is_told_to_everybody() {
     assert_eq!(kind(panicked), ErrorKind::Io);
     assert_eq!(reader.recv_numbers(2), [0, 1]);
     assert_eq!(kind(reader.recv()), ErrorKind::Io);
-    reader.until("gone", |channel| channel.call(Source::stats).is_err());
+    reader.until("gone", |channel| channel.call(Counters::stats).is_err());
     reader.channel.close().unwrap();
 }

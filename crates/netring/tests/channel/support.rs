@@ -1,23 +1,22 @@
 //! A source over the fake kernel, and a reader as JavaScript is one.
 
-use std::io;
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use netring::channel::{Channel, ChannelOptions, Stoppable, WhenFull};
-use netring::link::LinkEvent;
-use netring::readiness::{Readiness, Wait};
+use netring::link_type::LinkType;
+use netring::readiness::{Readiness, TaskGuard};
 use netring::ring::batches::MAX_BATCH;
 use netring::ring::block::WalkOptions;
 use netring::ring::columns::{CAPACITY_STEP, CopyFailure};
 use netring::ring::fake::{FakeKernel, FakePacket};
 use netring::ring::layout::status;
 use netring::ring::{Batch, BatchReader, Column, ColumnSet, Columns, Malformed, Memory};
-use netring::source::{BatchHeader, Source, Target};
+use netring::source::{BatchHeader, Counters, LinkCallback, LinkEvents, Pollable, Source, Target};
 use netring::stats::CaptureStats;
-use netring::sys::epoll::{EpollSet, Interest};
+use netring::sys::epoll::{EpollEvents, EpollSet, Interest};
 use netring::sys::poll::Notifier;
 use netring::{Error, ErrorKind, Result};
 
@@ -46,7 +45,7 @@ pub(crate) struct World {
 }
 
 pub(crate) struct FakeSource {
-    runs: BatchReader,
+    batches: BatchReader,
     readiness: Arc<Readiness>,
     link: Arc<Mutex<Link>>,
     _edge: Arc<Notifier>,
@@ -59,7 +58,7 @@ impl World {
         let readiness = Readiness::new(EpollSet::of(edge.as_fd(), Interest::Read).unwrap());
         let link = Arc::new(Mutex::new(Link::default()));
         let source = FakeSource {
-            runs: BatchReader::new(ring, MAX_BATCH),
+            batches: BatchReader::new(ring, MAX_BATCH),
             readiness,
             link: Arc::clone(&link),
             _edge: Arc::clone(&edge),
@@ -112,46 +111,33 @@ impl FakeSource {
 impl Source for FakeSource {
     type Batch = Batch;
 
+    fn link_type(&self) -> LinkType {
+        LinkType::ETHERNET
+    }
+
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Batch, Option<Columns>)>> {
-        if !self.runs.has_open_block() {
+        if !self.batches.has_open_block() {
             self.readiness.clear().unwrap();
-            let Some(lease) = self.runs.acquire() else { return self.fail().map(|()| None) };
-            self.runs.open(lease).unwrap();
+            let Some(lease) = self.batches.acquire() else { return self.fail().map(|()| None) };
+            self.batches.open(lease).unwrap();
         }
-        Ok(self.runs.next(WHOLE, target).unwrap())
+        Ok(self.batches.next(WHOLE, target).unwrap())
     }
 
-    fn wait_within(&mut self, _: Duration) -> Result<bool> {
-        unreachable!("the channel waits by itself")
-    }
-
-    fn tells_everything(&self) -> bool {
-        true
-    }
-
-    fn poll(&mut self) -> Result<bool> {
-        let ready = self.runs.ready();
-        let mut link = self.link.lock().unwrap();
-        if !ready && std::mem::take(&mut link.down) {
-            return Err(Error::new(ErrorKind::LinkDown, "down"));
-        }
-        Ok(ready)
-    }
-
-    fn release(&mut self, run: Batch) {
-        self.runs.release(run);
+    fn release(&mut self, batch: Batch) {
+        self.batches.release(batch);
     }
 
     fn close(self) -> Result<()> {
         Ok(())
     }
 
-    fn head(run: &Batch) -> BatchHeader {
-        run.into()
+    fn header(batch: &Batch) -> BatchHeader {
+        batch.into()
     }
 
-    fn bytes(&self, run: &Batch) -> Option<Memory> {
-        self.runs.bytes(run)
+    fn bytes(&self, batch: &Batch) -> Option<Memory> {
+        self.batches.bytes(batch)
     }
 
     fn fill(&self, _: &Batch, _: &Columns, _: ColumnSet) -> std::result::Result<(), Malformed> {
@@ -161,19 +147,42 @@ impl Source for FakeSource {
     fn copy(&self, _: &Batch, _: &Columns, _: &Memory) -> std::result::Result<(), CopyFailure> {
         unreachable!("the channel copies by itself")
     }
+}
+
+impl Pollable for FakeSource {
+    fn poll(&mut self) -> Result<bool> {
+        let ready = self.batches.ready();
+        let mut link = self.link.lock().unwrap();
+        if !ready && std::mem::take(&mut link.down) {
+            return Err(Error::new(ErrorKind::LinkDown, "down"));
+        }
+        Ok(ready)
+    }
 
     fn readiness(&self) -> &Arc<Readiness> {
         &self.readiness
     }
 
-    fn watch_link(&self, _: impl Fn(io::Result<LinkEvent>) + Send + Sync + 'static) -> Result<Wait> {
+    fn look_every(&self) -> Option<Duration> {
+        None
+    }
+
+    fn wait_for_edge(&mut self, _: Instant) -> Result<EpollEvents> {
+        unreachable!("the channel waits by itself")
+    }
+}
+
+impl LinkEvents for FakeSource {
+    fn watch_link(&self, _: LinkCallback) -> Result<TaskGuard> {
         Err(Error::new(ErrorKind::Unsupported, "a fake has no netlink"))
     }
 
-    fn watch_removal(&self, _: impl Fn() + Send + Sync + 'static) -> Result<Option<Wait>> {
+    fn watch_removal(&self, _: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>> {
         Ok(None)
     }
+}
 
+impl Counters for FakeSource {
     fn stats(&mut self) -> Result<CaptureStats> {
         Ok(CaptureStats { packets: 7, ..CaptureStats::default() })
     }

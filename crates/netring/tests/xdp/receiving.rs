@@ -76,14 +76,14 @@ pub(crate) fn a_burst_while_the_reader_sleeps_is_lost_only_beyond_the_frames() {
         assert_eq!((stats.packets, stats.drops), (0, 100), "{attach:?}");
         assert_eq!(socket.xdp_stats().unwrap().rx_dropped, 100);
         let first = next(&mut socket).unwrap().unwrap();
-        assert!(XdpSocket::head(&first).losing, "{attach:?}: the batch after a loss says so");
+        assert!(XdpSocket::header(&first).losing, "{attach:?}: the batch after a loss says so");
         let mut all = packets(&socket, &first);
         socket.release(first);
         all.extend(receive(&mut socket, 4096 - all.len()));
         assert!(all == frames, "{attach:?}: in order, nothing written over");
         inject(&mut network.injector("va"), &frames[..100]);
         let batch = next_within(&mut socket, PATIENCE).unwrap().unwrap();
-        assert!(!XdpSocket::head(&batch).losing, "{attach:?}: and the ones after it do not");
+        assert!(!XdpSocket::header(&batch).losing, "{attach:?}: and the ones after it do not");
         let mut all = packets(&socket, &batch);
         socket.release(batch);
         all.extend(receive(&mut socket, 100 - all.len()));
@@ -121,7 +121,7 @@ pub(crate) fn held_batches_stay_as_they_are_and_come_back_in_any_order() {
         let mut got = 0;
         until("a hundred packets", || {
             if let Some(batch) = next(&mut socket).unwrap() {
-                got += XdpSocket::head(&batch).length;
+                got += XdpSocket::header(&batch).length;
                 held.push(batch);
             }
             got == 100
@@ -185,7 +185,7 @@ pub(crate) fn columns_say_what_is_known() {
             socket.release(old);
         }
         batch = next(&mut socket).unwrap();
-        batch.as_ref().is_some_and(|batch| XdpSocket::head(batch).length == 2) || {
+        batch.as_ref().is_some_and(|batch| XdpSocket::header(batch).length == 2) || {
             inject(&mut network.injector("va"), &[frame(5, 80), tagged.clone()]);
             false
         }

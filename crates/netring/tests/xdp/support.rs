@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use netring::injector::{Injector, InjectorOptions, OnMalformed};
 use netring::ring::{ColumnSet, Columns, Memory};
 use netring::sink::Sink;
-use netring::source::Source;
+use netring::source::{Counters, Pollable, Source};
 use netring::xdp::{Attach, Batch, Mode, XdpMode, XdpOptions, XdpSocket};
 
 /// A network namespace with a veth pair `va` - `vb` in it, gone when dropped.
@@ -136,7 +136,7 @@ pub(crate) fn next(socket: &mut XdpSocket) -> netring::Result<Option<Batch>> {
 
 /// The bytes of a batch's packets, by its columns.
 pub(crate) fn packets(socket: &XdpSocket, batch: &Batch) -> Vec<Vec<u8>> {
-    let length = XdpSocket::head(batch).length;
+    let length = XdpSocket::header(batch).length;
     let columns = Columns::for_packets(length);
     socket.fill(batch, &columns, ColumnSet::PLACE).unwrap();
     let bytes = socket.bytes(batch).unwrap();
