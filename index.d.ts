@@ -5,7 +5,7 @@ export declare class NativeBridge {
   static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): NativeBridge
   static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
-  start(waker: (arg: number) => void): void
+  start(waker: Waker): void
   /** The thread ends after its turn, and calls the waker. */
   stop(): void
   /** Waits for the thread to end; throws why it did. */
@@ -20,49 +20,31 @@ export declare class NativeBridge {
   close(): void
 }
 
+/** A capture, until its source is closed. */
 export declare class NativeCapture {
   static open(interface: string, options: NativeCaptureOptions): NativeCapture
+  /** The capture's batches: once. */
+  source(): NativeSource
   ring(): NativeRing
-  /** Where the head of the batch is that next() has handed out last. */
-  head(): ArrayBuffer
-  /** The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. */
-  next(set: number): number
-  nextBlocking(set: number, timeoutMs: number): number
-  /** True when next() would give a batch; otherwise the waker is called once something changes. */
-  pollOrWait(waker: (arg: number) => void): boolean
-  stopWaiting(): void
-  /** Whether a wait keeps the process alive. */
-  keepAlive(keep: boolean): void
-  /** From now on the waker is called with every change of the link. */
-  watchLink(waker: (arg: number) => void): void
-  /** After watching has failed: the next watch_link() tries again. */
-  unwatchLink(): void
-  /** The batch's packets, headers between them; `offset` columns count from its first byte. */
-  bytes(id: number): ArrayBuffer
-  /** Memory of the columns, those filled that next() or fill() was asked for. */
-  columns(id: number): ArrayBuffer
-  /** Fills more columns of a batch whose columns() has been asked for. */
-  fill(id: number, set: number): void
-  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
-  parse(id: number): ArrayBuffer
-  /** Copies all packets end to end into `data` and their columns into `columns`. */
-  copy(id: number, data: Uint8Array, columns: Uint8Array): void
-  release(id: number): void
   /** Of a paused capture: joins its group by this id, or a new one, and gives the id. */
   joinGroup(id?: number | undefined | null): number
-  /** Of a paused capture: what native_start_all() and native_stop_all() know it by. */
+  /** Of a paused capture: what nativeStartAll() and nativeStopAll() know it by. */
   barrierId(): number | null
   /** Of a paused capture: from now on its filter decides. */
   start(): void
   setFilter(filter?: NativeProgram | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
-  stats(cumulative: boolean): NativeStats
-  close(): void
 }
 
 export declare class NativeChannel {
-  static open(interface: string, options: NativeChannelOptions): NativeChannel
+  static open(interface: string, capture: NativeCaptureOptions, limits: NativeQueueLimits): NativeChannel
+  static openXdp(interface: string, options: NativeXdpOptions, limits: NativeQueueLimits): NativeChannel
+  /** Of a channel over AF_PACKET. */
   ring(): NativeRing
+  /** Of a channel over AF_XDP. */
+  layout(): NativeXdpLayout
+  /** The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none. */
+  linkType(): number
   /** The counter that says which packets of those fetched last were passed on. */
   position(): ArrayBuffer
   /** Takes packets out of the queue, for copy(). The first `passedOn` of them are passed on at once. */
@@ -70,99 +52,51 @@ export declare class NativeChannel {
   /** Copies what was fetched last: all packets end to end into `data` and their columns into `columns`. */
   copy(data: Uint8Array, columns: Uint8Array): void
   /** True when fetch() would give something or fail; otherwise the waker is called once it would. */
-  pollOrWait(waker: (arg: number) => void): boolean
+  pollOrWait(waker: Waker): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
   /** From now on the waker is called with every change of the link. */
-  watchLink(waker: (arg: number) => void): void
-  /** After watching has failed: the next watch_link() tries again. */
+  watchLink(waker: Waker): void
+  /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
   /** Nothing more is let in, and what is in the ring is queued. The waker is called when that is done. */
-  stop(waker: (arg: number) => void): void
+  stop(waker: Waker): void
   stopped(): boolean
   queued(): number
   overflowed(): number
+  /** Of a channel over AF_PACKET. */
   setFilter(filter?: NativeProgram | undefined | null): void
+  /** Of a channel over AF_PACKET. */
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
   /** Ends the thread and frees everything. Closing twice is harmless. */
   close(): void
 }
 
+/** One direction of a bridge with a hook. */
 export declare class NativeForwarder {
-  /** Where the head of the batch is that next() has handed out last. */
-  head(): ArrayBuffer
+  /** The batches of this direction, one at a time: decide() takes each back. Once. */
+  source(): NativeSource
   /**
-   * The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. decide()
-   * takes it back; there is one at a time.
-   */
-  next(set: number): number
-  /** True when next() would give a batch; otherwise the waker is called once something changes. */
-  pollOrWait(waker: (arg: number) => void): boolean
-  stopWaiting(): void
-  /** Whether a wait keeps the process alive. */
-  keepAlive(keep: boolean): void
-  /** The batch's packets, headers between them; `offset` columns count from its first byte. */
-  bytes(id: number): ArrayBuffer
-  /** Memory of the columns, those filled that next() or fill() was asked for. */
-  columns(id: number): ArrayBuffer
-  /** Fills more columns of a batch whose columns() has been asked for. */
-  fill(id: number, set: number): void
-  /** Parsed columns of a batch, whose columns offset, capturedLength and originalLength have been filled. */
-  parse(id: number): ArrayBuffer
-  /** Copies all packets end to end into `data` and their columns into `columns`. */
-  copy(id: number, data: Uint8Array, columns: Uint8Array): void
-  /** Gives a batch back undecided. */
-  release(id: number): void
-  /**
-   * What becomes of the packets of a batch: 0 forward, 1 drop, 2 the next of `replacements`; what has no verdict is
-   * dropped. Its views are empty from now on, and push() sends it.
+   * What becomes of the packets of a batch: a verdict each, and a frame of `replacements` for each 'replace'; what has no
+   * verdict is dropped. Its views are empty from now on, and push() sends it.
    */
   decide(id: number, verdicts: Uint8Array, replacements: Uint8Array[]): void
-  /** Sends on what was decided: 0 nothing is left, 1 there is more, 2 the other side has no room. */
+  /** Sends on what was decided; nativeConstants() has the answers. */
   push(): number
-  /** Waits on this thread, at most so long, until this direction or another has something to do. */
+  /** Blocks this thread, at most so long, until this direction or another has something to do. */
   waitWith(other: NativeForwarder, timeoutMs: number): void
   /** Whether push() has to be called again in a millisecond, whatever comes. */
   isUnsettled(): boolean
   stats(): NativeDirectionStats
   /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
   takeRejections(): Array<string>
-  /** Before close(), of every direction: what sends here may be what receives there. */
-  endSending(): void
-  close(): void
-}
-
-export declare class NativeInjector {
-  static open(interface: string, options: NativeInjectorOptions): NativeInjector
-  fd(): number
-  available(): number
-  /** A free slot's number, or -1. */
-  allocate(): number
-  /** All bytes of a slot. */
-  slotBytes(slot: number): ArrayBuffer
-  queue(slot: number, length: number): void
-  discard(slot: number): void
-  /** False when no slot is free. */
-  send(frame: Uint8Array): boolean
   /**
-   * How many were queued: as many as there are slots for, or none where one of them cannot be
-   * sent; the error counts from `first`.
+   * Gives back what is under way, and sends nothing more. Before close() of both directions' sources: what sends here may
+   * be what receives there.
    */
-  sendMany(frames: unknown[], first: number): number
-  /** As sendMany, for frames that lie `stride` bytes apart. */
-  sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
-  flush(): NativeFlush
-  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
-  takeRejections(): Array<string>
-  txStats(): NativeTxStats
-  waitDrained(timeoutMs: number): boolean
-  /** The waker is called once the send buffer has room. */
-  waitWritable(waker: (arg: number) => void): void
-  stopWaiting(): void
-  keepAlive(keep: boolean): void
-  close(): void
+  endSending(): void
 }
 
 /** A program that leads packets to the sockets of several threads, until it is closed. */
@@ -179,29 +113,72 @@ export declare class NativeSharedProgram {
   close(): void
 }
 
-export declare class NativeXdpSocket {
-  static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
-  /** Of a paused socket: from now on packets come. */
-  start(): void
-  shape(): NativeXdpShape
-  /** How packets get here now. */
-  attached(): 'native' | 'skb' | 'none'
-  /** The kernel's counters. */
-  xdpStats(): NativeXdpStats
-  close(): void
-  /** Where the head of the batch is that next() has handed out last. */
-  head(): ArrayBuffer
-  /** The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. */
-  next(set: number): number
-  nextBlocking(set: number, timeoutMs: number): number
-  /** True when next() would give a batch; otherwise the waker is called once something changes. */
-  pollOrWait(waker: (arg: number) => void): boolean
+/** A sink of frames, until it is closed. */
+export declare class NativeSink {
+  /** The descriptor of its socket, owned by the sink. */
+  fd(): number
+  /** Bytes of the largest frame. */
+  frameCapacity(): number
+  /** Slots. */
+  frameCount(): number
+  /** Slots that can be allocated now. */
+  available(): number
+  /** A free slot's number, or -1. */
+  allocate(): number
+  /** All bytes of a slot. */
+  slotBytes(slot: number): ArrayBuffer
+  /** Queues the first `length` bytes of a slot. */
+  queue(slot: number, length: number): void
+  discard(slot: number): void
+  /** False when no slot is free. */
+  send(frame: Uint8Array): boolean
+  /**
+   * How many were queued: as many as there are slots for, or none where one of them cannot be
+   * sent; the error counts from `first`.
+   *
+   * Looking at an element of an array can run JavaScript (a getter), which may free the bytes
+   * of another: so each frame is copied before the next one is looked at, and nothing is
+   * borrowed meanwhile.
+   */
+  sendMany(frames: unknown[], first: number): number
+  /** As sendMany, for frames that lie `stride` bytes apart. */
+  sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
+  /** Hands what is queued to the kernel; never blocks. */
+  flush(): NativeFlush
+  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
+  takeRejections(): Array<string>
+  txStats(): NativeTxStats
+  /** Blocks this thread; false when the time passed first. */
+  waitDrained(timeoutMs: number): boolean
+  /** The waker is called once the send buffer has room. */
+  waitWritable(waker: Waker): void
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
+  /** Ends every view, then the sink, unless its object is a source, too, that is open. Closing twice is harmless. */
+  close(): void
+}
+
+/** A source of batches, until it is closed. */
+export declare class NativeSource {
+  /** The words that describe the batch that next() handed out last; nativeConstants() has their places. */
+  header(): ArrayBuffer
+  /** The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none. */
+  linkType(): number
+  /** The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. */
+  next(set: number): number
+  /** As next(), blocking this thread for it. */
+  nextBlocking(set: number, timeoutMs: number): number
+  /** True when next() would give a batch; otherwise the waker is called once something changes. */
+  pollOrWait(waker: Waker): boolean
+  stopWaiting(): void
+  /** Whether a wait keeps the process alive. */
+  keepAlive(keep: boolean): void
+  /** Whether it receives from an interface, whose link can be watched. */
+  hasLink(): boolean
   /** From now on the waker is called with every change of the link. */
-  watchLink(waker: (arg: number) => void): void
-  /** After watching has failed: the next watch_link() tries again. */
+  watchLink(waker: Waker): void
+  /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
   /** The batch's packets, headers between them; `offset` columns count from its first byte. */
   bytes(id: number): ArrayBuffer
@@ -215,27 +192,24 @@ export declare class NativeXdpSocket {
   copy(id: number, data: Uint8Array, columns: Uint8Array): void
   release(id: number): void
   stats(cumulative: boolean): NativeStats
-  available(): number
-  /** A free slot's number, or -1. */
-  allocate(): number
-  /** All bytes of a slot. */
-  slotBytes(slot: number): ArrayBuffer
-  queue(slot: number, length: number): void
-  discard(slot: number): void
-  /** False when no slot is free. */
-  send(frame: Uint8Array): boolean
-  /**
-   * How many were queued: as many as there are slots for, or none where one of them cannot be
-   * sent; the error counts from `first`.
-   */
-  sendMany(frames: unknown[], first: number): number
-  /** As sendMany, for frames that lie `stride` bytes apart. */
-  sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
-  flush(): NativeFlush
-  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
-  takeRejections(): Array<string>
-  txStats(): NativeTxStats
-  waitDrained(timeoutMs: number): boolean
+  /** Ends every view, then the source. Closing twice is harmless. */
+  close(): void
+}
+
+/** A socket, until its source and its sink are closed. */
+export declare class NativeXdpSocket {
+  static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
+  /** The packets that come: once. */
+  source(): NativeSource
+  /** The frames that go: once. To be closed before the source, which ends the socket. */
+  sink(): NativeSink
+  /** Of a paused socket: from now on packets come. */
+  start(): void
+  layout(): NativeXdpLayout
+  /** How packets get here now. */
+  attached(): 'native' | 'skb' | 'none'
+  /** The kernel's counters. */
+  xdpStats(): NativeXdpStats
 }
 
 /** The processors that this thread may use, by number. */
@@ -265,19 +239,41 @@ export interface NativeCaptureOptions {
   netns?: string
   fanout?: NativeFanout
   filter?: NativeProgram
-  /** Outside its group and behind a shut gate, until join_group() and start(). Absent: no. */
+  /** Outside its group and receiving nothing, until joinGroup() and start(). Absent: no. */
   paused?: boolean
 }
 
-export interface NativeChannelOptions {
-  capture: NativeCaptureOptions
-  capacity: number
-  capacityBytes: number
-  whenFull: 'block' | 'dropOldest' | 'dropNewest'
+/** A column of a batch. */
+export interface NativeColumn {
+  name: string
+  /** Times the capacity, the byte where it starts. */
+  start: number
 }
 
-/** Where a column starts, times the capacity, in the order of `Column::ALL`. */
-export declare function nativeColumnStarts(): Array<number>
+/** Every table that both languages need. */
+export declare function nativeConstants(): NativeConstants
+
+export interface NativeConstants {
+  /** In the order of their numbers. */
+  columns: Array<NativeColumn>
+  /** Bytes that all columns take a packet. */
+  bytesPerPacket: number
+  /** Capacities are multiples of this. */
+  capacityStep: number
+  /** In the order of their numbers. */
+  parsedColumns: Array<NativeColumn>
+  /** Where each word of a parsed record is, and where those that take several start. */
+  recordWords: Record<string, number>
+  /** Words of a record. */
+  recordLength: number
+  batchHeader: NativeHeaderWords
+  /** What wakers are called with. */
+  messages: Record<string, number>
+  verdicts: Record<string, number>
+  pushStates: Record<string, number>
+  /** Between the fields of an error's text. */
+  errorSeparator: string
+}
 
 export interface NativeDirectionStats {
   received: number
@@ -311,6 +307,17 @@ export interface NativeFlush {
   /** Refusals that takeRejections() has to tell. */
   rejected: number
   end: 'everything' | 'bufferFull' | 'queueFull'
+}
+
+/** Places and bits of the words that describe a batch. */
+export interface NativeHeaderWords {
+  length: number
+  flags: number
+  /** The first of two words, in this machine's byte order. */
+  sequence: number
+  timedOut: number
+  losing: number
+  more: number
 }
 
 export interface NativeInjectorOptions {
@@ -349,11 +356,11 @@ export declare function nativeListInterfaces(netns?: string | undefined | null):
 /** Both directions between two interfaces, a to b first. */
 export declare function nativeOpenForwarders(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): Array<NativeForwarder>
 
+/** Opens an interface for sending. */
+export declare function nativeOpenInjector(interface: string, options: NativeInjectorOptions): NativeSink
+
 /** The same over AF_XDP: a socket receives for one direction and sends for the other. */
 export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeForwarder>
-
-/** Where a column of parsed packets starts, times their number, in the order of `Parsed::ALL`. */
-export declare function nativeParsedStarts(): Array<number>
 
 /** Parses the packet that `bytes` are into a record, whose words `target` has. */
 export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
@@ -367,8 +374,12 @@ export interface NativeProgram {
   fd?: number
 }
 
-/** Words of a packet's record. */
-export declare function nativeRecordWords(): number
+/** How much is queued. */
+export interface NativeQueueLimits {
+  capacity: number
+  capacityBytes: number
+  whenFull: 'block' | 'dropOldest' | 'dropNewest'
+}
 
 export interface NativeRing {
   fd: number
@@ -384,7 +395,7 @@ export interface NativeSideOptions {
   injector: NativeInjectorOptions
 }
 
-/** Opens the gates of captures of any thread. They are to call start() themselves, too. */
+/** Starts paused captures of any thread. Their own start() is to be called, too. */
 export declare function nativeStartAll(ids: Array<number>): void
 
 export interface NativeStats {
@@ -393,7 +404,7 @@ export interface NativeStats {
   freezeCount: number
 }
 
-/** Shuts the gates of captures of any thread, for good. */
+/** Stops captures of any thread that were opened paused, for good. */
 export declare function nativeStopAll(ids: Array<number>): void
 
 export interface NativeTxStats {
@@ -405,6 +416,14 @@ export interface NativeTxStats {
 
 /** The version that this binary was built as, by which the TypeScript part knows its own. */
 export declare function nativeVersion(): string
+
+export interface NativeXdpLayout {
+  queues: Array<number>
+  zeroCopy: boolean
+  frameCapacity: number
+  /** Frames that send. */
+  txFrames: number
+}
 
 export interface NativeXdpOptions {
   /** Absent: all. */
@@ -434,14 +453,6 @@ export interface NativeXdpOptions {
 export interface NativeXdpProgram {
   xskMapFd: number
   fd?: number
-}
-
-export interface NativeXdpShape {
-  queues: Array<number>
-  zeroCopy: boolean
-  frameCapacity: number
-  /** Frames that send. */
-  txFrames: number
 }
 
 export interface NativeXdpSideOptions {
