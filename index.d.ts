@@ -5,7 +5,7 @@ export declare class NativeBridge {
   static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): NativeBridge
   static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
-  start(waker: Waker): void
+  start(waker: (arg: number) => void): void
   /** The thread ends after its turn, and calls the waker. */
   stop(): void
   /** Waits for the thread to end; throws why it did. */
@@ -52,16 +52,16 @@ export declare class NativeChannel {
   /** Copies what was fetched last: all packets end to end into `data` and their columns into `columns`. */
   copy(data: Uint8Array, columns: Uint8Array): void
   /** True when fetch() would give something or fail; otherwise the waker is called once it would. */
-  pollOrWait(waker: Waker): boolean
+  pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
   /** From now on the waker is called with every change of the link. */
-  watchLink(waker: Waker): void
+  watchLink(waker: (arg: number) => void): void
   /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
   /** Nothing more is let in, and what is in the ring is queued. The waker is called when that is done. */
-  stop(waker: Waker): void
+  stop(waker: (arg: number) => void): void
   stopped(): boolean
   queued(): number
   overflowed(): number
@@ -151,7 +151,7 @@ export declare class NativeSink {
   /** Blocks this thread; false when the time passed first. */
   waitDrained(timeoutMs: number): boolean
   /** The waker is called once the send buffer has room. */
-  waitWritable(waker: Waker): void
+  waitWritable(waker: (arg: number) => void): void
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
@@ -170,14 +170,14 @@ export declare class NativeSource {
   /** As next(), blocking this thread for it. */
   nextBlocking(set: number, timeoutMs: number): number
   /** True when next() would give a batch; otherwise the waker is called once something changes. */
-  pollOrWait(waker: Waker): boolean
+  pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
   /** Whether it receives from an interface, whose link can be watched. */
   hasLink(): boolean
   /** From now on the waker is called with every change of the link. */
-  watchLink(waker: Waker): void
+  watchLink(waker: (arg: number) => void): void
   /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
   /** The batch's packets, headers between them; `offset` columns count from its first byte. */

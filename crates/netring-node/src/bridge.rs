@@ -7,7 +7,7 @@ use netring::bridge::runner::RunnerEvent;
 use netring::bridge::xdp::XdpSideOptions;
 use netring::bridge::{Bridge, DirectionStats, PacketPort, Port, Runner, SideOptions};
 
-use crate::callback::{JsCallback, Message, Waker};
+use crate::callback::{JsCallback, Message};
 use crate::error::{closed, texts, to_js};
 use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
 use crate::xdp::NativeXdpOptions;
@@ -150,7 +150,7 @@ impl NativeBridge {
 
     /// The waker is called when frames were refused, and when the thread has ended.
     #[napi]
-    pub fn start(&mut self, waker: Waker<'_>) -> Result<()> {
+    pub fn start(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let bridge = self.bridge.as_mut().ok_or_else(|| closed(NAME))?;
         let wake = JsCallback::in_place(&mut self.signal, &waker)?.sender();
         let tell = move |news| {

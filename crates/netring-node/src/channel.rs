@@ -15,7 +15,7 @@ use netring::xdp::XdpSocket;
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::array::JsArray;
-use crate::callback::{JsCallback, Message, Waker};
+use crate::callback::{JsCallback, Message};
 use crate::capture::NativeRing;
 use crate::error::{closed, to_js};
 use crate::options::{NativeCaptureOptions, NativeProgram};
@@ -167,7 +167,7 @@ impl NativeChannel {
         Err(to_js(CoreError::new(ErrorKind::Io, "the copy's target is too small")))
     }
 
-    fn set_waker(&mut self, waker: &Waker<'_>) -> Result<()> {
+    fn set_waker(&mut self, waker: &Function<'_, u32, ()>) -> Result<()> {
         if self.callback.is_none() {
             let wake = JsCallback::in_place(&mut self.callback, waker)?.sender();
             any!(self.queue()?, channel => channel.set_waker(move || wake(Message::Wake)));
@@ -177,7 +177,7 @@ impl NativeChannel {
 
     /// True when fetch() would give something or fail; otherwise the waker is called once it would.
     #[napi]
-    pub fn poll_or_wait(&mut self, waker: Waker<'_>) -> Result<bool> {
+    pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
         self.set_waker(&waker)?;
         any!(self.queue()?, channel => channel.wait()).map_err(to_js)
     }
@@ -197,7 +197,7 @@ impl NativeChannel {
 
     /// From now on the waker is called with every change of the link.
     #[napi]
-    pub fn watch_link(&mut self, waker: Waker<'_>) -> Result<()> {
+    pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         if self.link.is_none() {
             self.set_waker(&waker)?;
             let tell = JsCallback::in_place(&mut self.callback, &waker)?.sender();
@@ -216,7 +216,7 @@ impl NativeChannel {
 
     /// Nothing more is let in, and what is in the ring is queued. The waker is called when that is done.
     #[napi]
-    pub fn stop(&mut self, waker: Waker<'_>) -> Result<()> {
+    pub fn stop(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         self.set_waker(&waker)?;
         any!(self.queue()?, channel => channel.stop());
         Ok(())

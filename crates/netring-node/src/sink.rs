@@ -14,7 +14,7 @@ use netring::sink::{Flushed, Sink, TxStats};
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::array::JsArray;
-use crate::callback::{JsCallback, Message, Waker};
+use crate::callback::{JsCallback, Message};
 use crate::erased::{Shared, share};
 use crate::error::{closed, released, texts, to_js};
 use crate::options::{NativeInjectorOptions, milliseconds};
@@ -333,7 +333,7 @@ impl NativeSink {
 
     /// The waker is called once the send buffer has room.
     #[napi]
-    pub fn wait_writable(&mut self, waker: Waker<'_>) -> Result<()> {
+    pub fn wait_writable(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let readiness = Arc::clone(self.open()?.1.room());
         let failed =
             |error| to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the packet socket"));

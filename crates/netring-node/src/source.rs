@@ -10,7 +10,6 @@ use netring::stats::CaptureStats;
 use netring::{Error as CoreError, ErrorKind};
 
 use crate::array::JsArray;
-use crate::callback::Waker;
 use crate::erased::{Batches, HeldBatches, Live, Shared, share};
 use crate::error::{closed, to_js};
 use crate::events::SourceEvents;
@@ -105,7 +104,7 @@ impl NativeSource {
 
     /// True when next() would give a batch; otherwise the waker is called once something changes.
     #[napi]
-    pub fn poll_or_wait(&mut self, waker: Waker<'_>) -> Result<bool> {
+    pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
         self.views()?.borrow_mut().sweep();
         match &self.live {
             Some(live) => self.events.poll_or_wait(live, &waker),
@@ -132,7 +131,7 @@ impl NativeSource {
 
     /// From now on the waker is called with every change of the link.
     #[napi]
-    pub fn watch_link(&mut self, waker: Waker<'_>) -> Result<()> {
+    pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let live = Rc::clone(self.link()?);
         self.events.watch_link(&live, &waker)
     }

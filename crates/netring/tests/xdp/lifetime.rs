@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use netring::sink::Sink;
+use netring::source::Pollable;
 use netring::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, loaded};
 use netring::sys::netlink::LinkSocket;
 use netring::sys::netns::{path_of, within};

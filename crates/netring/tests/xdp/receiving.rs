@@ -1,6 +1,7 @@
 //! Packets in: their bytes, in order, none lost without being counted.
 
 use netring::ring::{Column, ColumnSet, Columns, Memory};
+use netring::source::Counters;
 use netring::xdp::{Attach, Attached, BusyPoll, Mode, Queues, XdpOptions, XdpSocket};
 use netring::{ErrorKind, Sink, Source};
 

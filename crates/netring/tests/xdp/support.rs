@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use netring::injector::{Injector, InjectorOptions, OnMalformed};
 use netring::ring::{ColumnSet, Columns, Memory};
 use netring::sink::Sink;
-use netring::source::{Counters, Pollable, Source};
+use netring::source::{Pollable, Source};
 use netring::xdp::{Attach, Batch, Mode, XdpMode, XdpOptions, XdpSocket};
 
 /// A network namespace with a veth pair `va` - `vb` in it, gone when dropped.
