@@ -1,11 +1,12 @@
 //! Errors on their way to JavaScript, where src/errors.ts makes a NetringError of them.
 
 use netring::Error;
+use netring::error::Rights;
 
 /// Between the fields of an error's text.
 pub(crate) const SEPARATOR: char = '\u{1f}';
 
-/// Code, system call, errno, option, interface and message in one text.
+/// Code, system call, errno, option, interface, the rights that are missing, and message in one text.
 pub(crate) fn to_js(error: Error) -> napi::Error {
     let errno = error.errno.map(|errno| errno.to_string());
     let fields = [
@@ -14,6 +15,11 @@ pub(crate) fn to_js(error: Error) -> napi::Error {
         errno.as_deref().unwrap_or(""),
         error.option.unwrap_or(""),
         error.interface.as_deref().unwrap_or(""),
+        match error.needs {
+            Some(Rights::Packet) => "packet",
+            Some(Rights::Xdp) => "xdp",
+            None => "",
+        },
         &error.message,
     ];
     napi::Error::from_reason(fields.join(&SEPARATOR.to_string()))

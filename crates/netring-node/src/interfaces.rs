@@ -19,6 +19,8 @@ pub struct NativeInterfaceInfo {
     pub up: bool,
     pub flags: Vec<String>,
     pub mac_address: String,
+    /// A LINKTYPE_ number; 0xffff_ffff where the registry has none.
+    pub link_type: u32,
 }
 
 impl From<interface::InterfaceInfo> for NativeInterfaceInfo {
@@ -35,6 +37,7 @@ impl From<interface::InterfaceInfo> for NativeInterfaceInfo {
             up: from.up,
             flags: from.flags.into_iter().map(str::to_owned).collect(),
             mac_address: from.mac_address,
+            link_type: from.link_type.0,
         }
     }
 }

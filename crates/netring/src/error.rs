@@ -42,7 +42,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The stable code that JavaScript sees.
+    /// A stable code, the one that JavaScript sees.
     pub fn code(self) -> &'static str {
         match self {
             Self::Permission => "ERR_NETRING_PERMISSION",
@@ -70,7 +70,7 @@ impl ErrorKind {
 pub struct Error {
     /// What went wrong, in the terms of the caller.
     pub kind: ErrorKind,
-    /// A sentence that names the value and says how to mend it.
+    /// A sentence that names the value and says how to mend it. Options stand in backticks, by their Rust names.
     pub message: String,
     /// The system call that failed.
     pub syscall: Option<&'static str>,
@@ -80,6 +80,27 @@ pub struct Error {
     pub option: Option<&'static str>,
     /// The interface concerned.
     pub interface: Option<String>,
+    /// The rights that the process lacks, on [`ErrorKind::Permission`].
+    pub needs: Option<Rights>,
+}
+
+/// What a process needs to be let do a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Packet sockets.
+    Packet,
+    /// XDP programs and AF_XDP sockets, in the first user namespace.
+    Xdp,
+}
+
+impl Rights {
+    /// The capabilities that give it, capabilities(7).
+    pub fn capabilities(self) -> &'static [&'static str] {
+        match self {
+            Self::Packet => &["CAP_NET_RAW"],
+            Self::Xdp => &["CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_BPF"],
+        }
+    }
 }
 
 /// The crate's result.
@@ -88,7 +109,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error that no system call caused.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), syscall: None, errno: None, option: None, interface: None }
+        Self { kind, message: message.into(), syscall: None, errno: None, option: None, interface: None, needs: None }
     }
 
     /// An error of a system call. EPERM and EACCES become [`ErrorKind::Permission`] whatever
@@ -96,14 +117,16 @@ impl Error {
     pub fn os(kind: ErrorKind, syscall: &'static str, source: &io::Error, message: impl fmt::Display) -> Self {
         let errno = source.raw_os_error();
         let denied = matches!(errno, Some(libc::EPERM | libc::EACCES));
-        let advice = if kind == ErrorKind::XdpProgram { XDP_ADVICE } else { PERMISSION_ADVICE };
-        let kind = if denied { ErrorKind::Permission } else { kind };
-        let mut text = format!("{message}: {syscall}: {}", describe(source));
-        if denied {
-            text.push_str(". ");
-            text.push_str(advice);
+        let rights = if kind == ErrorKind::XdpProgram { Rights::Xdp } else { Rights::Packet };
+        Self {
+            kind: if denied { ErrorKind::Permission } else { kind },
+            message: format!("{message}: {syscall}: {}", describe(source)),
+            syscall: Some(syscall),
+            errno,
+            option: None,
+            interface: None,
+            needs: denied.then_some(rights),
         }
-        Self { kind, message: text, syscall: Some(syscall), errno, option: None, interface: None }
     }
 
     /// A refused socket option.
@@ -122,15 +145,6 @@ impl Error {
     }
 }
 
-const PERMISSION_ADVICE: &str = "Packet sockets need CAP_NET_RAW: run as root, or grant it to the runtime with \
-     `sudo setcap cap_net_raw,cap_net_admin+ep \"$(readlink -f \"$(command -v node)\")\"`, \
-     or start the container with `docker run --cap-add=NET_RAW --cap-add=NET_ADMIN`";
-
-const XDP_ADVICE: &str = "XDP needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF in the first user namespace: run as root, or \
-     grant them to the runtime with \
-     `sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep \"$(readlink -f \"$(command -v node)\")\"`, or start the container \
-     with `docker run --cap-add=NET_RAW --cap-add=NET_ADMIN --cap-add=BPF`";
-
 /// `strerror` without Rust's " (os error N)"; the number has a field of its own.
 fn describe(source: &io::Error) -> String {
     let text = source.to_string();
@@ -142,7 +156,11 @@ fn describe(source: &io::Error) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match self.needs {
+            Some(rights) => write!(f, " (it needs {})", rights.capabilities().join(", ")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -153,17 +171,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn denied_calls_say_how_to_mend_it() {
+    fn denied_calls_say_what_they_need() {
         let denied = io::Error::from_raw_os_error(libc::EPERM);
         let error = Error::os(ErrorKind::Socket, "socket", &denied, "cannot open a packet socket");
-        assert_eq!(error.kind, ErrorKind::Permission);
+        assert_eq!((error.kind, error.needs), (ErrorKind::Permission, Some(Rights::Packet)));
         assert_eq!(error.errno, Some(libc::EPERM));
-        assert!(error.message.contains("setcap"), "{error}");
-        assert!(error.message.contains("--cap-add=NET_RAW"), "{error}");
-        assert!(!error.message.contains("os error"), "{error}");
+        let text = error.to_string();
+        assert!(text.ends_with("(it needs CAP_NET_RAW)") && !text.contains("os error"), "{text}");
         let error = Error::os(ErrorKind::XdpProgram, "bpf", &denied, "cannot load the XDP program");
-        assert_eq!(error.kind, ErrorKind::Permission);
-        assert!(error.message.contains("cap_bpf") && error.message.contains("--cap-add=BPF"), "{error}");
+        assert_eq!((error.kind, error.needs), (ErrorKind::Permission, Some(Rights::Xdp)));
+        assert!(error.to_string().contains("CAP_BPF"), "{error}");
     }
 
     #[test]

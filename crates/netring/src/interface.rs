@@ -6,6 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::link_type::LinkType;
 use crate::sys::netlink::LinkSocket;
 use crate::sys::netns::{Failure, path_of};
 use crate::sys::packet::PacketSocket;
@@ -36,6 +37,8 @@ pub struct InterfaceInfo {
     pub flags: Vec<&'static str>,
     /// Hardware address as `aa:bb:cc:dd:ee:ff`; empty where it has none.
     pub mac_address: String,
+    /// What its packets begin with.
+    pub link_type: LinkType,
 }
 
 /// Every interface of a network namespace, by index.
@@ -71,7 +74,7 @@ pub fn not_found(name: &str, namespace: Option<&str>) -> Error {
     let place = namespace.map_or_else(|| "this network namespace".to_owned(), |ns| format!("network namespace {ns}"));
     Error::new(
         ErrorKind::InterfaceNotFound,
-        format!("no interface {name:?} in {place}: `ip link` lists them, listInterfaces() too"),
+        format!("no interface {name:?} in {place}: `ip link` lists them"),
     )
     .on_interface(name)
 }
@@ -120,6 +123,7 @@ fn describe(link: &LinkMessage, asker: &UnixDatagram) -> InterfaceInfo {
         up: flags.contains(LinkFlags::Up),
         flags: FLAG_NAMES.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| *name).collect(),
         mac_address: String::new(),
+        link_type: LinkType::of_arphrd(link.header.link_layer_type.into()),
     };
     for attribute in &link.attributes {
         match attribute {

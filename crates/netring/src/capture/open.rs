@@ -113,20 +113,20 @@ fn configure(socket: &PacketSocket, options: &CaptureOptions, setup: Setup) -> R
         packet(libc::PACKET_TIMESTAMP, "PACKET_TIMESTAMP", flag as u32, "this timestamp source was refused")?;
     }
     if options.ignore_outgoing {
-        packet(libc::PACKET_IGNORE_OUTGOING, "PACKET_IGNORE_OUTGOING", 1, "ignoreOutgoing needs Linux 4.20")?;
+        packet(libc::PACKET_IGNORE_OUTGOING, "PACKET_IGNORE_OUTGOING", 1, "`ignore_outgoing` needs Linux 4.20")?;
     }
     let socket_option = |name, label, value: u32, hint: &str| {
         socket.set_socket(name, value as i32).map_err(|error| Error::sockopt(label, &error, hint))
     };
     if options.busy_poll_us > 0 {
-        socket_option(libc::SO_BUSY_POLL, "SO_BUSY_POLL", options.busy_poll_us, "busyPollUs was refused")?;
+        socket_option(libc::SO_BUSY_POLL, "SO_BUSY_POLL", options.busy_poll_us, "`busy_poll_us` was refused")?;
     }
     if options.reuse_port {
         socket_option(
             libc::SO_REUSEPORT,
             "SO_REUSEPORT",
             1,
-            "reusePort was refused: since Linux 6.14 only IP sockets may have it; use `fanout` to share an interface",
+            "`reuse_port` was refused: since Linux 6.14 only IP sockets may have it; use `fanout` to share an interface",
         )?;
     }
     if options.receive_buffer_bytes > 0 {
@@ -135,7 +135,7 @@ fn configure(socket: &PacketSocket, options: &CaptureOptions, setup: Setup) -> R
         } else {
             (libc::SO_RCVBUF, "SO_RCVBUF")
         };
-        socket_option(name, label, options.receive_buffer_bytes, "receiveBufferBytes was refused")?;
+        socket_option(name, label, options.receive_buffer_bytes, "`receive_buffer_bytes` was refused")?;
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ fn ring(socket: &PacketSocket, wanted: Geometry, options: &CaptureOptions) -> Re
     })
     .map_err(|error| {
         let ask = format_args!(
-            "the kernel refused a ring of {} x {} bytes; ask for a smaller blockSize or blockCount",
+            "the kernel refused a ring of {} x {} bytes; ask for a smaller `block_size` or `block_count`",
             wanted.block_count(),
             wanted.block_size()
         )

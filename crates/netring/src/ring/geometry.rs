@@ -21,23 +21,23 @@ impl Geometry {
         let refuse = |message: String| Err(Error::new(ErrorKind::Config, message));
         if block_size == 0 || !block_size.is_multiple_of(page_size) {
             return refuse(format!(
-                "blockSize {block_size} is not a multiple of this machine's page size, {page_size} bytes"
+                "`block_size` {block_size} is not a multiple of this machine's page size, {page_size} bytes"
             ));
         }
         if block_count == 0 {
-            return refuse("blockCount 0: a ring needs at least one block".into());
+            return refuse("`block_count` 0: a ring needs at least one block".into());
         }
         if frame_size < 128 || !frame_size.is_multiple_of(FRAME_ALIGNMENT) {
             return refuse(format!(
-                "frameSize {frame_size} must be a multiple of {FRAME_ALIGNMENT} bytes and at least 128"
+                "`frame_size` {frame_size} must be a multiple of {FRAME_ALIGNMENT} bytes and at least 128"
             ));
         }
         if frame_size > block_size {
-            return refuse(format!("frameSize {frame_size} is larger than blockSize {block_size}"));
+            return refuse(format!("`frame_size` {frame_size} is larger than `block_size` {block_size}"));
         }
         let frames = u64::from(block_size / frame_size) * u64::from(block_count);
         if frames > u64::from(u32::MAX) || u64::from(block_size) * u64::from(block_count) > isize::MAX as u64 {
-            return refuse(format!("blockSize {block_size} x blockCount {block_count} is more than a ring can hold"));
+            return refuse(format!("`block_size` {block_size} x `block_count` {block_count} is more than a ring can hold"));
         }
         Ok(Self { block_size, block_count, frame_size })
     }
@@ -92,11 +92,11 @@ mod tests {
         let page = 16384;
         for (block, count, frame, word) in [
             (4096, 1, 2048, "page size"),
-            (0, 1, 2048, "blockSize 0"),
-            (16384, 0, 2048, "blockCount 0"),
-            (16384, 1, 100, "frameSize 100"),
-            (16384, 1, 2050, "frameSize 2050"),
-            (16384, 1, 32768, "larger than blockSize"),
+            (0, 1, 2048, "`block_size` 0"),
+            (16384, 0, 2048, "`block_count` 0"),
+            (16384, 1, 100, "`frame_size` 100"),
+            (16384, 1, 2050, "`frame_size` 2050"),
+            (16384, 1, 32768, "larger than `block_size`"),
             (16384 + 4096, 1, 2048, "page size, 16384 bytes"),
             (1 << 31, u32::MAX, 128, "more than a ring"),
         ] {

@@ -172,7 +172,7 @@ pub(super) fn enter(map: &XskMap, queues: &[RxQueue<XskQueue>], numbers: &[u32])
 pub(super) fn may_copy(attachment: AttachedProgram, zero_copy: bool) -> Result<AttachedProgram> {
     if attachment.was_attached() == Attached::Skb && zero_copy {
         let message =
-            "the driver shares frames but takes no native program, which zero-copy needs: use zeroCopy 'never'";
+            "the driver shares frames but takes no native program, which zero-copy needs: use `zero_copy` 'never'";
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     Ok(attachment)
@@ -240,10 +240,10 @@ fn no_frames(shape: UmemLayout, options: &XdpOptions, error: &io::Error) -> Erro
     let bytes = u64::from(shape.frame_size) * u64::from(shape.frame_count);
     let advice = match error.raw_os_error() {
         Some(libc::ENOBUFS) => {
-            "; they are locked in memory: raise `ulimit -l` (RLIMIT_MEMLOCK), grant CAP_IPC_LOCK, or lower frameCount"
+            "; they are locked in memory: raise `ulimit -l` (RLIMIT_MEMLOCK), grant CAP_IPC_LOCK, or lower `frame_count`"
         }
         Some(libc::ENOMEM) if options.huge_pages => {
-            "; hugePages needs pages set aside: `sysctl vm.nr_hugepages`, and frames that fill whole ones"
+            "; `huge_pages` needs pages set aside: `sysctl vm.nr_hugepages`, and frames that fill whole ones"
         }
         Some(libc::EAFNOSUPPORT) => "; this kernel was built without CONFIG_XDP_SOCKETS",
         _ => "",
@@ -258,7 +258,7 @@ fn bind(interface: &str, frames: &Frames, queue: u32, binding: Binding) -> Resul
         let advice = match error.raw_os_error() {
             Some(libc::EBUSY) => "; another AF_XDP socket has it",
             Some(libc::EINVAL) => "; it has no such queue (`ethtool -l` counts them)",
-            Some(libc::EOPNOTSUPP) => "; its driver has no zero-copy: use zeroCopy 'auto'",
+            Some(libc::EOPNOTSUPP) => "; its driver has no zero-copy: use `zero_copy` 'auto'",
             Some(libc::ENETDOWN) => "; it is down",
             _ => "",
         };

@@ -156,10 +156,10 @@ impl UmemLayout {
     pub fn of(options: &XdpOptions, queues: u32) -> Result<Self> {
         let XdpOptions { frame_size, frame_count, .. } = *options;
         if frame_size != 2048 && frame_size != 4096 {
-            return refuse(format!("frameSize {frame_size} must be 2048 or 4096 bytes, as AF_XDP wants it"));
+            return refuse(format!("`frame_size` {frame_size} must be 2048 or 4096 bytes, as AF_XDP wants it"));
         }
         if frame_count == 0 || u64::from(frame_size) * u64::from(frame_count) > u64::from(u32::MAX) {
-            return refuse(format!("frameCount {frame_count}: a UMEM has at least one frame and less than 4 GiB"));
+            return refuse(format!("`frame_count` {frame_count}: a UMEM has at least one frame and less than 4 GiB"));
         }
         let receiving = match options.mode {
             Mode::Rx => frame_count,
@@ -177,7 +177,7 @@ impl UmemLayout {
         if queues == 0 || (receiving > 0 && rx_frames == 0) || (options.mode == Mode::RxTx && receiving == 0) {
             let (name, count) = match options.mode {
                 Mode::Prefill(count) => ("prefill", count),
-                Mode::Rx | Mode::Tx | Mode::RxTx => ("frameCount", frame_count),
+                Mode::Rx | Mode::Tx | Mode::RxTx => ("`frame_count`", frame_count),
             };
             return refuse(format!("{name} {count} is not enough for {queues} queues"));
         }
@@ -192,10 +192,10 @@ impl UmemLayout {
             queues,
             rx_frames,
             tx_frames,
-            fill_size: size("fillSize", options.fill_size, rx_frames)?,
-            completion_size: size("completionSize", options.completion_size, tx_frames)?,
-            rx_size: size("rxSize", options.rx_size, rx_frames)?,
-            tx_size: size("txSize", options.tx_size, tx_frames)?,
+            fill_size: size("`fill_size`", options.fill_size, rx_frames)?,
+            completion_size: size("`completion_size`", options.completion_size, tx_frames)?,
+            rx_size: size("`rx_size`", options.rx_size, rx_frames)?,
+            tx_size: size("`tx_size`", options.tx_size, tx_frames)?,
         })
     }
 
@@ -221,14 +221,14 @@ pub(super) fn check(options: &XdpOptions) -> Result<()> {
         }
     }
     if options.zero_copy == ZeroCopy::Require && options.attach == Attach::Only(XdpMode::Skb) {
-        return refuse("zeroCopy 'require' does not go with attach 'skb', which is behind the driver".into());
+        return refuse("`zero_copy` 'require' does not go with attach 'skb', which is behind the driver".into());
     }
     if options.mode == Mode::Tx && (options.program.is_some() || options.replace) {
         let name = if options.replace { "replace" } else { "program" };
         return refuse(format!("{name} does not go with mode 'tx', which has no program"));
     }
     if options.replace && options.program.is_some_and(|own| own.program.is_none()) {
-        return refuse("replace does not go with a program that is already attached (xskMapFd without fd)".into());
+        return refuse("replace does not go with a program that is already attached (`xsk_map` without fd)".into());
     }
     let too_large = |value: u32| i32::try_from(value).is_err();
     if let Some(poll) = options.busy_poll
@@ -277,18 +277,18 @@ mod tests {
     fn what_cannot_be_is_refused_by_name() {
         let good = XdpOptions::default;
         let bad = [
-            (XdpOptions { frame_size: 1024, ..good() }, "frameSize 1024"),
-            (XdpOptions { frame_count: 0, ..good() }, "frameCount 0"),
-            (XdpOptions { frame_count: 1 << 21, ..good() }, "frameCount 2097152"),
+            (XdpOptions { frame_size: 1024, ..good() }, "`frame_size` 1024"),
+            (XdpOptions { frame_count: 0, ..good() }, "`frame_count` 0"),
+            (XdpOptions { frame_count: 1 << 21, ..good() }, "`frame_count` 2097152"),
             (XdpOptions { frame_count: 1, ..good() }, "not enough"),
             (XdpOptions { mode: Mode::Prefill(4096), ..good() }, "prefill 4096"),
-            (XdpOptions { rx_size: Some(3), ..good() }, "rxSize 3"),
-            (XdpOptions { fill_size: Some(0), ..good() }, "fillSize 0"),
+            (XdpOptions { rx_size: Some(3), ..good() }, "`rx_size` 3"),
+            (XdpOptions { fill_size: Some(0), ..good() }, "`fill_size` 0"),
             (XdpOptions { queues: Queues::List(vec![]), ..good() }, "queues"),
             (XdpOptions { queues: Queues::List(vec![1, 0, 1]), ..good() }, "queues"),
             (
                 XdpOptions { zero_copy: ZeroCopy::Require, attach: Attach::Only(XdpMode::Skb), ..good() },
-                "zeroCopy 'require'",
+                "`zero_copy` 'require'",
             ),
             (XdpOptions { mode: Mode::Tx, replace: true, ..good() }, "replace"),
             (

@@ -112,7 +112,7 @@ pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOpt
     let bad = |name: &str, fd: i32, what: &str, error: &io::Error| {
         Error::os(ErrorKind::Config, "bpf", error, format_args!("program: {name} {fd} is no descriptor of {what}"))
     };
-    let map = XskMap::of(own.xsk_map).map_err(|error| bad("xskMapFd", own.xsk_map, "an XSKMAP", &error))?;
+    let map = XskMap::of(own.xsk_map).map_err(|error| bad("`xsk_map`", own.xsk_map, "an XSKMAP", &error))?;
     if let Some(fd) = own.program {
         let program = XdpProgram::of(fd).map_err(|error| bad("fd", fd, "a program", &error))?;
         not_in_the_way(present.as_ref(), interface, options.replace)?;
@@ -135,13 +135,13 @@ fn not_in_the_way(present: Option<&Present>, interface: &str, replace: bool) -> 
 /// The way in which the program is attached that leads packets to `map`, and the map's number.
 fn over(present: Option<&Present>, interface: &str, map: &XskMap) -> Result<(Attached, u32)> {
     let present = present.ok_or_else(|| none_attached(interface))?;
-    let map = map.id().map_err(|error| failed("bpf", &error, "program: cannot ask which map xskMapFd is"))?;
+    let map = map.id().map_err(|error| failed("bpf", &error, "program: cannot ask which map `xsk_map` is"))?;
     match present.programs.iter().find(|(_, program)| may_lead(*program, map)) {
         Some((mode, _)) => Ok(((*mode).into(), map)),
         None => Err(Error::new(
             ErrorKind::XdpProgram,
             format!(
-                "program: none is attached to interface {interface:?} that leads to xskMapFd: {} does not use this map; \
+                "program: none is attached to interface {interface:?} that leads to `xsk_map`: {} does not use this map; \
                  attach yours in its place, or give its fd too",
                 present.list()
             ),
