@@ -8,10 +8,15 @@
 //! The crates ask for shared libraries. Most linkers are content with `libelf.a` then; zig's wants a
 //! `libelf.so`, so there is one, a linker script that names the archive.
 
-use std::path::PathBuf;
-
 fn main() {
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    println!("cargo:rerun-if-changed=build.rs");
+    #[cfg(feature = "xdp")]
+    stand_in_libraries();
+}
+
+#[cfg(feature = "xdp")]
+fn stand_in_libraries() {
+    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     for library in ["elf", "z"] {
         let source = format!("build/lib{library}.c");
         println!("cargo:rerun-if-changed={source}");
@@ -19,6 +24,5 @@ fn main() {
         std::fs::write(out.join(format!("lib{library}.so")), format!("INPUT(lib{library}.a)\n"))
             .expect("OUT_DIR can be written");
     }
-    println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-link-search=native={}", out.display());
 }

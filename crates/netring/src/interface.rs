@@ -72,11 +72,8 @@ pub fn is_same(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Option<
 /// The error for a name that no interface has.
 pub fn not_found(name: &str, namespace: Option<&str>) -> Error {
     let place = namespace.map_or_else(|| "this network namespace".to_owned(), |ns| format!("network namespace {ns}"));
-    Error::new(
-        ErrorKind::InterfaceNotFound,
-        format!("no interface {name:?} in {place}: `ip link` lists them"),
-    )
-    .on_interface(name)
+    Error::new(ErrorKind::InterfaceNotFound, format!("no interface {name:?} in {place}: `ip link` lists them"))
+        .on_interface(name)
 }
 
 /// The error for a failed call into another network namespace.

@@ -1,7 +1,7 @@
-//! Waiting for a socket without a thread of one's own: tokio's readiness over [`EpollSet`].
+//! Waiting for a socket without a thread of one's own: tokio's readiness over an edge-triggered epoll.
 //!
 //! One small runtime serves the whole process. A wait never owns the socket, so closing the socket
-//! frees it at once, whoever still waits.
+//! frees it at once, though a reader still waits.
 
 use std::future::pending;
 use std::io;
@@ -14,7 +14,8 @@ use std::time::Instant;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::AbortHandle;
 
-use crate::sys::epoll::{self, EpollEvents, EpollSet};
+pub use crate::sys::epoll::EpollEvents;
+use crate::sys::epoll::{self, EpollSet};
 use crate::sys::timer::Timer;
 
 /// The runtime: one thread that waits, however many captures do.
@@ -42,7 +43,7 @@ pub(crate) fn runtime() -> io::Result<&'static Handle> {
 #[derive(Debug)]
 pub struct Readiness {
     edges: Arc<EpollSet>,
-    /// Who is told of edges.
+    /// Called with edges.
     watch: Mutex<Weak<Waker>>,
 }
 
@@ -130,7 +131,7 @@ impl Watch {
     }
 }
 
-/// A task that is called off when this is dropped.
+/// A task of the runtime; dropping this ends it.
 #[derive(Debug)]
 pub struct TaskGuard(AbortHandle);
 
@@ -157,18 +158,18 @@ impl Readiness {
         &self.edges
     }
 
-    /// As [`EpollSet::clear`]. Who waits is woken if there was an edge: taken here, it may never
+    /// Takes the edges that came. If there was one, a waiting reader is woken: taken here, the edge may never
     /// reach the runtime, which looks at the epoll only after the kernel has woken it.
     pub fn clear(&self) -> io::Result<EpollEvents> {
         self.edges.clear().inspect(|edge| self.pass_on(*edge))
     }
 
-    /// As [`EpollSet::wait_until`], with the same regard for who else waits.
+    /// Blocks this thread until an edge comes or `deadline` passes. An edge wakes a waiting reader, too.
     pub fn wait_until(&self, deadline: Instant) -> io::Result<EpollEvents> {
         self.edges.wait_until(deadline).inspect(|edge| self.pass_on(*edge))
     }
 
-    /// As [`EpollSet::mute`].
+    /// Masks the edges of one socket, errors excepted, or unmasks them.
     pub fn mute(&self, target: BorrowedFd<'_>, muted: bool) -> io::Result<()> {
         self.edges.mute(target, muted)
     }
@@ -179,7 +180,7 @@ impl Readiness {
         }
     }
 
-    /// Wakes who waits: something changed.
+    /// Wakes the waiting reader: something changed.
     pub fn wake(&self) {
         let waker = self.watch.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         if let Some(waker) = waker {
@@ -187,7 +188,8 @@ impl Readiness {
         }
     }
 
-    /// Whether somebody waits to be woken.
+    /// Whether a wait is armed.
+    #[cfg(feature = "xdp")]
     pub(crate) fn is_awaited(&self) -> bool {
         let waker = self.watch.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         waker.is_some_and(|waker| waker.armed.load(Ordering::SeqCst))

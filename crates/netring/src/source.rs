@@ -15,12 +15,11 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::link::LinkEvent;
 use crate::link_type::LinkType;
-use crate::readiness::{Readiness, TaskGuard};
+use crate::readiness::{EpollEvents, Readiness, TaskGuard};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
 use crate::stats::CaptureStats;
 use crate::sys::deadline_after;
-use crate::sys::epoll::EpollEvents;
 
 /// Called with a number of packets; gives the columns to fill with them, if any.
 pub type Target<'a> = &'a mut dyn FnMut(u32) -> Option<(Columns, ColumnSet)>;

@@ -8,6 +8,7 @@ pub mod forwarder;
 pub mod packet;
 pub mod runner;
 pub mod tx;
+#[cfg(feature = "xdp")]
 pub mod xdp;
 
 mod retry;

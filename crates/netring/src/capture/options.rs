@@ -25,7 +25,7 @@ impl TimestampSource {
     }
 }
 
-/// Every option, already of the right type; defaults live in TypeScript, where users see them.
+/// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, a hand-over every 60 ms at the latest.
 #[derive(Clone, Debug)]
 pub struct CaptureOptions {
     /// Bytes a block, a multiple of the page size.
@@ -63,6 +63,68 @@ pub struct CaptureOptions {
     /// Filter.
     pub filter: Option<Filter>,
 }
+
+impl Default for CaptureOptions {
+    fn default() -> Self {
+        Self {
+            block_size: 4 << 20,
+            block_count: 64,
+            frame_size: 2048,
+            block_timeout_ms: 60,
+            fill_rxhash: true,
+            snaplen: crate::filter::WHOLE_PACKET,
+            promiscuous: false,
+            ignore_outgoing: false,
+            busy_poll_us: 0,
+            reuse_port: false,
+            receive_buffer_bytes: 0,
+            receive_buffer_force: false,
+            timestamp_source: TimestampSource::Software,
+            reinsert_vlan: true,
+            namespace: None,
+            fanout: None,
+            filter: None,
+        }
+    }
+}
+
+crate::setters!(CaptureOptions {
+    /// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, a hand-over every 60 ms at the latest.
+    /// Bytes a block, a multiple of the page size.
+    block_size: u32,
+    /// Blocks asked for.
+    block_count: u32,
+    /// Bytes a frame; in V3 a formality.
+    frame_size: u32,
+    /// Milliseconds after which a block that is not full is handed over.
+    block_timeout_ms: u32,
+    /// Whether the kernel computes a flow hash for each packet.
+    fill_rxhash: bool,
+    /// Bytes of a packet that are kept.
+    snaplen: u32,
+    /// Promiscuous mode.
+    promiscuous: bool,
+    /// Leave out what this host sends.
+    ignore_outgoing: bool,
+    /// SO_BUSY_POLL in microseconds; 0 leaves it alone.
+    busy_poll_us: u32,
+    /// SO_REUSEPORT.
+    reuse_port: bool,
+    /// SO_RCVBUF in bytes; 0 leaves it alone.
+    receive_buffer_bytes: u32,
+    /// SO_RCVBUFFORCE instead.
+    receive_buffer_force: bool,
+    /// Which clock.
+    timestamp_source: TimestampSource,
+    /// Put stripped VLAN tags back into the frames.
+    reinsert_vlan: bool,
+    /// Network namespace, a name or a path.
+    namespace: Option<String>,
+    /// Fanout group to join.
+    fanout: Option<Fanout>,
+    /// Filter.
+    filter: Option<Filter>,
+});
 
 /// What a role that builds on a capture needs of its socket, and users do not.
 #[derive(Clone, Copy, Debug, Default)]

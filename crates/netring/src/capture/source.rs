@@ -8,12 +8,11 @@ use super::Capture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::LinkEvent;
 use crate::link_type::LinkType;
-use crate::readiness::{Readiness, TaskGuard};
+use crate::readiness::{EpollEvents, Readiness, TaskGuard};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
 use crate::source::{BatchHeader, Counters, LinkCallback, LinkEvents, Pollable, Source, Target};
 use crate::stats::CaptureStats;
-use crate::sys::epoll::EpollEvents;
 
 /// How often a blocking wait looks whether an interface that is down has been removed.
 const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);

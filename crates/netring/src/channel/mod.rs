@@ -23,6 +23,7 @@ use crate::capture::Capture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ring::{Columns, Memory};
 use crate::source::{LiveSource, Source};
+#[cfg(feature = "xdp")]
 use crate::xdp::XdpSocket;
 
 /// Packets that a reader fetches at once, at most.
@@ -48,6 +49,7 @@ impl Stoppable for Capture {
     }
 }
 
+#[cfg(feature = "xdp")]
 impl Stoppable for XdpSocket {
     /// The packets pass to the network stack from now on.
     fn stop_receiving(&mut self) -> Result<()> {

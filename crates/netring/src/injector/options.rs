@@ -9,7 +9,7 @@ pub enum OnMalformed {
     Stop,
 }
 
-/// Every option; defaults live in TypeScript.
+/// Options of an injector.
 #[derive(Clone, Debug)]
 pub struct InjectorOptions {
     /// Bytes of the largest frame.
@@ -23,3 +23,29 @@ pub struct InjectorOptions {
     /// Network namespace, a name or a path.
     pub namespace: Option<String>,
 }
+
+impl Default for InjectorOptions {
+    fn default() -> Self {
+        Self {
+            frame_size: 2048,
+            frame_count: 1024,
+            qdisc_bypass: false,
+            on_malformed: OnMalformed::Skip,
+            namespace: None,
+        }
+    }
+}
+
+crate::setters!(InjectorOptions {
+    /// Options of an injector.
+    /// Bytes of the largest frame.
+    frame_size: u32,
+    /// Slots.
+    frame_count: u32,
+    /// Hand frames to the driver past the queueing discipline.
+    qdisc_bypass: bool,
+    /// What to do with a frame that the kernel refuses.
+    on_malformed: OnMalformed,
+    /// Network namespace, a name or a path.
+    namespace: Option<String>,
+});

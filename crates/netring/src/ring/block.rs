@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::view::HeaderView;
 use super::vlan::{self, Extent};
 
-/// A block that user space owns, borrowed from its [`Lease`](super::Lease), or a [`Span`] of it.
+/// A block that user space owns, borrowed from its [`Lease`](super::Lease), or a part of it.
 pub struct Block<'lease> {
     memory: Memory,
     skip: u32,

@@ -169,6 +169,26 @@ impl Columns {
         block.walk(options, |row, frame| filler.fill(row, start, frame))
     }
 
+    /// One packet's columns; zeros outside the capacity and in columns that were not filled.
+    pub fn row(&self, index: u32) -> Row {
+        let at = |column: Column| column.start() * self.capacity as usize + index as usize * column.width();
+        let word = |column| if index < self.capacity { self.memory.u32(at(column)).unwrap_or(0) } else { 0 };
+        let mut row = Row {
+            offset: word(Column::Offset),
+            captured: word(Column::CapturedLength),
+            original: word(Column::OriginalLength),
+            seconds: word(Column::Seconds),
+            nanoseconds: word(Column::Nanoseconds),
+            ..Row::default()
+        };
+        if index < self.capacity {
+            row.protocol = self.memory.u16(at(Column::Protocol)).unwrap_or(0);
+            row.address_length = self.memory.u8(at(Column::AddressLength)).unwrap_or(0);
+            self.memory.read_into(at(Column::SourceAddress), &mut row.source_address);
+        }
+        row
+    }
+
     /// For a walk that fills the columns of `set` on the way.
     pub(super) fn filler(&self, set: ColumnSet) -> Filler<'_> {
         Filler { writers: self.writers(), set }

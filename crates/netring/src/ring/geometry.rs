@@ -37,7 +37,9 @@ impl Geometry {
         }
         let frames = u64::from(block_size / frame_size) * u64::from(block_count);
         if frames > u64::from(u32::MAX) || u64::from(block_size) * u64::from(block_count) > isize::MAX as u64 {
-            return refuse(format!("`block_size` {block_size} x `block_count` {block_count} is more than a ring can hold"));
+            return refuse(format!(
+                "`block_size` {block_size} x `block_count` {block_count} is more than a ring can hold"
+            ));
         }
         Ok(Self { block_size, block_count, frame_size })
     }

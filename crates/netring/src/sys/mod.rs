@@ -1,7 +1,10 @@
 //! The only callers of the operating system. Each module wraps one facility and turns -1 into
 //! `io::Error`; which error that means to a user is decided by the callers.
+#![cfg_attr(not(feature = "xdp"), allow(dead_code, reason = "some calls are AF_XDP's only"))]
+#![allow(unreachable_pub, reason = "the module is private; tests are given parts of it by `test_support`")]
 
 pub mod affinity;
+#[cfg(feature = "xdp")]
 pub mod bpf;
 pub mod epoll;
 pub mod ethtool;
@@ -14,6 +17,7 @@ pub mod packet;
 pub mod poll;
 pub mod send;
 pub(crate) mod timer;
+#[cfg(feature = "xdp")]
 pub mod xdp;
 
 use std::io;

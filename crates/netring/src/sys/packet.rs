@@ -22,7 +22,7 @@ pub struct Instruction {
 /// `struct tpacket_stats_v3` as read: the counters since they were read last.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-#[expect(missing_docs, reason = "the fields of struct tpacket_stats_v3")]
+#[allow(missing_docs, reason = "the fields of struct tpacket_stats_v3")]
 pub struct RawStats {
     /// Includes `drops`.
     pub packets: u32,

@@ -67,27 +67,42 @@ pub struct OwnProgram {
     pub program: Option<RawFd>,
 }
 
-/// Every option; defaults live in TypeScript. A ring's size that is `None` holds all frames that
-/// can ever be in it.
+/// Options of an AF_XDP socket. A ring's size that is `None` holds all frames that can ever be in it.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names of api.d.ts, explained there")]
 pub struct XdpOptions {
+    /// Which queues of the interface.
     pub queues: Queues,
+    /// Which frames receive and which send.
     pub mode: Mode,
+    /// Bytes a frame: 2048 or 4096.
     pub frame_size: u32,
+    /// Frames of the UMEM.
     pub frame_count: u32,
+    /// Entries of each queue's fill ring, a power of two.
     pub fill_size: Option<u32>,
+    /// Entries of the completion ring, a power of two.
     pub completion_size: Option<u32>,
+    /// Entries of each queue's receive ring, a power of two.
     pub rx_size: Option<u32>,
+    /// Entries of the transmit ring, a power of two.
     pub tx_size: Option<u32>,
+    /// `XDP_USE_NEED_WAKEUP`: the kernel says when it wants a system call.
     pub need_wakeup: bool,
+    /// How the program is attached.
     pub attach: Attach,
+    /// Whether the driver uses the UMEM itself.
     pub zero_copy: ZeroCopy,
+    /// Busy polling of the device.
     pub busy_poll: Option<BusyPoll>,
+    /// Put the UMEM into huge pages.
     pub huge_pages: bool,
+    /// Microseconds between two wake-ups while packets come fast, at most; 0 wakes for each.
     pub coalesce_us: u32,
+    /// Put the program in the place of another.
     pub replace: bool,
+    /// A program of the caller's own.
     pub program: Option<OwnProgram>,
+    /// Network namespace, a name or a path.
     pub namespace: Option<String>,
     /// Stay out of the map until `XdpSocket::start`.
     pub paused: bool,
@@ -117,6 +132,45 @@ impl Default for XdpOptions {
         }
     }
 }
+
+crate::setters!(XdpOptions {
+    /// Which queues of the interface.
+    queues: Queues,
+    /// Which frames receive and which send.
+    mode: Mode,
+    /// Bytes a frame: 2048 or 4096.
+    frame_size: u32,
+    /// Frames of the UMEM.
+    frame_count: u32,
+    /// Entries of each queue's fill ring, a power of two.
+    fill_size: Option<u32>,
+    /// Entries of the completion ring, a power of two.
+    completion_size: Option<u32>,
+    /// Entries of each queue's receive ring, a power of two.
+    rx_size: Option<u32>,
+    /// Entries of the transmit ring, a power of two.
+    tx_size: Option<u32>,
+    /// `XDP_USE_NEED_WAKEUP`: the kernel says when it wants a system call.
+    need_wakeup: bool,
+    /// How the program is attached.
+    attach: Attach,
+    /// Whether the driver uses the UMEM itself.
+    zero_copy: ZeroCopy,
+    /// Busy polling of the device.
+    busy_poll: Option<BusyPoll>,
+    /// Put the UMEM into huge pages.
+    huge_pages: bool,
+    /// Microseconds between two wake-ups while packets come fast, at most; 0 wakes for each.
+    coalesce_us: u32,
+    /// Put the program in the place of another.
+    replace: bool,
+    /// A program of the caller's own.
+    program: Option<OwnProgram>,
+    /// Network namespace, a name or a path.
+    namespace: Option<String>,
+    /// Stay out of the map until `XdpSocket::start`.
+    paused: bool,
+});
 
 /// How the UMEM is divided and how large the rings are, checked. The frames that receive come
 /// first, `rx_frames` of each queue, then those that send.

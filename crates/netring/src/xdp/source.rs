@@ -9,12 +9,11 @@ use super::receive::RxQueue;
 use super::{Batch, ProgramMonitor, XdpSocket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link_type::LinkType;
-use crate::readiness::{Readiness, TaskGuard};
+use crate::readiness::{EpollEvents, Readiness, TaskGuard};
 use crate::ring::columns::CopyFailure;
 use crate::ring::{ColumnSet, Columns, Malformed, Memory};
 use crate::source::{BatchHeader, Counters, LinkCallback, LinkEvents, PollState, Pollable, Source, Target};
 use crate::stats::CaptureStats;
-use crate::sys::epoll::EpollEvents;
 use crate::sys::xdp;
 
 /// Empty vectors kept for batches to come.

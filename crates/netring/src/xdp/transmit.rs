@@ -70,7 +70,7 @@ impl Transmitter {
     }
 
     /// Puts what is queued into the transmit ring and kicks the kernel until it has taken all of it
-    /// or takes no more: in copy mode it sends [`FRAMES_A_KICK`] a call.
+    /// or takes no more: in copy mode it sends 32 frames a call.
     /// Never blocks. Returns how many frames went into the ring since this was last told, and why it ended.
     pub fn flush(&mut self, rings: &mut impl TxRings) -> io::Result<(u32, Flushed)> {
         let (mut handed_over, mut stalled) = (std::mem::take(&mut self.untold_frames), 0);

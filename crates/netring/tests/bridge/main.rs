@@ -8,7 +8,7 @@ mod unfinished;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use netring::sys::packet::PacketSocket;
+use netring::test_support::packet::PacketSocket;
 
 fn main() -> ExitCode {
     let missing = PacketSocket::open(None).is_err();

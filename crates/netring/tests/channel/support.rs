@@ -16,8 +16,8 @@ use netring::ring::layout::status;
 use netring::ring::{Batch, BatchReader, Column, ColumnSet, Columns, Malformed, Memory};
 use netring::source::{BatchHeader, Counters, LinkCallback, LinkEvents, Pollable, Source, Target};
 use netring::stats::CaptureStats;
-use netring::sys::epoll::{EpollEvents, EpollSet, Interest};
-use netring::sys::poll::Notifier;
+use netring::test_support::epoll::{EpollEvents, EpollSet, Interest};
+use netring::test_support::poll::Notifier;
 use netring::{Error, ErrorKind, Result};
 
 /// Long enough for a machine that is busy; a test that passes never waits for it.

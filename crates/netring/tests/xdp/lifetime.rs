@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use netring::sink::Sink;
 use netring::source::Pollable;
-use netring::sys::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, loaded};
-use netring::sys::netlink::LinkSocket;
-use netring::sys::netns::{path_of, within};
+use netring::test_support::bpf::{XdpLink, XdpMode, XdpProgram, XskMap, loaded};
+use netring::test_support::netlink::LinkSocket;
+use netring::test_support::netns::{path_of, within};
 use netring::xdp::{Attach, Attached, Mode, OwnProgram, Queues, SharedProgram, XdpOptions, XdpSocket};
 use netring::{ErrorKind, Source};
 
