@@ -28,6 +28,7 @@ pub mod sink;
 pub mod source;
 pub mod stats;
 pub mod sys;
+pub mod tx;
 pub mod xdp;
 
 pub use error::{Error, ErrorKind, Result};
