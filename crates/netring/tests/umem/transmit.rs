@@ -200,7 +200,7 @@ proptest! {
                 Step::Flush => drop(transmitter.flush(&mut kernel)),
                 Step::Refuse(errno) => kernel.refusals.push_back(errno),
                 Step::Complete(index) => drop(kernel.complete(usize::from(index))),
-                // Anywhere but in our own frames: those, only the kernel could tell apart.
+                // Outside our frames: a false completion inside them cannot be detected.
                 Step::BadDescriptor(address) => kernel.claim_completion(address | 1 << 40),
             }
             transmitter.collect(&mut kernel);
