@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::decode::{Decoder, Format};
 use crate::encode::OutputFormat;
+use crate::error::DecodeError;
 use crate::link_type::LinkType;
 
 /// How to go on with a file that a [`Decoder`] has read to its end: cut it to `length`, then write behind that.
@@ -42,6 +43,11 @@ pub struct Append {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AppendRefused {
+    /// The file cannot be read to its end, or is no capture file.
+    Unreadable(
+        /// Why.
+        DecodeError,
+    ),
     /// The file has another format than what is to be written.
     Format {
         /// The file's.
@@ -71,6 +77,9 @@ impl Append {
     /// # Errors
     /// Where the file would not be one file.
     pub fn to(decoder: &Decoder, wanted: OutputFormat, link_type: LinkType) -> Result<Self, AppendRefused> {
+        if let Some(error) = decoder.error() {
+            return Err(AppendRefused::Unreadable(error));
+        }
         let length = decoder.position() - decoder.truncated_bytes(0);
         let Some(file) = decoder.format().filter(|_| length > 0) else { return Ok(Self { length: 0, begin: true }) };
         match (file, wanted) {
@@ -101,6 +110,7 @@ impl Append {
 impl fmt::Display for AppendRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unreadable(error) => write!(f, "the file cannot be gone on with: {error}"),
             Self::Format { file, wanted } => {
                 let file = match file {
                     Format::PcapNg => "pcapng",

@@ -175,6 +175,11 @@ impl Decoder {
         self.position + rest as u64 - self.record_start(0)
     }
 
+    /// Why it cannot go on, after that has been told.
+    pub fn error(&self) -> Option<DecodeError> {
+        self.failed
+    }
+
     /// Bytes consumed since the file's start.
     pub fn position(&self) -> u64 {
         self.position
