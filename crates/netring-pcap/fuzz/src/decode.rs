@@ -2,7 +2,7 @@
 
 use netring_pcap::{Batch, BufferedDecoder, DecodeError, DecodeOptions, Decoder, Event, Next, Packet};
 
-use crate::naive::{self, End, Seen};
+use super::naive::{self, End, Seen};
 
 /// What a decoder says of a file, in the naive reader's words.
 pub type Told = (Vec<Seen>, End);

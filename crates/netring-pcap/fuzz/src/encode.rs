@@ -5,8 +5,8 @@ use netring_pcap::{
     Timestamp, VlanColumns,
 };
 
-use crate::decode::at_once;
-use crate::naive::{End, Seen};
+use super::decode::at_once;
+use super::naive::{End, Seen};
 
 /// Values off the front of an input; zeros behind its end.
 struct Input<'a>(&'a [u8]);
