@@ -233,7 +233,7 @@ impl Sections {
         let packet = match block_type {
             0x0a0d_0d0a => {
                 let block = whole(bytes, length, big)?;
-                require(half(block, 12, big)? == 1)?;
+                require(half(block, 12, big)? == 1 && [0, 2].contains(&half(block, 14, big)?))?;
                 self.before += self.interfaces.len();
                 self.interfaces.clear();
                 self.big = big;

@@ -111,6 +111,9 @@ fn a_section_of_no_byte_order_and_of_another_version() {
     let mut section = Ng { big: true }.section();
     section[13] = 2;
     fails(Ng { big: false }, &section, Reason::Version { major: 2, minor: 0 });
+    let mut section = Ng { big: true }.section();
+    section[15] = 1;
+    fails(Ng { big: false }, &section, Reason::Version { major: 1, minor: 1 });
 }
 
 #[test]

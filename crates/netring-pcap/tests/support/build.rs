@@ -103,6 +103,11 @@ pub fn pcap_record(big: bool, time: (u32, u32), lengths: (u32, u32), data: &[u8]
 
 /// A file with every kind of block, both byte orders, and two link types.
 pub fn every_block() -> Vec<u8> {
+    blocks(true)
+}
+
+/// The same; without `events`, the blocks that Wireshark takes for packets of a kind: custom ones, the journal's.
+pub fn blocks(events: bool) -> Vec<u8> {
     let mut file = Vec::new();
     for big in [false, true] {
         let ng = Ng { big };
@@ -126,10 +131,12 @@ pub fn every_block() -> Vec<u8> {
         file.extend(ng.interface(101, 0, &[]));
         file.extend(ng.packet(1, 1_700_000_000_123_456, &[0x45; 20], &[]));
         file.extend(ng.packet(0, 7, &[], &[]));
-        file.extend(ng.block(0xbad, &[ng.word(32_473), vec![9; 40]].concat()));
-        file.extend(ng.block(0x4000_0bad, &[ng.word(32_473), vec![9; 8]].concat()));
+        if events {
+            file.extend(ng.block(0xbad, &[ng.word(32_473), vec![9; 40]].concat()));
+            file.extend(ng.block(0x4000_0bad, &[ng.word(32_473), vec![9; 8]].concat()));
+            file.extend(ng.block(9, &padded(b"MESSAGE=journal".into())));
+        }
         file.extend(ng.old_packet(1, 5, 1_700_000_000_000_001, &[0x60; 41], &ng.options(&[(2, &ng.word(2))])));
-        file.extend(ng.block(9, &padded(b"MESSAGE=journal".into())));
         file.extend(ng.block(0xa, &[ng.word(0x544c_534b), ng.word(4), vec![1, 2, 3, 4]].concat()));
         file.extend(ng.block(0x1234_5678, &[]));
         let counted = ng.options(&[(2, &ng.ticks(5)), (4, &ng.long(1000)), (5, &ng.long(17)), (8, &ng.long(983))]);

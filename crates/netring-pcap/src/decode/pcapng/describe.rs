@@ -16,7 +16,7 @@ use crate::wire::{block, option};
 pub struct SectionInfo {
     /// The byte order of the host that wrote it.
     pub big_endian: bool,
-    /// Version 1.0 is today's; 1.2 has been written too, and means the same.
+    /// Behind the point of version 1.0, or of 1.2, which has been written too and means the same.
     pub minor: u16,
     /// The hardware that captured.
     pub hardware: Option<String>,
@@ -99,7 +99,8 @@ fn section<const BIG: bool>(walk: &Walk<'_>, at: usize) -> Result<(usize, Sectio
         Step::Break(stop) => return Err(stop),
     };
     let (major, minor) = (u16_at::<BIG>(rest, 12), u16_at::<BIG>(rest, 14));
-    if major != 1 {
+    // 1.2 is 1.0 by another number, and there has been no other (`pcap_ng_check_header`, sf-pcapng.c).
+    if !matches!((major, minor), (1, 0 | 2)) {
         return Err(Stop::Failed(Reason::Version { major, minor }));
     }
     let mut info = SectionInfo { big_endian: BIG, minor, hardware: None, os: None, application: None, comment: None };
