@@ -117,6 +117,22 @@ impl PacketFlags {
         }
         Self(word)
     }
+
+    /// What AF_PACKET would say in `tp_status`: checksum state and segmentation.
+    #[inline]
+    pub const fn tp_status(self) -> u32 {
+        let mut word = 0;
+        if self.contains(Self::CHECKSUM_NOT_READY) {
+            word |= status::CHECKSUM_NOT_READY;
+        }
+        if self.contains(Self::CHECKSUM_VALID) {
+            word |= status::CHECKSUM_VALID;
+        }
+        if self.contains(Self::SEGMENTATION_OFFLOAD) {
+            word |= status::GSO_TCP;
+        }
+        word
+    }
 }
 
 impl std::ops::BitOr for PacketFlags {
@@ -147,6 +163,10 @@ mod tests {
     fn the_kernels_status_becomes_bits_9_to_11() {
         let flags = PacketFlags::from_af_packet(0x188, 4);
         assert_eq!(flags.0, 2 | 1 << 9 | 1 << 10 | 1 << 11);
+        assert_eq!((flags.tp_status(), flags.direction()), (0x188, Some(Direction::Outgoing)));
         assert_eq!(PacketFlags::from_af_packet(0x41, 6), PacketFlags(0));
+        for status in [8, 0x80, 0x100] {
+            assert_eq!(PacketFlags::from_af_packet(status, 0).tp_status(), status);
+        }
     }
 }

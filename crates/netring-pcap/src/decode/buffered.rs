@@ -122,7 +122,9 @@ impl BufferedDecoder {
         self.finished = true;
     }
 
-    /// One `read` into the space that there is; at the end of what is read, the file's end. Returns the bytes read.
+    /// One `read` into the space that there is; at the end of what is read, the file's end. Returns the bytes read. Where
+    /// the file may grow (as with `tail -f`), call [`space`](Self::space) and [`filled`](Self::filled), and
+    /// [`finish`](Self::finish) when it is not to be waited for any longer.
     ///
     /// # Errors
     /// Those of the reader.

@@ -1,6 +1,8 @@
 //! When the next file begins, what it is called, and which one goes.
 
 mod name;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 

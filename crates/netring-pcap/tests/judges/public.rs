@@ -59,9 +59,13 @@ fn every_file_of_a_folder() {
 }
 
 /// What pcap holds of a packet. libpcap cuts one that is longer than the file's snaplen, leaves a length on the wire below
-/// the captured one as it is, has 32 bits for seconds, and writes 100 for link type 11.
+/// the captured one as it is, has 32 bits for seconds, and writes other numbers for two old link types of ATM.
 fn alike(copy: &Seen, packet: &Seen) -> bool {
-    let link_type = if packet.link_type == 11 { 100 } else { packet.link_type };
+    let link_type = match packet.link_type {
+        11 => 100,
+        19 => 106,
+        other => other,
+    };
     let told = |seen: &Seen| (seen.seconds as u32, seen.nanoseconds);
     let raised = packet.original as usize == packet.data.len() && copy.original < packet.original;
     let original = copy.original == packet.original || raised;

@@ -193,3 +193,6 @@ impl Pacer {
         self.accuracy.took = now.saturating_sub(self.origin);
     }
 }
+
+#[cfg(test)]
+mod tests;
