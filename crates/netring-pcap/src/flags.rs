@@ -160,6 +160,12 @@ mod tests {
     }
 
     #[test]
+    fn the_fcs_is_counted_in_bytes() {
+        assert_eq!(PacketFlags(4 << 5).fcs_bytes(), 4);
+        assert_eq!(PacketFlags(!(0xf << 5)).fcs_bytes(), 0);
+    }
+
+    #[test]
     fn the_kernels_status_becomes_bits_9_to_11() {
         let flags = PacketFlags::from_af_packet(0x188, 4);
         assert_eq!(flags.0, 2 | 1 << 9 | 1 << 10 | 1 << 11);

@@ -86,6 +86,7 @@ fn a_time_that_goes_back_delays_nothing() {
     let mut pacer = Pacer::new(Pace::Recorded).unwrap();
     let given = play(&mut pacer, &packets(&[1000, 3000, 500, 2500, 4000]), &mut 0, 0);
     assert_eq!(given, [0, 2000, 2000, 2000, 3000]);
+    assert_eq!((pacer.accuracy().max_late, pacer.accuracy().planned), (0, 3000));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Files that end at any byte, and that arrive in pieces of any size.
 
-use netring_pcap::DecodeOptions;
+use netring_pcap::{Batch, DecodeOptions, Decoder};
 
 use crate::build::{Ng, every_block, pcap_header, pcap_record};
 use crate::decode::{at_once, in_pieces};
@@ -62,6 +62,18 @@ fn a_file_that_ends_at_any_byte_of_any_piece() {
         for length in (0..file.len()).step_by(3) {
             let cut = &file[..length];
             assert_eq!(in_pieces(cut, Default::default(), 64, 7), at_once(cut), "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_has_one_packet_at_least() {
+    for file in files() {
+        let options = DecodeOptions { max_packets: 0, ..Default::default() };
+        let (mut decoder, mut batch, mut at) = (Decoder::new(options), Batch::new(), 0);
+        while at < file.len() {
+            at += decoder.decode(&file[at..], &mut batch).unwrap().consumed;
+            assert!(batch.packets().len() <= 1);
         }
     }
 }

@@ -26,10 +26,11 @@ fn packets(file: &[u8]) -> Vec<Seen> {
     seen
 }
 
-/// What both readers say.
+/// What both readers say, and the decoder in pieces too.
 fn told(file: &[u8]) -> (Vec<Seen>, End) {
     let told = decode::at_once(file);
     assert_eq!(told, naive::read(file));
+    assert_eq!(told, decode::in_pieces(file, Default::default(), 64, 7.max(file.len() / 1000)));
     told
 }
 

@@ -41,9 +41,14 @@ fn seconds_are_unsigned() {
 
 #[test]
 fn a_fraction_past_a_second_is_carried() {
-    let record = pcap_record(true, (5, 2_000_001), (0, 0), b"");
-    let [packet] = &packets(&[pcap_header(true, MICROS, (2, 4), 0, 1), record].concat())[..] else { panic!() };
-    assert_eq!((packet.seconds, packet.nanoseconds), (7, 1000));
+    let time = |magic, fraction| {
+        let record = pcap_record(true, (5, fraction), (0, 0), b"");
+        let [packet] = &packets(&[pcap_header(true, magic, (2, 4), 0, 1), record].concat())[..] else { panic!() };
+        (packet.seconds, packet.nanoseconds)
+    };
+    assert_eq!(time(MICROS, 2_000_001), (7, 1000));
+    assert_eq!([time(MICROS, 999_999), time(MICROS, 1_000_000)], [(5, 999_999_000), (6, 0)]);
+    assert_eq!([time(NANOS, 999_999_999), time(NANOS, 1_000_000_000)], [(5, 999_999_999), (6, 0)]);
 }
 
 #[test]

@@ -57,9 +57,11 @@ fn a_trailer_that_disagrees() {
             ng.block(5, &[0; 12]),
         ];
         for mut block in blocks {
-            let length = block.len();
-            block.splice(length - 4.., ng.word(length as u32 + 4));
-            fails(ng, &block, Reason::Trailer { header: length as u32, trailer: length as u32 + 4 });
+            let length = block.len() as u32;
+            for trailer in [length + 4, length - 4] {
+                block.splice(length as usize - 4.., ng.word(trailer));
+                fails(ng, &block, Reason::Trailer { header: length, trailer });
+            }
         }
     }
 }

@@ -76,3 +76,15 @@ fn what_is_no_capture_file_or_a_broken_one_stays_as_it_is() {
     let refused = append_to(&broken, OutputFormat::PcapMicroseconds).unwrap_err();
     assert!(refused.to_string().contains("at byte 24"), "{refused}");
 }
+
+#[test]
+fn a_file_cut_in_a_block_that_is_passed_over_goes_on_before_it() {
+    let ng = Ng { big: false };
+    let (head, block) = ([ng.section(), ng.interface(1, 0, &[])].concat(), ng.block(0x4000_0bad, &[7; 400]));
+    let file = [&head[..], &block].concat();
+    for length in head.len()..file.len() {
+        let append = append_to(&file[..length], OutputFormat::PcapNg);
+        assert_eq!(append, Ok(Append { length: head.len() as u64, begin: true }), "{length}");
+    }
+    assert_eq!(append_to(&file, OutputFormat::PcapNg), Ok(Append { length: file.len() as u64, begin: true }));
+}

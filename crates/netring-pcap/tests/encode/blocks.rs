@@ -2,7 +2,7 @@
 
 use netring_pcap::{
     Batch, BufferedDecoder, DecodeOptions, Decoder, EncodeError, EncodeOptions, Encoder, Event, Interface,
-    InterfaceStats, LinkType, OutputFormat, PacketRecord, Resolution, Timestamp,
+    InterfaceStats, LinkType, MAX_INTERFACES, OutputFormat, PacketRecord, Resolution, Timestamp,
 };
 
 use crate::build::every_block;
@@ -106,6 +106,18 @@ fn pcap_holds_one_link_type_and_no_statistics() {
     let decoder = decoder_of(&file);
     let interface = &decoder.interfaces()[0];
     assert_eq!((interface.fcs_bits, interface.snap_len), (Some(32), 96));
+}
+
+#[test]
+fn interfaces_are_as_many_as_a_decoder_takes() {
+    let mut encoder = encoder(OutputFormat::PcapNg, LinkType::ETHERNET, 0);
+    let mut out = Vec::new();
+    for number in 1..MAX_INTERFACES {
+        assert_eq!(encoder.add_interface(Interface::new(LinkType::RAW, 0), &mut out), Ok(number as u16));
+    }
+    let length = out.len();
+    let refused = encoder.add_interface(Interface::new(LinkType::RAW, 0), &mut out);
+    assert_eq!((refused, out.len()), (Err(EncodeError::TooManyInterfaces), length));
 }
 
 #[test]

@@ -119,6 +119,7 @@ pub fn blocks(events: bool) -> Vec<u8> {
             (5, &ng.long(99)),
             (6, &ng.word(7)),
             (7, &[0, 1]),
+            (1, b"another comment"),
             (2988, b"\0\0\0\x01custom"),
         ]);
         let about = ng.options(&[(2, b"hardware"), (3, b"os"), (4, b"program"), (1, b"first"), (1, b"second")]);
