@@ -1,6 +1,6 @@
 //! Any bytes as a file.
 
-use netring_pcap::{Batch, BufferedDecoder, DecodeError, DecodeOptions, Decoder, Event, Next, Packet};
+use netring_pcap::{Batch, BufferedDecoder, DecodeError, DecodeOptions, Decoder, Event, Next, Packet, Span};
 
 use super::naive::{self, End, Seen};
 
@@ -51,11 +51,7 @@ pub fn in_pieces(file: &[u8], options: DecodeOptions, buffer: usize, piece: usiz
             Ok(Event::NeedMore) => {}
             Ok(Event::Batch(found)) => {
                 assert!(found.batch.packets().len() <= options.max_packets);
-                let (bytes, batch) = (found.bytes.to_vec(), found.batch.packets().to_vec());
-                let extras: Vec<_> = batch.iter().map(|packet| found.batch.extra(packet).copied()).collect();
-                for (packet, extra) in batch.iter().zip(extras) {
-                    seen.push(told(decoder.decoder(), packet, extra.as_ref(), &bytes));
-                }
+                seen.extend(found.batch.packets().iter().map(|packet| told(packet, found.batch, found.bytes)));
                 continue;
             }
             Ok(Event::End { truncated_bytes }) => return (seen, End::Cut(truncated_bytes)),
@@ -109,18 +105,18 @@ fn corrupt(decoder: &mut Decoder, error: DecodeError) -> End {
 fn collect(decoder: &Decoder, batch: &Batch, bytes: &[u8], seen: &mut Vec<Seen>) {
     assert_eq!(batch.link_type().is_some(), !batch.packets().is_empty());
     for packet in batch.packets() {
-        let told = told(decoder, packet, batch.extra(packet), bytes);
-        assert_eq!(batch.link_type().map(|link_type| link_type.number()), Some(told.link_type));
-        seen.push(told);
+        let interface = &decoder.interfaces()[usize::from(packet.interface_id)];
+        assert_eq!(batch.link_type(), Some(interface.link_type));
+        seen.push(told(packet, batch, bytes));
     }
 }
 
-fn told(decoder: &Decoder, packet: &Packet, extra: Option<&netring_pcap::Extra>, bytes: &[u8]) -> Seen {
-    let extra = extra.copied().unwrap_or_default();
+fn told(packet: &Packet, batch: &Batch, bytes: &[u8]) -> Seen {
+    let extra = batch.extra(packet).copied().unwrap_or_default();
     assert!(packet.time.nanoseconds < 1_000_000_000 && packet.original_len >= packet.captured_len);
-    let value = |span: Option<netring_pcap::Span>| span.map(|span| span.of(bytes).to_vec());
+    let value = |span: Option<Span>| span.map(|span| span.of(bytes).to_vec());
     Seen {
-        link_type: decoder.interfaces()[usize::from(packet.interface_id)].link_type.number(),
+        link_type: batch.link_type().expect("a batch with packets has one").number(),
         interface: packet.interface_id.into(),
         seconds: packet.time.seconds,
         nanoseconds: packet.time.nanoseconds,

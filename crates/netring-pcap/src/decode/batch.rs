@@ -140,3 +140,14 @@ impl Batch {
         self.link_type = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_has_40_bytes() {
+        // DecodeOptions::max_packets says so.
+        assert_eq!(size_of::<Packet>(), 40);
+    }
+}

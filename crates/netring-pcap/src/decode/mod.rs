@@ -28,7 +28,7 @@ pub struct DecodeOptions {
     /// Records and blocks that say they are longer are an error, so that a wrong length is told from a long wait. At
     /// most 1 GiB. Default 256 MiB: libpcap takes 128 MiB for the link types that allow the longest packets.
     pub max_record_len: u32,
-    /// Packets a batch, from 1. Default: as many as the bytes hold.
+    /// Packets a batch, from 1. Default: as many as the bytes hold; a descriptor takes 40 bytes, and a record has 16 at least.
     pub max_packets: usize,
     /// Give also the blocks that a copy of the file should have: names, decryption secrets, custom blocks that may be
     /// copied. Default: skip them.
@@ -88,6 +88,43 @@ pub enum Next {
 /// assert_eq!((packet.original_len, packet.time.seconds, packet.time.nanoseconds), (64, 1, 2000));
 /// assert_eq!(decoder.truncated_bytes(0), 0);
 /// # Ok::<(), netring_pcap::DecodeError>(())
+/// ```
+///
+/// With the buffers of a pool, a batch stays readable while the next one is decoded: the tail is copied to the front of
+/// another buffer.
+///
+/// ```
+/// # use std::io::Read;
+/// # use netring_pcap::{Batch, Decoder, Next};
+/// # fn read(mut file: impl Read) -> Result<usize, Box<dyn std::error::Error>> {
+/// let (mut decoder, mut batch) = (Decoder::new(Default::default()), Batch::new());
+/// let (mut buffer, mut filled, mut packets) = (vec![0; 1 << 20], 0, 0);
+/// loop {
+///     let count = file.read(&mut buffer[filled..])?;
+///     if count == 0 {
+///         break assert_eq!(decoder.truncated_bytes(filled), 0);
+///     }
+///     filled += count;
+///     let mut at = 0;
+///     let wanted = loop {
+///         let progress = decoder.decode(&buffer[at..filled], &mut batch)?;
+///         // Here a batch is given out: its packets lie in the buffer from `at` on.
+///         packets += batch.packets().len();
+///         at += progress.consumed;
+///         if let Next::More { wanted } = progress.next {
+///             break wanted;
+///         }
+///     };
+///     let tail = filled - at;
+///     let mut another = vec![0; wanted.min(2 * tail).max(1 << 20)];
+///     another[..tail].copy_from_slice(&buffer[at..filled]);
+///     (buffer, filled) = (another, tail);
+/// }
+/// # Ok(packets)
+/// # }
+/// # let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0".to_vec();
+/// # file.extend(b"\x01\0\0\0\x02\0\0\0\x03\0\0\0\x40\0\0\0abc".repeat(200_000));
+/// # assert_eq!(read(&file[..]).unwrap(), 200_000);
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
