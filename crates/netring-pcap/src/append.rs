@@ -1,4 +1,4 @@
-//! Going on with a file that exists.
+//! Appending to an existing file.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use crate::encode::OutputFormat;
 use crate::error::DecodeError;
 use crate::link_type::LinkType;
 
-/// How to go on with a file that a [`Decoder`] has read to its end: cut it to `length`, then write behind that.
+/// How to append to a file that a [`Decoder`] has read to its end: truncate it to `length`, then write behind that.
 ///
-/// pcapng goes on with a section of its own ([`Encoder::begin`](crate::Encoder::begin)), so its interfaces need not be those
+/// In pcapng a new section follows ([`Encoder::begin`](crate::Encoder::begin)), so its interfaces need not be those
 /// that are there. pcap has one header: the encoder has to have the file's format and link type, and begins with packets.
 ///
 /// ```
@@ -27,7 +27,7 @@ use crate::link_type::LinkType;
 ///     }
 /// }
 /// let append = Append::to(decoder.decoder(), OutputFormat::PcapMicroseconds, LinkType::ETHERNET)?;
-/// // The last byte is what was left of a record when somebody stopped writing.
+/// // The last byte is part of a record that its writer did not finish.
 /// assert_eq!((append.length, append.begin), (24 + 16 + 3, false));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,7 +39,7 @@ pub struct Append {
     pub begin: bool,
 }
 
-/// Why a file cannot be gone on with.
+/// Why nothing can be appended to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AppendRefused {
@@ -110,7 +110,7 @@ impl Append {
 impl fmt::Display for AppendRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(error) => write!(f, "the file cannot be gone on with: {error}"),
+            Self::Unreadable(error) => write!(f, "nothing can be appended to the file: {error}"),
             Self::Format { file, wanted } => {
                 let file = match file {
                     Format::PcapNg => "pcapng",

@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
-//! Capture files, pcap and pcapng, by batches: read, written, rotated, gone on with, replayed.
+//! Capture files, pcap and pcapng: reading and writing by batches, appending, rotation, replay pacing.
 //!
-//! Nothing here does I/O, asks a clock or starts a thread: bytes go in and come out, and time is an argument. So the same code
+//! Nothing here does I/O, reads a clock or starts a thread: bytes go in and come out, and time is an argument. So the same code
 //! serves files, pipes, streams of a JavaScript program and tests. There are no dependencies and no `unsafe`.
 //!
 //! | to | use | what it does not do |
@@ -9,7 +9,7 @@
 //! | read into a buffer of its own | [`BufferedDecoder`] | open files |
 //! | read in place, from bytes that you hold | [`Decoder`] | keep the bytes |
 //! | write | [`Encoder`], [`Columns`] | write to files |
-//! | go on with a file | [`Append`] | cut it |
+//! | append to a file | [`Append`] | truncate it |
 //! | write many files | [`Rotation`], [`NameTemplate`] | ask for the time, delete |
 //! | send again what was captured | [`Pacer`] | wait, send |
 //!
@@ -80,7 +80,7 @@
 //!     ..Default::default()
 //! };
 //! assert_eq!(encoder.batch(&block, &columns, 0..2, Room::UNLIMITED, &mut out)?, 2);
-//! // At the end what the kernel counted, so that what was dropped is known to who reads the file.
+//! // At the end, the kernel's counters: a reader of the file then knows how many packets were dropped.
 //! let time = Timestamp { seconds: 1_700_000_001, nanoseconds: 0 };
 //! let stats = InterfaceStats { time, received: Some(12), dropped: Some(10), delivered: Some(2), ..Default::default() };
 //! encoder.statistics(0, &stats, &mut out)?;

@@ -77,7 +77,7 @@ pub struct Extra {
     pub verdict: Option<Span>,
 }
 
-/// A block that holds no packet, for who copies a file
+/// A block that holds no packet, for a caller that copies the file
 /// ([`DecodeOptions::keep_blocks`](crate::DecodeOptions::keep_blocks)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawBlock {

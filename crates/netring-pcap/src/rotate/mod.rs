@@ -38,7 +38,7 @@ pub struct NextFile {
     pub delete: Option<String>,
 }
 
-/// Which file packets go to. It opens and deletes nothing, and asks no clock: whoever calls does, and tells it.
+/// Which file packets go to. It opens and deletes no file and reads no clock: the caller does, and passes the time.
 ///
 /// ```
 /// use netring_pcap::{NameTemplate, Rotation, RotationLimits};
