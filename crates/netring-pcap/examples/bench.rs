@@ -182,6 +182,8 @@ fn best(mut measure: impl FnMut() -> Outcome<()>) -> Outcome<Duration> {
 
 /// Of this thread, and of the programs that it has run: Documentation/scheduler/sched-stats.rst, proc_pid_stat(5).
 fn on_processor() -> Outcome<Duration> {
+    // The kernel adds up a running thread's time at ticks, and when the thread sleeps.
+    std::thread::sleep(Duration::from_micros(1));
     let thread = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanos: u64 = thread.split(' ').next().unwrap_or_default().parse()?;
     let process = std::fs::read_to_string("/proc/self/stat")?;
