@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -68,6 +69,7 @@ fn case(name: &str, format: OutputFormat, length: u32, flags: bool, packets: u32
     };
     show("decode, from memory", best(|| all(decode(&file)?, packets))?);
     show("decode, read(2) of 1 MiB", best(|| all(decode_file(path)?, packets))?);
+    show("read(2) of 1 MiB alone", best(|| read_alone(path))?);
     show("encode, batches into 1 MiB", best(|| encode(&encoder, &ring, packets))?);
     show(
         "tcpdump -r -w /dev/null",
@@ -144,6 +146,16 @@ fn decode_file(path: &Path) -> Outcome<u64> {
             Event::End { .. } => return Ok(packets),
         }
     }
+}
+
+/// The kernel's copy, without which no reader is.
+fn read_alone(path: &Path) -> Outcome<()> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; BUFFER];
+    while file.read(&mut buffer)? > 0 {
+        black_box(&buffer);
+    }
+    Ok(())
 }
 
 /// Into one buffer, which a write(2) would empty whenever it holds 1 MiB.
