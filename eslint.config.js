@@ -11,7 +11,7 @@ export default defineConfig(
     'coverage',
     'npm',
     // Compiled against the installed package, by scripts/pack/types.mjs.
-    'scripts/pack/consumer/types',
+    'testkit/consumer/types',
     'benchmark/peers',
     'benchmark/results',
   ]),

@@ -1,5 +1,5 @@
 /** The packages as they would be published, and what may be in them. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -31,13 +31,21 @@ export function packAll(folder, needed = `linux-${process.arch}-gnu`) {
   }
   const staged = stage(folder, Object.fromEntries(platformPackages.map(({ name, version }) => [name, version])))
   const main = pack(folder, staged, 'main')
-  return [main, ...built.map((one) => pack(folder, join(root, one.folder), 'platform'))]
+  return [main, ...built.map((one) => packPlatform(folder, one))]
 }
 
 /** Tarballs of the other platform packages: without a binary, to stand where a registry would have something of that name. */
 export function packUnbuilt(folder) {
   const unbuilt = platformPackages.filter(({ name }) => !isBuilt(name.replace('netring-', '')))
-  return unbuilt.map((one) => pack(folder, join(root, one.folder), 'platform'))
+  return unbuilt.map((one) => packPlatform(folder, one))
+}
+
+/** Licences and notices lie in the repository once, and in every package: each is passed on by itself. */
+function packPlatform(folder, { name, folder: source }) {
+  const staged = join(folder, `staged-${name}`)
+  cpSync(join(root, source), staged, { recursive: true })
+  for (const file of notices) cpSync(join(root, file), join(staged, file))
+  return pack(folder, staged, 'platform')
 }
 
 /** The files of the main package in a folder of their own, with the manifest that is published. */
@@ -84,7 +92,7 @@ const required = {
   main: ['dist/index.js', 'dist/index.d.ts', 'index.d.ts', 'README.md'],
   platform: ['README.md'],
 }
-const notices = ['package.json', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md']
+const notices = ['LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md']
 
 /** What npm decides by whether a package goes onto a machine, and onto which. */
 export function manifestFaults(manifest, paths) {
@@ -105,7 +113,7 @@ export function manifestFaults(manifest, paths) {
   const faults = Object.entries(wanted)
     .filter(([key, value]) => !isDeepStrictEqual(manifest[key], value))
     .map(([key, value]) => `${manifest.name}: ${key} is ${JSON.stringify(manifest[key])}, not ${JSON.stringify(value)}`)
-  const files = [...notices, ...(target ? [...required.platform, binary] : required.main)]
+  const files = ['package.json', ...notices, ...(target ? [...required.platform, binary] : required.main)]
   for (const file of files) if (!paths.includes(file)) faults.push(`${manifest.name} lacks ${file}`)
   return faults
 }

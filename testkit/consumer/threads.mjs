@@ -1,22 +1,23 @@
 /** Worker threads: the addon is loaded once for the process, and each of them opens and ends by itself. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { FanoutPool } from 'netring'
-import { check, Skip } from './tap.mjs'
-import { collect, ends, frame, numberOf, openCapture, openInjector, receive, sendAll } from './network.mjs'
+import { frame, numberOf, numbered, upTo } from '../frames.mjs'
+import { collect, openDescriptors } from '../memory.mjs'
+import { check, Skip } from '../tap.mjs'
+import { sendAll, until } from '../traffic.mjs'
+import { ends, openCapture, openInjector, receive } from './place.mjs'
+
+/** Of an emulated processor, too. */
+const LIMIT_MS = 60_000
 
 function start(task) {
   return new Worker(new URL('worker.mjs', import.meta.url), { workerData: task })
 }
 
-function descriptors() {
-  return readdirSync('/proc/self/fd').length
-}
-
 async function message(worker) {
-  const [value] = await once(worker, 'message', { signal: AbortSignal.timeout(20_000) })
+  const [value] = await once(worker, 'message', { signal: AbortSignal.timeout(LIMIT_MS) })
   return value
 }
 
@@ -27,7 +28,7 @@ const checkThreads = refused ? () => undefined : check
 if (refused) {
   check('a worker and a pool are refused, because what a worker has open would outlive it', async () => {
     const worker = start('open')
-    const [error] = await once(worker, 'error', { signal: AbortSignal.timeout(20_000) })
+    const [error] = await once(worker, 'error', { signal: AbortSignal.timeout(LIMIT_MS) })
     assert.match(error.message, /Deno does not free/)
     await worker.terminate()
     const pool = FanoutPool.start(ends.b, new URL('member.mjs', import.meta.url), { workers: 2 })
@@ -35,48 +36,43 @@ if (refused) {
   })
 }
 
-checkThreads('50 workers load the addon and end, ten at a time, while the main thread captures', async () => {
-  const capture = openCapture()
-  const injector = openInjector()
+checkThreads('50 workers load the addon and end, ten at a time, while the main thread captures', async (after) => {
+  const capture = openCapture(after)
+  const injector = openInjector(after)
   for (let round = 0; round < 5; round++) {
-    const workers = Array.from({ length: 10 }, () => start('open'))
-    const ended = workers.map((worker) => once(worker, 'exit', { signal: AbortSignal.timeout(20_000) }))
+    const workers = upTo(10).map(() => start('open'))
+    const ended = workers.map((worker) => once(worker, 'exit', { signal: AbortSignal.timeout(LIMIT_MS) }))
     assert.deepEqual(
       await Promise.all(workers.map(message)),
       workers.map(() => 'opened'),
     )
     await Promise.all(ended)
     await sendAll(injector, [frame(60, round)])
-    assert.equal(numberOf((await receive(capture, 1))[0].data), round)
+    assert.equal(numberOf((await receive(capture, 1))[0]), round)
   }
-  capture.close()
-  injector.close()
 })
 
-checkThreads('terminating a worker that holds views and waits frees what it held, and harms nobody', async () => {
-  const capture = openCapture()
-  const injector = openInjector()
+checkThreads('terminating a worker that holds views and waits frees what it held, and harms nobody', async (after) => {
+  const capture = openCapture(after)
+  const injector = openInjector(after)
   let before
   for (let times = 0; times < 6; times++) {
     // The first one may start what the runtime keeps for all.
-    if (times === 1) before = descriptors()
+    if (times === 1) before = openDescriptors()
     const worker = start('hold')
     assert.equal(await message(worker), 'waits')
     await sendAll(injector, [frame(200, times)])
     assert.equal(await message(worker), times)
     await worker.terminate()
-    assert.equal(numberOf((await receive(capture, 1))[0].data), times)
+    assert.equal(numberOf((await receive(capture, 1))[0]), times)
   }
-  for (let turn = 0; turn < 200 && descriptors() > before; turn++)
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  assert.equal(descriptors(), before)
-  capture.close()
-  injector.close()
+  await until(() => openDescriptors() <= before)
+  assert.equal(openDescriptors(), before)
 })
 
-checkThreads('bytes that a worker has moved to this thread outlive it', async () => {
+checkThreads('bytes that a worker has moved to this thread outlive it', async (after) => {
   if (ArrayBuffer.prototype.transfer === undefined) throw new Skip('this runtime has no transfer()')
-  const injector = openInjector()
+  const injector = openInjector(after)
   for (let times = 0; times < 5; times++) {
     const worker = start('move')
     assert.equal(await message(worker), 'waits')
@@ -89,10 +85,9 @@ checkThreads('bytes that a worker has moved to this thread outlive it', async ()
     bytes.fill(0x22)
     assert.ok(bytes.every((byte) => byte === 0x22))
   }
-  injector.close()
 })
 
-checkThreads('a pool shares the packets among its workers', async () => {
+checkThreads('a pool shares the packets among its workers', async (after) => {
   const pool = await FanoutPool.start(ends.b, new URL('member.mjs', import.meta.url), {
     workers: 2,
     mode: 'loadBalance',
@@ -105,16 +100,11 @@ checkThreads('a pool shares the packets among its workers', async () => {
       if (numbers.length === 200) resolve()
     })
   })
-  const injector = openInjector()
-  await sendAll(
-    injector,
-    Array.from({ length: 200 }, (_, number) => frame(60, number)),
-  )
+  await sendAll(openInjector(after), numbered(200))
   await all
   await pool.stop()
-  injector.close()
   assert.deepEqual(
     numbers.sort((a, b) => a - b),
-    Array.from({ length: 200 }, (_, number) => number),
+    upTo(200),
   )
 })

@@ -3,6 +3,7 @@
  * it. No `await` at the top and no path of its own, so that it can become CommonJS. Runs in the project's folder.
  */
 import { Capture, FanoutPool, Injector } from 'netring'
+import { frame as numberedFrame } from '../frames.mjs'
 
 const small = { profile: 'lowMemory', blockTimeoutMs: 5, ignoreOutgoing: true }
 
@@ -18,7 +19,7 @@ async function outcome(use) {
 async function packetsThereAndBack() {
   const capture = Capture.open('vb', small)
   const injector = Injector.open('va', { frameCount: 8 })
-  const frame = Buffer.from(`ffffffffffff02000000000188b5${'5a'.repeat(46)}`, 'hex')
+  const frame = numberedFrame(60, 1)
   injector.send(frame)
   injector.flush()
   const [packet] = await capture.recv({ signal: AbortSignal.timeout(10_000) })
@@ -28,7 +29,7 @@ async function packetsThereAndBack() {
 }
 
 async function pool() {
-  const started = await FanoutPool.start('vb', './member.mjs', { workers: 1, capture: small })
+  const started = await FanoutPool.start('vb', './testkit/consumer/member.mjs', { workers: 1, capture: small })
   await started.stop()
 }
 

@@ -1,12 +1,15 @@
 /** A worker of threads.mjs, by what it is told to do. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { numberOf, openCapture, openInjector } from './network.mjs'
+import { numberOf } from '../frames.mjs'
+import { openCapture, openInjector } from './place.mjs'
 
-const capture = openCapture()
+/** What this thread holds when it is ended is the matter. */
+const after = () => undefined
+const capture = openCapture(after)
 
 const tasks = {
   open() {
-    openInjector().close()
+    openInjector(after).close()
     capture.close()
     parentPort.postMessage('opened')
   },

@@ -1,5 +1,5 @@
 /** A worker of the pool in threads.mjs. */
-import { numberOf } from './network.mjs'
+import { numberOf } from '../frames.mjs'
 
 export default async function (source, { post, signal }) {
   while (!signal.aborted) {
