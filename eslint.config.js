@@ -12,6 +12,8 @@ export default defineConfig(
     'npm',
     // Compiled against the installed package, by scripts/pack/types.mjs.
     'testkit/consumer/types',
+    // Made by `npm run api`.
+    '__test__/types/api.d.ts',
     'benchmark/peers',
     'benchmark/results',
   ]),

@@ -134,7 +134,9 @@ function nameOfPeer(a, b, before) {
  */
 export function operating(at) {
   const link = at.ip('link', 'show', at.name)
-  return link.includes('state UP') && !link.includes('qdisc noop ')
+  // busybox tells the flag only.
+  const carrier = link.includes(' state ') ? link.includes('state UP') : link.includes('LOWER_UP')
+  return carrier && !link.includes('qdisc noop ')
 }
 
 /**

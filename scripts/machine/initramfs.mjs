@@ -37,6 +37,7 @@ import { disableIpv6, netnsOf } from './testkit/network.mjs'
 disableIpv6(netnsOf())
 makeNetwork()
 process.argv[2] = ${JSON.stringify(label)}
+process.env.NETRING_CHECK_ROUNDS = '1'
 await import('./testkit/consumer/main.mjs')
 `
 

@@ -4,7 +4,7 @@ import { Bridge } from 'netring'
 import { mixedLengths } from '../frames.mjs'
 import { check } from '../tap.mjs'
 import { pairs } from './network.mjs'
-import { openCapture, receive, same, send } from './place.mjs'
+import { openCapture, receive, roomy, same, send } from './place.mjs'
 
 check('a Bridge forwards 500 frames of mixed lengths byte for byte, both ways, and counts them', async (after) => {
   const [[near, left], [right, far]] = [pairs.plain.ends, pairs.second.ends]
@@ -20,7 +20,7 @@ check('a Bridge forwards 500 frames of mixed lengths byte for byte, both ways, a
     [near, far, 'aToB'],
     [far, near, 'bToA'],
   ]) {
-    const capture = openCapture(after, { blockSize: 262_144, blockCount: 8 }, to)
+    const capture = openCapture(after, roomy, to)
     const frames = mixedLengths(500)
     await send(frames, from)
     same(await receive(capture, frames.length), frames)

@@ -4,14 +4,14 @@ import { frame, mixedLengths, numberOf, numbered } from '../frames.mjs'
 import { check } from '../tap.mjs'
 import { arrived, sendAll } from '../traffic.mjs'
 import { pairs } from './network.mjs'
-import { ends, openCapture, openInjector, pageSize, receive, same, send } from './place.mjs'
+import { ends, openCapture, openInjector, pageSize, receive, roomy, same, send } from './place.mjs'
 
 for (const [from, to] of [
   [ends.a, ends.b],
   [ends.b, ends.a],
 ]) {
   check(`600 frames of mixed lengths arrive in order, byte for byte, from ${from} to ${to}`, async (after) => {
-    const capture = openCapture(after, { blockSize: 262_144, blockCount: 8 }, to)
+    const capture = openCapture(after, roomy, to)
     const injector = openInjector(after, undefined, from)
     const frames = mixedLengths(600)
     await sendAll(injector, frames)
@@ -23,14 +23,14 @@ for (const [from, to] of [
 
 check('frames of up to 9014 bytes pass byte for byte', async (after) => {
   const [from, to] = pairs.jumbo.ends
-  const capture = openCapture(after, { profile: 'jumboFrames', blockSize: 4 << 20, blockCount: 4 }, to)
+  const capture = openCapture(after, { ...roomy, profile: 'jumboFrames', blockSize: 4 << 20, blockCount: 16 }, to)
   const frames = mixedLengths(300, 9014)
   await send(frames, from)
   same(await receive(capture, frames.length), frames)
 })
 
 check('for await gives batches whose columns, headers and objects say the same', async (after) => {
-  const capture = openCapture(after, { blockSize: 262_144, blockCount: 8 })
+  const capture = openCapture(after, roomy)
   const frames = mixedLengths(500)
   await send(frames)
   let seen = 0
@@ -79,7 +79,7 @@ for (const profile of ['default', 'highThroughput', 'lowLatency', 'lowMemory', '
 }
 
 check('two captures of a fanout group share the packets, none twice', async (after) => {
-  const open = (group) => openCapture(after, { blockCount: 16, fanout: { mode: 'loadBalance', group } })
+  const open = (group) => openCapture(after, { ...roomy, fanout: { mode: 'loadBalance', group } })
   const first = open('unique')
   const second = open(first.fanoutId)
   await send(numbered(400))

@@ -21,9 +21,7 @@ check('require() and import give the same classes', () => {
   for (const name of Object.keys(netring)) assert.equal(required[name], netring[name], name)
 })
 
-for (const subject of ['capture', 'channel', 'views', 'threads', 'processes', 'xdp', 'bridge']) {
-  await import(`./${subject}.mjs`)
-}
+for (const subject of ['capture', 'channel', 'xdp', 'bridge']) await import(`./${subject}.mjs`)
 
 check('nothing of this made the process warn', () => {
   // That require() takes modules of ES at all is what the oldest Node.js 22 that does warns of.
@@ -31,6 +29,9 @@ check('nothing of this made the process warn', () => {
   assert.equal(warnings.length, expected, String(warnings))
   if (expected) assert.match(warnings[0].message, /loading ES Module .* using require/)
 })
+
+// Of these some leave batches to the collector, which netring warns of.
+for (const subject of ['views', 'threads', 'processes']) await import(`./${subject}.mjs`)
 
 const failed = await runChecks(process.argv[2], LIMIT_MS)
 process.exit(failed === 0 ? 0 : 1)

@@ -18,6 +18,9 @@ const ARRIVAL_MS = 60_000
 /** A ring that a few packets go round. */
 export const tiny = { blockSize: 65536, blockCount: 4, blockTimeoutMs: 5, ignoreOutgoing: true }
 
+/** One that loses nothing while nobody reads: a block is closed by its time-out, however little is in it. */
+export const roomy = { blockSize: 262_144, blockCount: 64, blockTimeoutMs: 60 }
+
 export function openCapture(after, options, name = b) {
   const capture = Capture.open(name, { ...tiny, ...options })
   after(() => capture.close())

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { XdpSocket } from 'netring'
 import { mixedLengths } from '../frames.mjs'
 import { check } from '../tap.mjs'
-import { ends, openCapture, openXdp, packetSockets, promiscuous, receive, same, send, until } from './place.mjs'
+import { ends, openCapture, openXdp, packetSockets, promiscuous, receive, roomy, same, send, until } from './place.mjs'
 
 /** A process that runs child.mjs and has said that it is ready. */
 async function start(after, ...args) {
@@ -56,7 +56,7 @@ for (const attach of ['native', 'skb']) {
         ({ code, message }) => code.startsWith('ERR_NETRING_') && /program/.test(message),
       )
       await killHolding(child, mixedLengths(20, 1500))
-      const capture = openCapture(after, { blockSize: 262_144, blockCount: 8 })
+      const capture = openCapture(after, roomy)
       // The program goes when the kernel has closed what the process had open, which is after its end was told.
       await until('the interface is free', () => {
         try {

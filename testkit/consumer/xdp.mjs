@@ -4,9 +4,7 @@ import { mixedLengths } from '../frames.mjs'
 import { check } from '../tap.mjs'
 import { arrived, sendAll } from '../traffic.mjs'
 import { pairs } from './network.mjs'
-import { ends, openCapture, openXdp, receive, same, send } from './place.mjs'
-
-const roomy = { blockSize: 262_144, blockCount: 8 }
+import { ends, openCapture, openXdp, receive, roomy, same, send } from './place.mjs'
 
 for (const attach of ['native', 'skb']) {
   check(
