@@ -7,7 +7,7 @@ import { parse } from 'yaml'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const files = readdirSync(join(root, '.github'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => /\.ya?ml$/.test(name))
+  .filter((name) => /^(workflows|actions)\/.+\.ya?ml$/.test(name))
   .map((name) => join('.github', name))
 const text = (file: string): string => readFileSync(join(root, file), 'utf8')
 const workflows = files.filter((file) => file.startsWith('.github/workflows/'))
