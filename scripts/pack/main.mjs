@@ -13,7 +13,7 @@ import { bundleChecks } from './bundles.mjs'
 import { permissionChecks } from './permissions.mjs'
 import { hidden, installScripts, platformsIn } from './project.mjs'
 import { runtimes } from './runtimes.mjs'
-import { describe, faultsOf } from './tarballs.mjs'
+import { describe, faultsOf, linkFaults } from './tarballs.mjs'
 import { typeChecks } from './types.mjs'
 
 const [packed] = process.argv.slice(2)
@@ -44,6 +44,7 @@ for (const tarball of tarballs) {
 }
 const unbuilt = platformPackages.filter(({ name }) => !tarballs.some((tarball) => tarball.name === name))
 for (const { name } of unbuilt) total.skipped.push(`contents of ${name}: not built; npm run prebuild builds it`)
+step('links of README.md', linkFaults(join(project, 'node_modules', 'netring')))
 step('no install script', installScripts(project))
 selected('', project, [`netring-linux-${process.arch}-gnu`])
 selected('--omit=optional', bare, [])

@@ -1,5 +1,5 @@
 /** The packages as they would be published, and what may be in them. */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -10,7 +10,7 @@ import { npm, read, root, run, stop } from '../run.mjs'
 
 /** What is published; all else is a mistake: sources, tests, maps, what an editor left. */
 const allowed = {
-  main: /^(dist\/[\w/-]+\.(js|d\.ts)|index\.d\.ts|package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
+  main: /^(dist\/[\w/-]+\.(js|d\.ts)|index\.d\.ts|package\.json|docs\/[\w-]+\.(md|svg)|examples\/(lib\/)?[\w-]+\.ts|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
   platform: /^(netring\.linux-[\w-]+\.node|package\.json|README\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
 }
 
@@ -48,12 +48,17 @@ function packPlatform(folder, { name, folder: source }) {
   return pack(folder, staged, 'platform')
 }
 
-/** The files of the main package in a folder of their own, with the manifest that is published. */
+/**
+ * The files of the main package in a folder of their own, with the manifest that is published. The binary that `npm pack` of a clone
+ * takes along is in the platform packages.
+ */
 function stage(folder, optionalDependencies) {
   const { file } = pack(folder, root, 'main')
   const staged = join(folder, 'staged')
   unpack(file, staged)
   rmSync(file)
+  for (const name of readdirSync(join(staged, 'package')))
+    if (name.endsWith('.node')) rmSync(join(staged, 'package', name))
   const manifest = join(staged, 'package', 'package.json')
   const { devDependencies, scripts, ava, ...published } = JSON.parse(readFileSync(manifest, 'utf8'))
   if (devDependencies === undefined || scripts === undefined || ava === undefined)
@@ -116,6 +121,15 @@ export function manifestFaults(manifest, paths) {
   const files = ['package.json', ...notices, ...(target ? [...required.platform, binary] : required.main)]
   for (const file of files) if (!paths.includes(file)) faults.push(`${manifest.name} lacks ${file}`)
   return faults
+}
+
+/** Links of a package's README that lead to no file of it: whoever has only the package reads it, too. */
+export function linkFaults(contents) {
+  const readme = readFileSync(join(contents, 'README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\(([^)\s#]+)/g)].map(([, link]) => link)
+  return links
+    .filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(contents, link)))
+    .map((link) => `README.md leads to ${link}, which is not packed`)
 }
 
 /** What is wrong with a package that packAll() has packed. It is unpacked in `folder` to see. */
