@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { makeEnvironment, pip } from './pip.mjs'
 import { root, say } from './run.mjs'
 import { runAsCaller } from './setup/caller.mjs'
+import { checkTools } from './setup/tools.mjs'
 
 const folder = join(root, 'node_modules', '.cache', 'zizmor')
+const program = join(folder, 'bin', 'zizmor')
 const mark = join(folder, 'installed')
 /** For x64 and arm64. */
 const requirements = `zizmor==1.32.0 \\
@@ -17,8 +19,11 @@ const isThere = () => existsSync(mark) && readFileSync(mark, 'utf8') === require
 
 /** The program, installed where it is not there; undefined where that cannot be. */
 export function ensureZizmor() {
-  if (!isThere()) runAsCaller([process.execPath, fileURLToPath(import.meta.url)])
-  return isThere() ? join(folder, 'bin', 'zizmor') : undefined
+  if (isThere()) return program
+  // Root gets python3 where that is missing; of others the environment asks for it.
+  if (process.getuid() === 0) checkTools(['python3'])
+  runAsCaller([process.execPath, fileURLToPath(import.meta.url)])
+  return isThere() ? program : undefined
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
