@@ -8,7 +8,6 @@ import { addon } from '../../src/addon/binding.js'
 import { native } from '../../src/errors/native.js'
 import { FanoutPool } from '../../src/index.js'
 import { checkXdpOptions } from '../../src/xdp/options.js'
-import { adopt } from '../../src/source/adopt.js'
 import { XdpSocket } from '../../src/xdp/xdp-socket.js'
 import { runModule } from '../helpers/child.js'
 import { compile } from '../helpers/compile.js'
@@ -151,7 +150,7 @@ xdpTest('a gate without a program stays shut, says so each time, and opens once 
   const shared = addon().NativeSharedProgram.prepare(b.name, options)
   const program = { xskMapFd: shared.mapFd() }
   const opened = addon().NativeXdpSocket.open(b.name, { ...options, program, paused: true })
-  const socket = XdpSocket[adopt](b.name, opened, 100)
+  const socket = XdpSocket.adopt(b.name, opened, 100)
   t.teardown(() => {
     socket.close()
     shared.close()

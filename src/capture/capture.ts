@@ -3,7 +3,6 @@ import { addon, type NativeCapture } from '../addon/binding.js'
 import { checkString, constructing } from '../check/arguments.js'
 import { native } from '../errors/native.js'
 import type { Filter, Program } from '../filter/program.js'
-import { adopt } from '../source/adopt.js'
 import { BatchSource, sourceEvents } from '../source/batch-source.js'
 import { captureDefaults, checkCaptureOptions, type CaptureOptions } from './options.js'
 import { PacketRing, type RingShape } from './ring.js'
@@ -48,8 +47,11 @@ export class Capture extends BatchSource {
     this.#ring = ring
   }
 
-  /** @internal */
-  static [adopt](interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number): Capture {
+  /**
+   * Over a native handle that is open already: how a fanout pool makes the sources of its workers.
+   * @internal
+   */
+  static adopt(interfaceName: string, nativeCapture: NativeCapture, pollTimeoutMs: number): Capture {
     return new Capture(interfaceName, nativeCapture, pollTimeoutMs)
   }
 

@@ -2,7 +2,6 @@
 import { addon } from '../addon/binding.js'
 import { Capture } from '../capture/capture.js'
 import { native } from '../errors/native.js'
-import { adopt } from '../source/adopt.js'
 import type { PacketSource } from '../source/packet-source.js'
 import { XdpSocket } from '../xdp/xdp-socket.js'
 import type { SourceConfig } from './messages.js'
@@ -34,7 +33,7 @@ function pausedCapture(name: string, { options, pollTimeoutMs }: SourceConfig & 
       native(() => {
         capture.start()
       })
-      return Capture[adopt](name, capture, pollTimeoutMs)
+      return Capture.adopt(name, capture, pollTimeoutMs)
     },
   }
 }
@@ -48,7 +47,7 @@ function pausedXdpSocket(name: string, { options, pollTimeoutMs }: SourceConfig 
       native(() => {
         socket.start()
       })
-      return XdpSocket[adopt](name, socket, pollTimeoutMs)
+      return XdpSocket.adopt(name, socket, pollTimeoutMs)
     },
   }
 }

@@ -6,7 +6,6 @@ import type { NetringError } from '../errors/netring-error.js'
 import { mixFrameSink } from '../sink/frame-sink.js'
 import type { PacketSink, Slot, TxStats } from '../sink/packet-sink.js'
 import { SinkState } from '../sink/sink-state.js'
-import { adopt } from '../source/adopt.js'
 import { BatchSource, sourceEvents } from '../source/batch-source.js'
 import type { SourceEvent } from '../source/packet-source.js'
 import { checkXdpOptions, xdpDefaults, type XdpDefaults, type XdpOptions } from './options.js'
@@ -83,8 +82,11 @@ export class XdpSocket extends BatchSource {
     this.#native = nativeSocket
   }
 
-  /** @internal */
-  static [adopt](interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number): XdpSocket {
+  /**
+   * Over a native handle that is open already: how a fanout pool makes the sources of its workers.
+   * @internal
+   */
+  static adopt(interfaceName: string, nativeSocket: NativeXdpSocket, pollTimeoutMs: number): XdpSocket {
     return new XdpSocket(interfaceName, nativeSocket, pollTimeoutMs)
   }
 
@@ -153,6 +155,7 @@ export class XdpSocket extends BatchSource {
 }
 
 /** The members of a sink: FrameSink has them, and mixFrameSink() gives them to this class. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
 export interface XdpSocket extends Omit<PacketSink, keyof Disposable | 'closed' | 'close'> {
   /** Bytes of the largest frame: 1792 or 3840, whatever the interface's MTU is. */
   readonly frameCapacity: number
