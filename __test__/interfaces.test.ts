@@ -14,7 +14,6 @@ import { network, type End } from './helpers/network.js'
 import { captureOn } from './helpers/traffic.js'
 
 interface Link {
-  readonly link_type: string
   readonly ifname: string
   readonly link_type: string
   readonly ifindex: number
