@@ -129,6 +129,15 @@ impl Error {
         }
     }
 
+    /// An error of a call on a file: no capability mends a missing permission there.
+    pub fn file(syscall: &'static str, source: &io::Error, message: impl fmt::Display) -> Self {
+        Self {
+            syscall: Some(syscall),
+            errno: source.raw_os_error(),
+            ..Self::new(ErrorKind::Io, format!("{message}: {syscall}: {}", describe(source)))
+        }
+    }
+
     /// A refused socket option.
     pub fn sockopt(option: &'static str, source: &io::Error, message: impl fmt::Display) -> Self {
         Self {

@@ -59,8 +59,16 @@ pub trait Source: Sized {
     /// Proof that its holder may look at some packets.
     type Batch;
 
-    /// What every packet begins with.
+    /// What every packet begins with. Of a source whose packets differ in it, what those of the last batch begin with.
     fn link_type(&self) -> LinkType;
+    /// What the packets of a batch begin with.
+    fn batch_link_type(&self, _batch: &Self::Batch) -> LinkType {
+        self.link_type()
+    }
+    /// Whether VLAN tags are not in the packets' bytes but beside them, where the status has TP_STATUS_VLAN_VALID.
+    fn strips_vlan(&self) -> bool {
+        false
+    }
     /// The next batch, with the columns that `target` gives for that many packets filled; `None` when
     /// there is none. Never blocks. Fails once the interface is gone and the ring is empty.
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Self::Batch, Option<Columns>)>>;

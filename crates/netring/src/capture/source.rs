@@ -24,6 +24,10 @@ impl Source for Capture {
         self.link_type
     }
 
+    fn strips_vlan(&self) -> bool {
+        !self.walk.reinsert_vlan
+    }
+
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Batch, Option<Columns>)>> {
         while !self.batches.has_open_block() {
             let lease = match self.batches.acquire() {

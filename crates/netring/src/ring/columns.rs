@@ -24,6 +24,7 @@ pub enum Column {
     VlanTci,
     VlanTpid,
     Protocol,
+    InterfaceId,
     Direction,
     AddressLength,
     SourceAddress,
@@ -31,7 +32,7 @@ pub enum Column {
 
 impl Column {
     /// Every column, in the order of memory.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Offset,
         Self::CapturedLength,
         Self::OriginalLength,
@@ -42,6 +43,7 @@ impl Column {
         Self::VlanTci,
         Self::VlanTpid,
         Self::Protocol,
+        Self::InterfaceId,
         Self::Direction,
         Self::AddressLength,
         Self::SourceAddress,
@@ -51,7 +53,7 @@ impl Column {
     pub const fn width(self) -> usize {
         match self {
             Self::Direction | Self::AddressLength => 1,
-            Self::VlanTci | Self::VlanTpid | Self::Protocol => 2,
+            Self::VlanTci | Self::VlanTpid | Self::Protocol | Self::InterfaceId => 2,
             Self::SourceAddress => 8,
             _ => 4,
         }
@@ -122,7 +124,12 @@ pub struct Row {
     pub original: u32,
     pub seconds: u32,
     pub nanoseconds: u32,
+    pub status: u32,
+    pub vlan_tci: u16,
+    pub vlan_tpid: u16,
     pub protocol: u16,
+    pub interface_id: u16,
+    pub direction: u8,
     pub address_length: u8,
     pub source_address: [u8; 8],
 }
@@ -179,14 +186,24 @@ impl Columns {
             original: word(Column::OriginalLength),
             seconds: word(Column::Seconds),
             nanoseconds: word(Column::Nanoseconds),
+            status: word(Column::Status),
             ..Row::default()
         };
         if index < self.capacity {
-            row.protocol = self.memory.u16(at(Column::Protocol)).unwrap_or(0);
-            row.address_length = self.memory.u8(at(Column::AddressLength)).unwrap_or(0);
+            let half = |column| self.memory.u16(at(column)).unwrap_or(0);
+            let byte = |column| self.memory.u8(at(column)).unwrap_or(0);
+            (row.vlan_tci, row.vlan_tpid) = (half(Column::VlanTci), half(Column::VlanTpid));
+            (row.protocol, row.interface_id) = (half(Column::Protocol), half(Column::InterfaceId));
+            (row.direction, row.address_length) = (byte(Column::Direction), byte(Column::AddressLength));
             self.memory.read_into(at(Column::SourceAddress), &mut row.source_address);
         }
         row
+    }
+
+    /// One packet's interface; 0 outside the capacity.
+    pub fn interface_id(&self, index: u32) -> u16 {
+        let at = Column::InterfaceId.start() * self.capacity as usize + index as usize * Column::InterfaceId.width();
+        if index < self.capacity { self.memory.u16(at).unwrap_or(0) } else { 0 }
     }
 
     /// For a walk that fills the columns of `set` on the way.
@@ -237,18 +254,9 @@ impl Columns {
                 writers.seconds.set(index, row.seconds);
                 writers.nanoseconds.set(index, row.nanoseconds);
             }
-            if !others {
-                continue;
+            if others {
+                writers.set_row(index, &row, set);
             }
-            writers.original.set(index, row.original);
-            writers.rxhash.set(index, 0);
-            writers.status.set(index, 0);
-            writers.tci.set(index, 0);
-            writers.tpid.set(index, 0);
-            writers.protocol.set(index, row.protocol);
-            writers.direction.set(index, 0);
-            writers.address_length.set(index, row.address_length);
-            writers.source_address.set(index, row.source_address);
         }
     }
 
@@ -276,6 +284,7 @@ impl Columns {
             tci: self.array(Column::VlanTci),
             tpid: self.array(Column::VlanTpid),
             protocol: self.array(Column::Protocol),
+            interface_id: self.array(Column::InterfaceId),
             direction: self.array(Column::Direction),
             address_length: self.array(Column::AddressLength),
             source_address: self.array(Column::SourceAddress),
@@ -323,6 +332,7 @@ struct ColumnWriters<'a> {
     tci: VolatileArray<'a, u16>,
     tpid: VolatileArray<'a, u16>,
     protocol: VolatileArray<'a, u16>,
+    interface_id: VolatileArray<'a, u16>,
     direction: VolatileArray<'a, u8>,
     address_length: VolatileArray<'a, u8>,
     source_address: VolatileArray<'a, [u8; 8]>,
@@ -362,6 +372,9 @@ impl ColumnWriters<'_> {
         if set.has(Column::Protocol) {
             self.protocol.set(row, u16::from_be(fields.u16::<{ packet::PROTOCOL }>()));
         }
+        if set.has(Column::InterfaceId) {
+            self.interface_id.set(row, 0);
+        }
         if set.has(Column::Direction) {
             let kind = fields.u8::<{ packet::PACKET_TYPE }>();
             // PACKET_HOST … PACKET_OUTGOING are 0 … 4; what nlmon adds above is the host's own.
@@ -370,6 +383,37 @@ impl ColumnWriters<'_> {
         if set.has(Column::AddressLength) || set.has(Column::SourceAddress) {
             self.address_length.set(row, fields.u8::<{ packet::ADDRESS_LENGTH }>().min(8));
             self.source_address.set(row, fields.bytes8::<{ packet::ADDRESS_BYTES }>());
+        }
+    }
+
+    /// As [`set_fields`](Self::set_fields), of a source that has no block to walk.
+    #[inline(always)]
+    fn set_row(&self, index: u32, row: &Row, set: ColumnSet) {
+        if set.has(Column::OriginalLength) {
+            self.original.set(index, row.original);
+        }
+        if set.has(Column::Rxhash) {
+            self.rxhash.set(index, 0);
+        }
+        if set.has(Column::Status) {
+            self.status.set(index, row.status);
+        }
+        if set.has(Column::VlanTci) || set.has(Column::VlanTpid) {
+            self.tci.set(index, row.vlan_tci);
+            self.tpid.set(index, row.vlan_tpid);
+        }
+        if set.has(Column::Protocol) {
+            self.protocol.set(index, row.protocol);
+        }
+        if set.has(Column::InterfaceId) {
+            self.interface_id.set(index, row.interface_id);
+        }
+        if set.has(Column::Direction) {
+            self.direction.set(index, row.direction);
+        }
+        if set.has(Column::AddressLength) || set.has(Column::SourceAddress) {
+            self.address_length.set(index, row.address_length);
+            self.source_address.set(index, row.source_address);
         }
     }
 }

@@ -120,6 +120,17 @@ impl Memory {
         Some(unsafe { VolatileSlice::new(self.base.add(offset), len) })
     }
 
+    /// Bytes that nobody else can reach yet, to be read in place; `None` outside the range.
+    ///
+    /// # Safety
+    ///
+    /// As long as the reference lives nothing writes these bytes: neither the kernel nor JavaScript nor another thread (F1).
+    pub(crate) unsafe fn private(&self, offset: usize, len: usize) -> Option<&[u8]> {
+        self.check(offset, len)?;
+        // SAFETY: F1. In bounds, initialized (zeroed, then written by read(2) or a copy), and unwritten by the caller's word.
+        Some(unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(offset), len) })
+    }
+
     /// The address, for a view that leaves this crate or for the kernel.
     pub fn as_ptr(&self) -> *mut u8 {
         self.base.as_ptr()

@@ -8,6 +8,7 @@ pub mod affinity;
 pub mod bpf;
 pub mod epoll;
 pub mod ethtool;
+pub(crate) mod file;
 pub mod map;
 pub mod membarrier;
 pub(crate) mod memory;
