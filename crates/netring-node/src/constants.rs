@@ -28,6 +28,8 @@ pub struct NativeHeaderWords {
     pub flags: u32,
     /// The first of two words, in this machine's byte order.
     pub sequence: u32,
+    /// The LINKTYPE_ number of its packets.
+    pub link_type: u32,
     pub timed_out: u32,
     pub losing: u32,
     pub more: u32,
@@ -89,6 +91,7 @@ pub fn native_constants() -> NativeConstants {
             length: HeaderWords::LENGTH as u32,
             flags: HeaderWords::FLAGS as u32,
             sequence: HeaderWords::SEQUENCE as u32,
+            link_type: HeaderWords::LINK_TYPE as u32,
             timed_out: HeaderWords::TIMED_OUT,
             losing: HeaderWords::LOSING,
             more: HeaderWords::MORE,

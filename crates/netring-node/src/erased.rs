@@ -26,6 +26,7 @@ pub(crate) fn share<T>(value: T) -> Shared<T> {
 pub(crate) struct Taken {
     pub(crate) id: u32,
     pub(crate) header: BatchHeader,
+    pub(crate) link_type: LinkType,
     pub(crate) columns: Option<Columns>,
 }
 
@@ -34,6 +35,9 @@ pub(crate) trait Batches {
     fn link_type(&self) -> Result<LinkType>;
     fn next(&mut self, target: Target<'_>) -> Result<Option<Taken>>;
     fn bytes(&self, id: u32) -> Option<Memory>;
+    fn batch_link_type(&self, id: u32) -> Option<LinkType>;
+    /// Whether VLAN tags lie beside the packets' bytes.
+    fn strips_vlan(&self) -> Result<bool>;
     /// `None`: there is no such batch.
     fn fill(&self, id: u32, columns: &Columns, set: ColumnSet) -> Option<std::result::Result<(), Malformed>>;
     fn copy(&self, id: u32, columns: &Columns, data: &Memory) -> Option<std::result::Result<(), CopyFailure>>;
@@ -117,11 +121,20 @@ impl<S: Source + Counters> Batches for HeldBatches<S> {
             return Err(error);
         }
         let header = S::header(&batch);
-        Ok(Some(Taken { id: self.add(batch), header, columns }))
+        let link_type = self.with(|source| Ok(source.batch_link_type(&batch)))?;
+        Ok(Some(Taken { id: self.add(batch), header, link_type, columns }))
     }
 
     fn bytes(&self, id: u32) -> Option<Memory> {
         self.batch(id, S::bytes).flatten()
+    }
+
+    fn batch_link_type(&self, id: u32) -> Option<LinkType> {
+        self.batch(id, S::batch_link_type)
+    }
+
+    fn strips_vlan(&self) -> Result<bool> {
+        self.with(|source| Ok(source.strips_vlan()))
     }
 
     fn fill(&self, id: u32, columns: &Columns, set: ColumnSet) -> Option<std::result::Result<(), Malformed>> {

@@ -15,6 +15,8 @@ pub mod constants;
 mod erased;
 pub mod error;
 mod events;
+pub mod file;
+pub mod file_writer;
 pub mod forwarder;
 pub mod interfaces;
 pub mod options;

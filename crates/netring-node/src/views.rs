@@ -4,6 +4,7 @@ use std::rc::{Rc, Weak};
 
 use napi::Env;
 use napi::bindgen_prelude::*;
+use netring::link_type::LinkType;
 use netring::ring::columns::{BYTES_PER_PACKET, CopyFailure};
 use netring::ring::{ColumnSet, Columns, Malformed, Memory};
 use netring::source::BatchHeader;
@@ -27,17 +28,28 @@ impl HeaderWords {
     pub(crate) const FLAGS: usize = 1;
     /// 64 bits.
     pub(crate) const SEQUENCE: usize = 2;
-    const WORDS: usize = 4;
+    pub(crate) const LINK_TYPE: usize = 4;
+    const WORDS: usize = 5;
     pub(crate) const TIMED_OUT: u32 = 1;
     pub(crate) const LOSING: u32 = 2;
     pub(crate) const MORE: u32 = 4;
 
-    fn set(&self, header: BatchHeader) {
+    fn set(&self, header: BatchHeader, link_type: LinkType) {
         let flags = [(header.timed_out, Self::TIMED_OUT), (header.losing, Self::LOSING), (header.more, Self::MORE)];
         self.0.set_u32(Self::LENGTH * 4, header.length);
         self.0.set_u32(Self::FLAGS * 4, flags.iter().map(|(set, bit)| if *set { *bit } else { 0 }).sum());
         self.0.set_u64(Self::SEQUENCE * 4, header.sequence);
+        self.0.set_u32(Self::LINK_TYPE * 4, link_type.0);
     }
+}
+
+/// All that is known of a batch.
+pub(crate) struct WholeBatch<'a> {
+    pub(crate) length: u32,
+    pub(crate) bytes: &'a Memory,
+    pub(crate) columns: &'a Columns,
+    pub(crate) link_type: LinkType,
+    pub(crate) strips_vlan: bool,
 }
 
 /// What shows a batch that JavaScript holds.
@@ -115,7 +127,7 @@ impl Views {
         let Self { batches, arenas, .. } = self;
         let mut target = |packets| (set != 0).then(|| (arena(arenas, packets), ColumnSet(set)));
         let Some(taken) = batches.borrow_mut().next(&mut target).map_err(to_js)? else { return Ok(-1) };
-        self.header.set(taken.header);
+        self.header.set(taken.header, taken.link_type);
         let at = taken.id as usize;
         if at >= self.held.len() {
             self.held.resize_with(at + 1, || None);
@@ -153,6 +165,24 @@ impl Views {
     pub(crate) fn batch_bytes(&self, id: u32) -> Option<Memory> {
         self.held.get(id as usize)?.as_ref()?;
         self.batches.borrow().bytes(id)
+    }
+
+    /// Calls `write` with all that a capture file has of a batch.
+    pub(crate) fn with_batch<T>(&mut self, id: u32, write: impl FnOnce(&WholeBatch<'_>) -> Result<T>) -> Result<T> {
+        let length = self.get(id)?.length;
+        let columns = arena(&mut self.arenas, length);
+        let batches = self.batches.borrow();
+        let gone = || released("batch");
+        batches.fill(id, &columns, ColumnSet::ALL).ok_or_else(gone)?.map_err(malformed)?;
+        let bytes = batches.bytes(id).ok_or_else(gone)?;
+        let link_type = batches.batch_link_type(id).ok_or_else(gone)?;
+        let strips_vlan = batches.strips_vlan().map_err(to_js)?;
+        let written = write(&WholeBatch { length, bytes: &bytes, columns: &columns, link_type, strips_vlan });
+        drop(batches);
+        if self.arenas.len() < POOLED_ARENAS {
+            self.arenas.push(columns);
+        }
+        written
     }
 
     /// Memory of the columns, those filled that next() or fill() was asked for.

@@ -70,23 +70,6 @@ impl FileSource {
             return Err(not_regular(&name));
         }
         let file = File::open(&path).map_err(|error| Error::file("open", &error, cannot_open(&name)))?;
-        Self::of(file, name)
-    }
-
-    /// As [`open`](Self::open), of a file that is open, from where it is read next.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open).
-    pub fn from_fd(fd: OwnedFd) -> Result<Self> {
-        Self::of(fd.into(), "the capture file".to_owned())
-    }
-
-    fn of(file: File, name: String) -> Result<Self> {
-        let kind = file.metadata().map_err(|error| Error::file("fstat", &error, cannot_open(&name)))?;
-        if !kind.is_file() {
-            return Err(not_regular(&name));
-        }
         let mut source = Self::with(Input::File(file.into()), name);
         source.look();
         Ok(source)
