@@ -74,6 +74,51 @@ export declare class NativeChannel {
   close(): void
 }
 
+/** A capture file, until its source is closed. */
+export declare class NativeFile {
+  /** A regular file. */
+  static open(path: string): NativeFile
+  /** Bytes that feed() is called with. */
+  static fed(): NativeFile
+  /** The file's batches: once. */
+  source(): NativeSource
+  /** Copies bytes that follow those that were fed before. */
+  feed(bytes: Uint8Array): void
+  /** No more bytes will be fed. */
+  finish(): void
+  /** Whether next() would give a batch or fail, or never give one any more; else bytes have to be fed. */
+  look(): boolean
+  /** Whether all batches have been handed out. */
+  ended(): boolean
+  /** Once the header has been read. */
+  format(): 'pcap' | 'pcapng' | null
+  /** Those described as far as the file has been read. */
+  interfaces(): Array<NativeFileInterface>
+  /** Bytes behind the last whole packet, once all has been read. */
+  truncatedBytes(): number
+}
+
+/** A writer, until free() is called. */
+export declare class NativeFileWriter {
+  static open(path: string, options: NativeFileWriterOptions): NativeFileWriter
+  /** Copies packets of a batch: those at `indices`, or all. False: much waits for the disk. */
+  writeBatch(source: NativeSource, id: number, indices?: Uint32Array | undefined): boolean
+  /** Copies packets. `rows` has six words for each: bytes on the wire, seconds, nanoseconds, status, direction, interface. */
+  writePackets(data: readonly Uint8Array[], rows: Uint32Array, linkType: number): boolean
+  /** 0: records wait, and the waker is called once none does; 1: none waits; 2: all is on disk and the thread has ended. */
+  drain(waker: (arg: number) => void): number
+  stopWaiting(): void
+  /** Whether a wait keeps the process alive. */
+  keepAlive(keep: boolean): void
+  stats(): NativeFileWriterStats
+  /** Files that have become whole since the last call. */
+  takeWhole(): Array<string>
+  /** Ends the file; drain() tells when all is on disk. */
+  close(stats?: NativeStats | undefined | null): void
+  /** Frees it. Blocks while the thread writes. */
+  free(): void
+}
+
 /** One direction of a bridge with a hook. */
 export declare class NativeForwarder {
   /** The batches of this direction, one at a time: decide() takes each back. Once. */
@@ -302,6 +347,41 @@ export interface NativeFetched {
   bytes: number
 }
 
+/** An interface that a file describes. */
+export interface NativeFileInterface {
+  name?: string
+  description?: string
+  linkType: number
+  snapLen: number
+  /** Units a second. */
+  timestampResolution: number
+  stats?: NativeFileStats
+}
+
+/** What the file's writer counted. */
+export interface NativeFileStats {
+  received?: number
+  dropped?: number
+}
+
+export interface NativeFileWriterOptions {
+  pcap: boolean
+  /** A LINKTYPE_ number; absent: that of the first batch. */
+  linkType?: number
+  /** 0: no limit. */
+  snapLen: number
+  interfaceName?: string
+  append: boolean
+  rotate?: NativeRotation
+}
+
+export interface NativeFileWriterStats {
+  packets: number
+  bytes: number
+  files: number
+  dropped: number
+}
+
 export interface NativeFlush {
   taken: number
   /** Refusals that takeRejections() has to tell. */
@@ -315,6 +395,8 @@ export interface NativeHeaderWords {
   flags: number
   /** The first of two words, in this machine's byte order. */
   sequence: number
+  /** The LINKTYPE_ number of its packets. */
+  linkType: number
   timedOut: number
   losing: number
   more: number
@@ -390,6 +472,13 @@ export interface NativeRing {
   blockCount: number
   frameSize: number
   locked: boolean
+}
+
+export interface NativeRotation {
+  bytes?: number
+  seconds?: number
+  packets?: number
+  files?: number
 }
 
 export interface NativeSideOptions {

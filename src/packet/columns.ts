@@ -59,6 +59,8 @@ export interface PacketColumns {
   readonly direction: Uint8Array
   /** Ethertype as the link layer said it. */
   readonly protocol: Uint16Array
+  /** Index into the `interfaces` of a capture file ({@link PcapReader}); 0 elsewhere. */
+  readonly interfaceId: Uint16Array
 }
 
 /** Every column of a batch by name: its number is a bit of the sets that the addon fills. */
@@ -73,6 +75,7 @@ export const Column: Readonly<Record<ColumnName, number>> = columnNumbers(consta
   'vlanTci',
   'vlanTpid',
   'protocol',
+  'interfaceId',
   'direction',
   'addressLength',
   'sourceAddress',
@@ -116,6 +119,7 @@ export class Columns implements PacketColumns {
   private vlanTciArray: Uint16Array | undefined = undefined
   private vlanTpidArray: Uint16Array | undefined = undefined
   private protocolArray: Uint16Array | undefined = undefined
+  private interfaceIdArray: Uint16Array | undefined = undefined
   private directionArray: Uint8Array | undefined = undefined
   private addressLengthArray: Uint8Array | undefined = undefined
   private sourceAddressArray: Uint8Array | undefined = undefined
@@ -154,6 +158,9 @@ export class Columns implements PacketColumns {
   }
   get protocol(): Uint16Array {
     return (this.protocolArray ??= this.halves(Column.protocol))
+  }
+  get interfaceId(): Uint16Array {
+    return (this.interfaceIdArray ??= this.halves(Column.interfaceId))
   }
   get direction(): Uint8Array {
     return (this.directionArray ??= this.bytes(Column.direction, 1))
@@ -207,6 +214,7 @@ export function copyRow(from: Columns, index: number, length: number): ArrayBuff
   half(Column.vlanTci, from.vlanTci[index])
   half(Column.vlanTpid, from.vlanTpid[index])
   half(Column.protocol, from.protocol[index])
+  half(Column.interfaceId, from.interfaceId[index])
   view.setUint8(start(memory, Column.direction), from.direction[index] ?? 0)
   view.setUint8(start(memory, Column.addressLength), from.addressLength[index] ?? 0)
   for (let byte = 0; byte < 8; byte++) {

@@ -17,6 +17,14 @@ const names: ReadonlyMap<number, LinkType> = new Map<number, LinkType>([
   [276, 'linuxSll2'],
 ])
 
+const numbers: ReadonlyMap<unknown, number> = new Map([...names].map(([number, name]) => [name, number]))
+
+/** The LINKTYPE_ number of a link type; undefined for what is none. */
+export function linkTypeNumber(linkType: unknown): number | undefined {
+  if (typeof linkType !== 'number') return numbers.get(linkType)
+  return Number.isInteger(linkType) && linkType >= 0 && linkType <= 0xffff_ffff ? linkType : undefined
+}
+
 /** The name of a LINKTYPE_ number, or the number. */
 export function linkTypeOf(number: number): LinkType {
   return names.get(number) ?? number

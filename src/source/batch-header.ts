@@ -3,10 +3,11 @@ import { constants, numbers } from '../addon/constants.js'
 
 /** Places of words and bits of the flags: `HeaderWords` in crates/netring-node/src/views.rs. */
 const words = constants?.batchHeader
-const { length, flags, sequence, timedOut, losing, more } = numbers(words && { ...words }, [
+const { length, flags, sequence, linkType, timedOut, losing, more } = numbers(words && { ...words }, [
   'length',
   'flags',
   'sequence',
+  'linkType',
   'timedOut',
   'losing',
   'more',
@@ -29,6 +30,10 @@ export class BatchHeader {
   }
   get seqNum(): number {
     return (this.words[SEQUENCE_HIGH] ?? 0) * 2 ** 32 + (this.words[SEQUENCE_LOW] ?? 0)
+  }
+  /** The LINKTYPE_ number of its packets. */
+  get linkType(): number {
+    return this.words[linkType] ?? 0
   }
   get timedOut(): boolean {
     return this.has(timedOut)

@@ -7,6 +7,8 @@ import type { Batch } from '../packet/batch.js'
 /** What a {@link BatchLoop} asks of its source. */
 export interface BatchSupply {
   closed(): boolean
+  /** No batch comes any more. */
+  ended(): boolean
   take(): Batch | undefined
   /** The next batch is there already, of the same block as the one that take() gave last. */
   more(): boolean
@@ -92,6 +94,7 @@ export class BatchLoop implements AsyncIterableIterator<Batch, undefined> {
         if (ready) {
           const next = this.#take()
           if (next !== undefined) return next
+          if (this.#supply.ended()) break
           turn = false
         }
         // A wait is a turn of the event loop, unless there is nothing to wait for.

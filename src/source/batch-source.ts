@@ -58,7 +58,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
     if (nativeSource.hasLink()) this.#link = new LinkWatch(nativeSource, this.#onMessage)
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
-      arm: () => this.native.pollOrWait(this.#onMessage),
+      arm: () => this.arm(this.#onMessage),
       disarm: () => {
         this.native.stopWaiting()
       },
@@ -76,6 +76,15 @@ export abstract class BatchSource extends Closable implements PacketSource {
     }
     const event = this.#link?.event(message)
     if (event !== undefined) this.emit(event)
+  }
+
+  /** True where nextBatch() would give a batch or fail; otherwise `wake` is called with Message.wake once it may. */
+  protected arm(wake: (message: number) => void): boolean {
+    return this.native.pollOrWait(wake)
+  }
+
+  get ended(): boolean {
+    return false
   }
 
   get linkType(): LinkType {
@@ -139,6 +148,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
       await this.#wait(signal)
       const batch = this.nextBatch()
       if (batch !== undefined) return copyAndRelease(batch)
+      if (this.ended) return []
     }
   }
 
@@ -150,6 +160,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
     return new BatchLoop(
       {
         closed: () => this.#state.closed,
+        ended: () => this.ended,
         take: () => this.nextBatch(),
         more: () => this.#more,
         wait: (timeoutMs, waiting) => this.#waitThrough(signal, timeoutMs, waiting),

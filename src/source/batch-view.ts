@@ -1,11 +1,12 @@
 /** A batch over memory that the kernel gets back. */
+import type { NativeSource } from '../addon/binding.js'
 import { fromNative } from '../errors/native.js'
 import { NetringError } from '../errors/netring-error.js'
 import { warnOnce } from '../errors/warnings.js'
 import { bufferOver, keeping, moved, overwritten, packetOver } from '../memory/views.js'
 import type { Batch } from '../packet/batch.js'
 import { Column, Columns, copyRow, POSITION_COLUMNS, type ColumnMemory } from '../packet/columns.js'
-import type { LinkType } from '../packet/link-type.js'
+import { linkTypeOf, type LinkType } from '../packet/link-type.js'
 import { OwnedStore } from '../packet/owned-store.js'
 import { PacketIterator, StoredPacket, type PacketStore } from '../packet/stored-packet.js'
 import type { OwnedPacket, Packet } from '../packet/packet.js'
@@ -41,6 +42,7 @@ export class BatchView implements Batch, PacketStore, ColumnMemory {
   private readonly source: SourceState
   private readonly id: number
   private readonly count: number
+  private readonly link: number
   private ended = false
   private filled: number
   private columnMemory: ArrayBuffer | undefined = undefined
@@ -57,12 +59,13 @@ export class BatchView implements Batch, PacketStore, ColumnMemory {
     this.source = source
     this.id = id
     this.count = header.length
+    this.link = header.linkType
     this.filled = filled
     forgotten.register(this, { source, id }, this)
   }
 
   get linkType(): LinkType {
-    return this.source.linkType
+    return linkTypeOf(this.link)
   }
   get length(): number {
     return this.released ? 0 : this.count
@@ -169,6 +172,16 @@ export class BatchView implements Batch, PacketStore, ColumnMemory {
     this.demand(Column.originalLength)
     try {
       return parsedColumns(keeping(this.source.native.parse(this.id), this), this.count)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /** Calls something native with this batch: its source and its number there. */
+  withNative<T>(call: (source: NativeSource, id: number) => T): T {
+    this.check()
+    try {
+      return call(this.source.native, this.id)
     } catch (error) {
       throw fromNative(error)
     }

@@ -104,6 +104,7 @@ export class PacketLoop implements IterableIterator<Packet, undefined> {
       const left = this.#deadline - performance.now()
       if (left <= 0) return false
       this.#batch = this.#fetch(Math.min(left, this.#pollTimeoutMs))
+      if (this.#batch === undefined && this.#source.ended) return false
       if (this.#batch !== undefined) {
         this.#packets = this.#batch[Symbol.iterator]()
         return true

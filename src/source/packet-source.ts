@@ -12,9 +12,9 @@ import type { PacketLoopOptions } from './loop-options.js'
 /** Events of a source. `linkDown` and `linkUp` follow the interface's flag and its carrier. */
 export type SourceEvent = LinkEvent | 'close'
 
-/** A source of batches: {@link Capture} and {@link XdpSocket} are. */
+/** A source of batches: {@link Capture}, {@link XdpSocket} and {@link PcapReader} are. */
 export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
-  /** What every packet of this source begins with. */
+  /** What every packet of this source begins with. A capture file may have several link types: then each batch has one. */
   readonly linkType: LinkType
 
   /**
@@ -93,6 +93,12 @@ export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined
 
   /** Lets the process end although something waits here. */
   unref(): this
+
+  /**
+   * No batch comes any more: a capture file has been read to its end. Loops and streams end then, readable() resolves and
+   * recv() gives no packets. Of a source that receives from an interface always false.
+   */
+  readonly ended: boolean
 
   /** Whether close() was called. */
   readonly closed: boolean

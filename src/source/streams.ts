@@ -54,6 +54,7 @@ async function withNextBatch<T>(
   while (!source.closed && !signal.aborted) {
     const batch = source.nextBatch()
     if (batch !== undefined) return use(batch)
+    if (source.ended) break
     if (!(await waited(source, signal))) break
   }
   return undefined

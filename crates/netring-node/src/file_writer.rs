@@ -12,7 +12,7 @@ use netring::{Error as CoreError, ErrorKind};
 use netring_pcap::{OutputFormat, RotationLimits};
 
 use crate::array::JsArray;
-use crate::callback::{JsCallback, Message, Waker};
+use crate::callback::{JsCallback, Message};
 use crate::error::{closed, to_js};
 use crate::source::{NativeSource, NativeStats};
 
@@ -139,7 +139,7 @@ impl NativeFileWriter {
 
     /// 0: records wait, and the waker is called once none does; 1: none waits; 2: all is on disk and the thread has ended.
     #[napi]
-    pub fn drain(&mut self, waker: Waker<'_>) -> Result<u32> {
+    pub fn drain(&mut self, waker: Function<'_, u32, ()>) -> Result<u32> {
         let writer = self.writer.as_ref().ok_or_else(|| closed(NAME))?;
         let signal = JsCallback::in_place(&mut self.signal, &waker)?;
         let wake = || -> Box<dyn Fn() + Send> {

@@ -32,6 +32,8 @@ pub(super) struct Output {
 pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) packets: u64,
+    /// Files that were begun.
+    pub(super) begun: u64,
     /// Files that are whole now.
     pub(super) files: Vec<PathBuf>,
 }
@@ -125,6 +127,7 @@ impl Output {
         let next = rotation.next_file(now());
         let path = PathBuf::from(next.name);
         let file = File::create(&path).map_err(|error| cannot_write(&path, "open", &error))?;
+        written.begun += 1;
         written.files.push(std::mem::replace(&mut self.path, path));
         (self.file, self.length, self.begun) = (file, 0, false);
         if let Some(old) = next.delete {

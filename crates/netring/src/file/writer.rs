@@ -461,7 +461,7 @@ fn note(shared: &Shared, written: Written, packets: u64, result: Result<()>) {
     state.stats.bytes += written.bytes;
     state.stats.packets += written.packets;
     state.stats.dropped += packets.saturating_sub(written.packets);
-    state.stats.files += written.files.len() as u64;
+    state.stats.files += written.begun;
     state.whole.extend(written.files);
     if let Err(error) = result {
         state.failure = Some(error);

@@ -1,0 +1,69 @@
+/** Options of a writer of capture files. */
+import type { NativeFileWriterOptions } from '../addon/binding.js'
+import { checkBoolean, checkInteger, checkObject, checkOneOf, checkString, wrongValue } from '../check/arguments.js'
+import { linkTypeNumber, type LinkType } from '../packet/link-type.js'
+
+/** Options of {@link PcapWriter.open}, all optional. */
+export interface PcapWriterOptions {
+  /** Default: 'pcap' for a name that ends in `.pcap`, else 'pcapng'. Times have nanoseconds in both. */
+  readonly format?: 'pcapng' | 'pcap'
+  /** What packets begin with. Given, the file has its header at once; else that of the first batch, or Ethernet. */
+  readonly linkType?: LinkType
+  /** Bytes kept of a packet. Default 262144. */
+  readonly snapLen?: number
+  /** The first interface's name in the file (pcapng). */
+  readonly interfaceName?: string
+  /**
+   * Begins the next file at whichever comes first; each file is whole. `files`: so many are kept, the oldest is deleted. The
+   * name may have `%Y %m %d %H %M %S` (UTC), `%i` (the file's number) and `%%`.
+   */
+  readonly rotate?: {
+    readonly bytes?: number
+    readonly seconds?: number
+    readonly packets?: number
+    readonly files?: number
+  }
+  /** Writes behind the last whole record of a file that is there. Default false. */
+  readonly append?: boolean
+}
+
+export const writerDefaults: Required<Pick<PcapWriterOptions, 'snapLen' | 'append'>> = { snapLen: 262_144, append: false }
+
+const names = ['format', 'linkType', 'snapLen', 'interfaceName', 'rotate', 'append'] as const
+
+export function checkWriterOptions(path: string, options: PcapWriterOptions | undefined): NativeFileWriterOptions {
+  const given = checkObject('options', options, names)
+  const named = path.endsWith('.pcap') ? 'pcap' : 'pcapng'
+  const rotate = given.rotate && checkRotation(given.rotate)
+  return {
+    pcap: checkOneOf('options.format', given.format, ['pcapng', 'pcap'], named) === 'pcap',
+    snapLen: checkInteger('options.snapLen', given.snapLen, writerDefaults.snapLen, 1, 0x7fff_ffff),
+    append: checkBoolean('options.append', given.append, writerDefaults.append),
+    ...(given.linkType !== undefined && { linkType: checkLinkType(given.linkType) }),
+    ...(given.interfaceName !== undefined && {
+      interfaceName: checkString('options.interfaceName', given.interfaceName),
+    }),
+    ...(rotate && { rotate }),
+  }
+}
+
+function checkLinkType(linkType: LinkType): number {
+  const number = linkTypeNumber(linkType)
+  if (number === undefined || number > 0xffff) {
+    throw wrongValue('options.linkType', 'must be a link type that capture files have a number for', linkType)
+  }
+  return number
+}
+
+function checkRotation(rotate: NonNullable<PcapWriterOptions['rotate']>): NativeFileWriterOptions['rotate'] {
+  const given = checkObject('options.rotate', rotate, ['bytes', 'seconds', 'packets', 'files'])
+  const limits: Record<string, number> = {}
+  for (const [name, value] of Object.entries(given)) {
+    const most = name === 'files' ? 0xffff_ffff : Number.MAX_SAFE_INTEGER
+    if (value !== undefined) limits[name] = checkInteger(`options.rotate.${name}`, value, 1, 1, most)
+  }
+  if (limits.bytes === undefined && limits.seconds === undefined && limits.packets === undefined) {
+    throw wrongValue('options.rotate', 'must have bytes, seconds or packets', rotate)
+  }
+  return limits
+}
