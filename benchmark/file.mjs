@@ -10,6 +10,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PcapReader, PcapWriter } from '../dist/index.js'
 
+/** What is read is used. */
+let sum = 0
+
 const packets = Number(process.argv[2] ?? 2_000_000)
 const folder = mkdtempSync(join(tmpdir(), 'netring-file-'))
 try {
@@ -54,8 +57,6 @@ async function create(file, length, count) {
   }
   await writer.close()
 }
-
-let sum = 0
 
 function add(batch) {
   const { capturedLength, seconds, nanoseconds } = batch.columns

@@ -8,7 +8,7 @@ import { decompressed } from './decompressed.js'
 
 export class Feeder {
   readonly #file: NativeFile
-  readonly #stream: Readable
+  readonly #bytes: AsyncIterable<Uint8Array> | Readable
   #chunks: AsyncIterator<unknown> | undefined
   #pulling = false
   #closed = false
@@ -17,7 +17,7 @@ export class Feeder {
 
   constructor(file: NativeFile, bytes: AsyncIterable<Uint8Array> | Readable) {
     this.#file = file
-    this.#stream = bytes instanceof Readable ? bytes : Readable.from(bytes)
+    this.#bytes = bytes
   }
 
   /** Fetches the next chunk, unless that is under way, and calls `fed` when it is in the addon or none comes any more. */
@@ -38,7 +38,7 @@ export class Feeder {
   }
 
   async #next(): Promise<void> {
-    this.#chunks ??= (await decompressed(this.#stream))[Symbol.asyncIterator]()
+    this.#chunks ??= await decompressed(this.#bytes[Symbol.asyncIterator]())
     const { done, value } = await this.#chunks.next()
     if (this.#closed) return
     native(() => {
@@ -50,8 +50,9 @@ export class Feeder {
   /** Ends the stream. */
   close(): void {
     this.#closed = true
-    this.#stream.destroy()
-    // A decompressor in between is ended, too; what it still has is not wanted.
+    // An iterator that waits for its next chunk would end behind it only.
+    if (this.#bytes instanceof Readable) this.#bytes.destroy()
+    // What it still has is not wanted, and neither is why it cannot end.
     this.#chunks?.return?.().catch(() => undefined)
   }
 }

@@ -27,7 +27,10 @@ export interface PcapWriterOptions {
   readonly append?: boolean
 }
 
-export const writerDefaults: Required<Pick<PcapWriterOptions, 'snapLen' | 'append'>> = { snapLen: 262_144, append: false }
+export const writerDefaults: Required<Pick<PcapWriterOptions, 'snapLen' | 'append'>> = {
+  snapLen: 262_144,
+  append: false,
+}
 
 const names = ['format', 'linkType', 'snapLen', 'interfaceName', 'rotate', 'append'] as const
 

@@ -60,7 +60,9 @@ export class PcapReader extends BatchSource {
    */
   static open(path: string | URL | number): PcapReader {
     if (typeof path === 'number') {
-      return PcapReader.from(createReadStream('', { fd: checkFd('path', path), autoClose: false, highWaterMark: CHUNK }))
+      return PcapReader.from(
+        createReadStream('', { fd: checkFd('path', path), autoClose: false, highWaterMark: CHUNK }),
+      )
     }
     const name = checkString('path', path instanceof URL ? fileURLToPath(path) : path)
     if (isStream(name)) return PcapReader.from(createReadStream(name, { highWaterMark: CHUNK }))

@@ -119,7 +119,8 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
   }
 
   #writePackets(given: Batch | WritablePacket | Iterable<WritablePacket>): boolean {
-    const packets = Symbol.iterator in Object(given) ? [...(given as Iterable<WritablePacket>)] : [given as WritablePacket]
+    const packets =
+      Symbol.iterator in Object(given) ? [...(given as Iterable<WritablePacket>)] : [given as WritablePacket]
     if (!packets.every((packet) => types.isUint8Array((packet as Partial<WritablePacket> | undefined)?.data))) {
       throw wrongType('packets', 'a batch, a packet or an iterable of packets', given)
     }
