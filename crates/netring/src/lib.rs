@@ -72,6 +72,7 @@ pub mod sink;
 pub mod source;
 pub mod stats;
 mod sys;
+pub mod tx;
 #[cfg(feature = "xdp")]
 pub mod xdp;
 

@@ -1,36 +1,38 @@
-//! One direction of a bridge: a batch at a time out of one side's ring, straight into the other side's socket.
+//! One direction of a bridge: a batch at a time from one side's ring into the other side's socket.
 //!
-//! The batch stays on loan until the kernel has taken its last frame; a side without room therefore fills the ring of
-//! the other, and only when that is full does the kernel drop.
+//! The batch stays out of the ring until the kernel has taken its last frame. A side without room
+//! therefore fills the ring of the other side, and only when that is full does the kernel drop.
 
 use std::time::{Duration, Instant};
 
-use super::retry::RetryBudget;
-use super::stats::{DirectionStats, RejectionLog};
-use super::tx::{BATCH, FrameTx, Refusal, TrySend, WouldBlock};
+use super::stats::DirectionStats;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ring::{Column, ColumnSet, Columns, Memory, VolatileSlice, vnet};
 use crate::source::Source;
+use crate::tx::{
+    BATCH, FrameTx, Refusal, RejectionLog, RetryBudget, TrySend, WouldBlock, describe_cut, describe_no_room_beyond,
+};
 
-/// Nothing tells when a queue below the socket has room: it is tried again after this.
+/// When to try again after a full queue below the socket: no event says when it has room.
 pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_millis(1);
 
-/// What forwarding has to know of a packet.
+/// The columns that forwarding reads.
 const NEEDED: ColumnSet =
     ColumnSet(1 << Column::Offset as u32 | 1 << Column::CapturedLength as u32 | 1 << Column::OriginalLength as u32);
 
-/// What is to be done with a packet.
+/// What to do with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Send it on, as it is in memory now.
     Forward,
-    /// Do not.
+    /// Do not send it.
     Drop,
-    /// Send the next of the replacements in its place.
+    /// Send the next replacement in its place.
     Replace,
 }
 
-/// Frames to send in the place of others: bytes of their own, with nothing left for the hardware to do.
+/// Frames to send in the place of others. Their virtio-net headers are empty: the hardware has nothing
+/// to do for them.
 #[derive(Debug, Default)]
 pub struct Replacements(Vec<Memory>);
 
@@ -43,9 +45,9 @@ impl Replacements {
     }
 }
 
-/// Where a frame is.
+/// Where a frame lies.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct FramePlace {
     offset: u32,
     length: u32,
     original: u32,
@@ -53,27 +55,27 @@ struct Place {
     replacement: u32,
 }
 
-/// Frames that wait to be taken, and what keeps their bytes.
+/// Frames that wait to be taken, and the owners of their bytes.
 #[derive(Debug)]
 struct Load<B> {
-    /// On loan from the ring; none where the bytes were copied.
+    /// The ring's batch; none if its bytes were copied.
     batch: Option<B>,
     memory: Memory,
     replacements: Replacements,
-    places: Vec<Place>,
+    places: Vec<FramePlace>,
     next: usize,
 }
 
 impl<B> Load<B> {
-    /// A frame and the bytes before it that go with it.
-    fn frame(&self, place: Place, header: u32) -> VolatileSlice<'_> {
+    /// A frame and the `header` bytes before it.
+    fn frame(&self, place: FramePlace, header: u32) -> VolatileSlice<'_> {
         let memory = match place.replacement {
             0 => &self.memory,
             number => &self.replacements.0[number as usize - 1],
         };
         memory
             .part((place.offset - header) as usize, (header + place.length) as usize)
-            .expect("the walk has checked it, and its own header, which is longer, lies before it")
+            .expect("the walk has checked the frame, and its own header, which is longer, lies before it")
     }
 }
 
@@ -91,9 +93,9 @@ pub enum Step {
 /// Until when a direction has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Until [`FrameTx::room`] tells.
+    /// Until [`FrameTx::room`] is ready.
     Room,
-    /// Until then: nothing tells.
+    /// Until this time: no event comes.
     Until(Instant),
 }
 
@@ -101,16 +103,16 @@ pub enum Wait {
 #[derive(Debug)]
 pub struct Forwarder<B> {
     load: Option<Load<B>>,
-    /// Places of a batch that somebody else looks at, noted before.
-    noted: Option<Vec<Place>>,
+    /// Where the packets of a batch lie that the hook looks at, noted before it could write.
+    noted: Option<Vec<FramePlace>>,
     columns: Columns,
-    spare: Vec<Place>,
+    spare: Vec<FramePlace>,
     wait: Option<Wait>,
     /// Frames that the other side has taken need another kick.
     unsettled: bool,
     retry: RetryBudget,
     stats: DirectionStats,
-    reports: RejectionLog,
+    rejections: RejectionLog,
 }
 
 impl<B> Default for Forwarder<B> {
@@ -122,14 +124,14 @@ impl<B> Default for Forwarder<B> {
             spare: Vec::new(),
             wait: None,
             unsettled: false,
-            retry: RetryBudget::default(),
+            retry: RetryBudget::new(RetryBudget::BRIDGE),
             stats: DirectionStats::default(),
-            reports: RejectionLog::default(),
+            rejections: RejectionLog::default(),
         }
     }
 }
 
-/// The columns of a batch, given `columns` room for it first.
+/// `columns`, made larger first if they have no room for this many packets.
 fn room_for(columns: &mut Columns, packets: u32) -> Columns {
     if columns.capacity() < packets {
         *columns = Columns::for_packets(packets);
@@ -143,21 +145,22 @@ impl<B> Forwarder<B> {
         self.load.is_some()
     }
 
-    /// The counters; drops of the kernel's are for the caller to add.
+    /// The counters, without `kernel_drops`, which the caller adds.
     pub fn stats(&self) -> DirectionStats {
         let noted = self.noted.as_ref().map_or(0, Vec::len);
         let waiting = self.load.as_ref().map_or(0, |load| load.places.len() - load.next);
         DirectionStats { pending: (noted + waiting) as u64, ..self.stats }
     }
 
-    /// Whether somebody is to be told of [`take_rejections`](Self::take_rejections): once until they are taken.
+    /// Whether [`take_rejections`](Self::take_rejections) has new errors: true once, then false until they
+    /// were taken.
     pub fn take_unreported(&mut self) -> bool {
-        self.reports.take_unreported()
+        self.rejections.take_unreported()
     }
 
     /// Errors of frames that were refused since the last call of this, the first 64.
     pub fn take_rejections(&mut self) -> Vec<Error> {
-        self.reports.take()
+        self.rejections.take()
     }
 
     /// What this direction waits for.
@@ -165,7 +168,7 @@ impl<B> Forwarder<B> {
         self.wait
     }
 
-    /// Whether the other side has to be seen to in a millisecond, by another step.
+    /// Whether another step has to follow in a millisecond, to [`kick`](FrameTx::kick) the other side.
     pub fn is_unsettled(&self) -> bool {
         self.unsettled
     }
@@ -178,12 +181,12 @@ impl<B> Forwarder<B> {
         self.stats.forwarded -= count;
         self.stats.rejected += count;
         for reason in reasons {
-            self.reports.add(|| reason);
+            self.rejections.add(|| reason);
         }
         Ok(())
     }
 
-    /// One step: takes a batch if none is under way, and hands over as many frames as are taken at a time.
+    /// One step: takes a batch if none is under way, and sends as many of its frames as are taken now.
     pub fn advance<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl FrameTx) -> Result<Step> {
         if self.load.is_none() && !self.take(from)? {
             self.settle(to)?;
@@ -204,8 +207,8 @@ impl<B> Forwarder<B> {
         Ok(true)
     }
 
-    /// Notes where the packets of a batch are that somebody else will decide on, before anybody can write into
-    /// them. To be followed by [`decide`](Self::decide).
+    /// Notes where the packets of a batch lie before a hook sees it: what the hook writes then moves no
+    /// frame. [`decide`](Self::decide) follows.
     pub fn note<S: Source<Batch = B>>(&mut self, from: &S, batch: &B) -> Result<()> {
         let packets = S::header(batch).length;
         let columns = room_for(&mut self.columns, packets);
@@ -219,8 +222,8 @@ impl<B> Forwarder<B> {
         Ok(())
     }
 
-    /// What becomes of each packet of the batch that was noted: packets without a verdict are dropped. `memory` holds
-    /// the batch's bytes; `batch` is given back once they are not needed any more.
+    /// Applies verdicts to the packets of the noted batch; packets without one are dropped. `memory` holds
+    /// the batch's bytes; `batch` goes back to its source with the last frame.
     pub fn decide(&mut self, batch: Option<B>, memory: Memory, verdicts: &[Verdict], replacements: Replacements) {
         let mut places = self.noted.take().unwrap_or_default();
         let mut verdicts = verdicts.iter().copied();
@@ -234,7 +237,7 @@ impl<B> Forwarder<B> {
                 used += 1;
                 let length = bytes.len() as u32 - vnet::BYTES;
                 let replacement = used as u32;
-                *place = Place { offset: vnet::BYTES, length, original: length, replacement };
+                *place = FramePlace { offset: vnet::BYTES, length, original: length, replacement };
                 true
             }
         });
@@ -242,14 +245,14 @@ impl<B> Forwarder<B> {
         self.load(batch, memory, places, replacements);
     }
 
-    fn places(&mut self, columns: &Columns, packets: u32) -> Vec<Place> {
+    fn places(&mut self, columns: &Columns, packets: u32) -> Vec<FramePlace> {
         let mut places = std::mem::take(&mut self.spare);
         places.clear();
         let row = |column: Column, index: u32| {
             let start = column.start() * columns.capacity() as usize;
             columns.memory().u32(start + index as usize * size_of::<u32>()).expect("the columns have this row")
         };
-        places.extend((0..packets).map(|index| Place {
+        places.extend((0..packets).map(|index| FramePlace {
             offset: row(Column::Offset, index),
             length: row(Column::CapturedLength, index),
             original: row(Column::OriginalLength, index),
@@ -259,21 +262,21 @@ impl<B> Forwarder<B> {
         places
     }
 
-    /// What the ring has cut cannot be sent on.
-    fn load(&mut self, batch: Option<B>, memory: Memory, mut places: Vec<Place>, replacements: Replacements) {
-        let Self { stats, reports, .. } = self;
+    /// Refuses frames of which the ring holds only a part, and makes the others ready to send.
+    fn load(&mut self, batch: Option<B>, memory: Memory, mut places: Vec<FramePlace>, replacements: Replacements) {
+        let Self { stats, rejections, .. } = self;
         places.retain(|place| {
             let whole = place.length == place.original;
             if !whole {
                 stats.too_large += 1;
-                reports.add(|| cut(place));
+                rejections.add(|| describe_cut(place.length, place.original));
             }
             whole
         });
         self.load = Some(Load { batch, memory, replacements, places, next: 0 });
     }
 
-    /// Hands over what is under way, as many frames as are taken at a time. The batch goes back with the last one.
+    /// Sends frames under way, as many as are taken now. The batch goes back with the last one.
     pub fn push<S: Source<Batch = B>>(&mut self, from: &mut S, to: &mut impl FrameTx) -> Result<Step> {
         let step = match self.hand_over(to).and_then(|step| self.settle(to).map(|()| step)) {
             Err(error) if error.kind == ErrorKind::InterfaceRemoved => {
@@ -292,13 +295,13 @@ impl<B> Forwarder<B> {
         Ok(step)
     }
 
-    /// The other side is gone for good: nothing that waits for it will ever be taken.
+    /// The other side is gone: rejects all frames that wait for it.
     fn give_up<S: Source<Batch = B>>(&mut self, from: &mut S, error: &Error) {
         let Some(load) = self.load.take() else { return };
         let left = load.places.len() - load.next;
         self.stats.rejected += left as u64;
         for _ in 0..left {
-            self.reports.add(|| error.clone());
+            self.rejections.add(|| error.clone());
         }
         if let Some(batch) = load.batch {
             from.release(batch);
@@ -306,7 +309,7 @@ impl<B> Forwarder<B> {
     }
 
     fn hand_over<O: FrameTx>(&mut self, to: &mut O) -> Result<Step> {
-        let Self { load, wait, unsettled, retry, stats, reports, .. } = self;
+        let Self { load, wait, unsettled, retry, stats, rejections, .. } = self;
         let Some(load) = load else { return Ok(Step::Idle) };
         if let Some(Wait::Until(then)) = *wait
             && Instant::now() < then
@@ -329,22 +332,22 @@ impl<B> Forwarder<B> {
                     stats.pushed_back += 1;
                     return Ok(Step::Waits(Wait::Room));
                 }
-                TrySend::WouldBlock(WouldBlock::Queue { ours_wait }) => {
+                TrySend::WouldBlock(WouldBlock::Queue { ours_wait, .. }) => {
                     let now = Instant::now();
                     if !retry.expired(ours_wait, now) {
                         stats.pushed_back += 1;
                         return Ok(Step::Waits(Wait::Until(now + TRY_AGAIN_AFTER)));
                     }
                     stats.ring_full += 1;
-                    reports.add(|| never_room(first));
+                    rejections.add(|| describe_no_room_beyond(first));
                     1
                 }
                 TrySend::Refused(refused) => {
                     match refused.kind {
                         Refusal::TooLarge => stats.too_large += 1,
-                        Refusal::Rejected => stats.rejected += 1,
+                        Refusal::Malformed | Refusal::LinkDown | Refusal::NoRoom => stats.rejected += 1,
                     }
-                    reports.add(|| to.explain(&refused, first));
+                    rejections.add(|| to.explain(&refused, first));
                     1
                 }
             };
@@ -361,19 +364,4 @@ impl<B> Forwarder<B> {
             from.release(batch);
         }
     }
-}
-
-fn cut(place: &Place) -> Error {
-    let Place { length, original, .. } = place;
-    let message = format!(
-        "a frame of {original} bytes was cut to {length} by the ring and cannot be sent on: its block holds no more (blockSize), or the filter returns less"
-    );
-    Error::new(ErrorKind::Frame, message)
-}
-
-fn never_room(length: u32) -> Error {
-    let message = format!(
-        "a frame of {length} bytes is dropped on the other side again and again although no other waits there: look at `tc qdisc` (a shaper's burst may be shorter than the frame) and `tc filter`"
-    );
-    Error::new(ErrorKind::Frame, message)
 }

@@ -1,17 +1,16 @@
 //! Forwarding: two interfaces, both directions, without a copy.
 //!
-//! A [`Forwarder`] is one direction: it takes a batch out of the ring of one side and hands its frames to the socket of the
-//! other, from where they lie. The batch goes back to the kernel when the last of them was taken. A [`Bridge`] is two
-//! lanes between two [`Port`]s, one turn each at a time; a [`Runner`] lets it run on a thread of its own.
+//! A [`Forwarder`] is one direction: it takes a batch out of the ring of one side and sends its frames
+//! through the [`FrameTx`] of the other side, from where they lie. The batch goes back to the kernel when
+//! its last frame was taken. A [`Bridge`] steps two forwarders between two [`Port`]s in turns; a [`Runner`]
+//! runs it on a thread of its own.
 
 pub mod forwarder;
 pub mod packet;
 pub mod runner;
-pub mod tx;
 #[cfg(feature = "xdp")]
 pub mod xdp;
 
-mod retry;
 mod stats;
 
 use std::os::fd::AsFd;
@@ -22,7 +21,6 @@ pub use self::forwarder::{Forwarder, Replacements, Step, Verdict, Wait};
 pub use self::packet::{PacketPort, PacketTx, SideOptions};
 pub use self::runner::Runner;
 pub use self::stats::DirectionStats;
-pub use self::tx::{FrameTx, TrySend};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interface;
 use crate::readiness::Readiness;
@@ -30,20 +28,21 @@ use crate::source::{Counters, LiveSource, Source};
 use crate::stats::CaptureStats;
 use crate::sys::deadline_after;
 use crate::sys::poll::{self, Notifier};
+pub use crate::tx::{FrameTx, TrySend};
 
-/// How often to look at a side that does not tell what becomes of it by itself.
+/// How often to check a side whose changes raise no event.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// One side of a bridge.
 pub trait Port {
-    /// What receives.
+    /// The receiving half.
     type In: LiveSource;
-    /// What sends.
+    /// The sending half.
     type Out: FrameTx;
 
-    /// What receives.
+    /// The receiving half.
     fn input(&mut self) -> &mut Self::In;
-    /// What sends.
+    /// The sending half.
     fn output(&mut self) -> &mut Self::Out;
     /// Frees everything at once.
     fn close(self) -> Result<()>;
@@ -60,13 +59,13 @@ pub struct WaitSet {
 }
 
 impl WaitSet {
-    /// Until then at most.
+    /// Ends the wait at `then` at the latest.
     pub fn not_after(&mut self, then: Instant) {
         self.until = Some(self.until.map_or(then, |until| until.min(then)));
     }
 
-    /// What one direction waits for. A side whose batch is under way is not waited for: its ring may have been ready
-    /// for long.
+    /// Adds what one direction waits for. While a batch is under way its source is not added: the ring
+    /// may already be ready, and the wait would end at once.
     pub fn add<B>(&mut self, forwarder: &Forwarder<B>, from: &impl LiveSource, to: &impl FrameTx) {
         if let Some(every) = from.look_every() {
             self.not_after(Instant::now() + every);
@@ -79,13 +78,13 @@ impl WaitSet {
             Some(Wait::Until(then)) => self.not_after(then),
             Some(Wait::Room) => {
                 self.on.push(Arc::clone(to.room()));
-                // Should the buffer be emptied in a way that nobody is told of.
+                // In case the buffer empties without an event.
                 self.not_after(Instant::now() + LOOK_EVERY);
             }
         }
     }
 
-    /// Waits on this thread, for `notifier` as well.
+    /// Waits on this thread, until `notifier` is notified at the latest.
     pub fn wait(&self, notifier: Option<&Notifier>) -> Result<()> {
         let descriptors: Vec<_> =
             self.on.iter().map(|readiness| readiness.as_fd()).chain(notifier.map(AsFd::as_fd)).collect();
@@ -94,7 +93,7 @@ impl WaitSet {
     }
 }
 
-/// A bridge is between two interfaces.
+/// Fails if both names mean one interface.
 pub fn check_two(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Option<&str>) -> Result<()> {
     if !interface::is_same(a, a_namespace, b, b_namespace) {
         return Ok(());
@@ -107,7 +106,7 @@ pub fn check_two(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Optio
     Err(Error::new(ErrorKind::Config, message).on_interface(a))
 }
 
-/// Two sides and what is under way between them.
+/// Two sides and the frames under way between them.
 pub struct Bridge<P: Port> {
     a: P,
     b: P,
@@ -119,7 +118,7 @@ impl Bridge<PacketPort> {
     /// Opens two interfaces.
     pub fn open(a: &str, b: &str, a_options: SideOptions, b_options: SideOptions) -> Result<Self> {
         check_two(a, a_options.capture.namespace.as_deref(), b, b_options.capture.namespace.as_deref())?;
-        // Both receive before either sends: what is sent on first is answered.
+        // Both receive before either sends: the first frames sent on are answered at once.
         let a = PacketPort::open(a, a_options)?;
         let b = PacketPort::open(b, b_options)?;
         packet::check_alike(&a.tx, &b.tx)?;
@@ -135,7 +134,7 @@ impl<P: Port> Bridge<P> {
 
     /// One step of each direction; whether anything moved. Fails when a side is gone.
     pub fn turn(&mut self) -> Result<bool> {
-        // Both, whatever becomes of the first.
+        // Both, even if the first fails.
         let there = self.a_to_b.advance(self.a.input(), self.b.output());
         let back = self.b_to_a.advance(self.b.input(), self.a.output());
         Ok(there? == Step::Moved || back? == Step::Moved)
@@ -167,9 +166,10 @@ impl<P: Port> Bridge<P> {
         Ok([with(self.a_to_b.stats(), a), with(self.b_to_a.stats(), b)])
     }
 
-    /// Whether somebody is to be told of [`take_rejections`](Self::take_rejections): once until they are taken.
+    /// Whether [`take_rejections`](Self::take_rejections) has new errors: true once, then false until they
+    /// were taken.
     pub fn take_unreported(&mut self) -> bool {
-        // Both are asked: either would otherwise tell again.
+        // No short circuit: each direction notes that it was asked.
         self.a_to_b.take_unreported() | self.b_to_a.take_unreported()
     }
 
@@ -178,7 +178,7 @@ impl<P: Port> Bridge<P> {
         [self.a_to_b.take_rejections(), self.b_to_a.take_rejections()]
     }
 
-    /// Frees everything at once; what is under way is not sent.
+    /// Frees everything at once; frames under way are not sent.
     pub fn close(mut self) -> Result<()> {
         self.a_to_b.abandon(self.a.input());
         self.b_to_a.abandon(self.b.input());

@@ -1,4 +1,4 @@
-//! A bridge that runs on a thread of its own, and can be asked things meanwhile.
+//! A bridge that runs on a thread of its own; other threads call it between two turns.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,11 @@ use super::{Bridge, Port};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::poll::Notifier;
 
-/// What the thread shares with who started it.
+/// What the thread and the [`Runner`] share.
 struct Shared<P: Port> {
     bridge: Mutex<Bridge<P>>,
-    /// Others that want the bridge. A mutex is not fair: without knowing of them, a busy thread would hardly let go.
+    /// Threads that wait for the bridge. A mutex is not fair: without this count a busy thread would hardly
+    /// ever let them in.
     guests: AtomicU32,
     notifier: Notifier,
     stop: AtomicBool,
@@ -22,7 +23,7 @@ impl<P: Port> Shared<P> {
         self.bridge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For others than the thread: waits for the end of its turn at most.
+    /// For other threads: waits for the end of the current turn at most.
     fn visit<T>(&self, visit: impl FnOnce(&mut Bridge<P>) -> T) -> T {
         self.guests.fetch_add(1, Ordering::SeqCst);
         let mut bridge = self.lock();
@@ -37,7 +38,7 @@ pub struct Runner<P: Port> {
     thread: Option<JoinHandle<Result<()>>>,
 }
 
-/// Says that the thread has ended, however it ends.
+/// Reports that the thread has ended, also when it panics.
 struct ExitGuard<F: Fn(RunnerEvent)>(F);
 
 impl<F: Fn(RunnerEvent)> Drop for ExitGuard<F> {
@@ -46,10 +47,10 @@ impl<F: Fn(RunnerEvent)> Drop for ExitGuard<F> {
     }
 }
 
-/// What a thread tells of.
+/// What the thread reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunnerEvent {
-    /// Frames were refused; told again once the reports have been taken.
+    /// Frames were refused. Reported again for new ones once these were taken.
     Rejections,
     /// The thread has ended; [`Runner::join`] says why.
     Ended,
@@ -59,7 +60,7 @@ impl<P: Port + Send + 'static> Runner<P>
 where
     Bridge<P>: Send,
 {
-    /// Of a bridge that does not run yet.
+    /// Over a bridge, which does not run yet.
     pub fn new(bridge: Bridge<P>) -> Result<Self> {
         let notifier =
             Notifier::new().map_err(|error| Error::os(ErrorKind::Io, "eventfd", &error, "cannot make an eventfd"))?;
@@ -78,8 +79,8 @@ where
         self.thread.is_some()
     }
 
-    /// BatchReader on a thread of its own until stopped or a side is gone. `tell` is called on that thread.
-    pub fn start(&mut self, tell: impl Fn(RunnerEvent) + Send + 'static) -> Result<()> {
+    /// Runs the bridge on a thread of its own until it is stopped or a side is gone. `report` is called on that thread.
+    pub fn start(&mut self, report: impl Fn(RunnerEvent) + Send + 'static) -> Result<()> {
         if self.is_running() {
             return Err(Error::new(ErrorKind::Config, "the bridge is running already; wait for that run() to end"));
         }
@@ -89,8 +90,8 @@ where
         let thread = thread::Builder::new()
             .name("netring-bridge".into())
             .spawn(move || {
-                let exit_guard = ExitGuard(tell);
-                // Gone before the exit_guard: others may end the bridge as soon as they are told.
+                let exit_guard = ExitGuard(report);
+                // Dropped before the guard: the bridge may be closed as soon as the end is reported.
                 let shared = shared;
                 run(&shared, &exit_guard.0)
             })
@@ -105,7 +106,7 @@ where
         self.shared.notifier.notify();
     }
 
-    /// Waits for the thread to end; why it did. What is under way stays under way, for the next run.
+    /// Waits for the thread to end and returns why it did. Frames under way stay so, for the next run.
     pub fn join(&mut self) -> Result<()> {
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -132,18 +133,18 @@ impl<P: Port> Drop for Runner<P> {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
         self.shared.notifier.notify();
-        // Why it ended matters to who waits for it, not to who closes it.
+        // Only join() returns why the thread ended; closing it makes no use of that.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-fn run<P: Port>(shared: &Shared<P>, tell: &impl Fn(RunnerEvent)) -> Result<()> {
+fn run<P: Port>(shared: &Shared<P>, report: &impl Fn(RunnerEvent)) -> Result<()> {
     while !shared.stop.load(Ordering::SeqCst) {
         let idle = {
             let mut bridge = shared.lock();
             let moved = bridge.turn()?;
             if bridge.take_unreported() {
-                tell(RunnerEvent::Rejections);
+                report(RunnerEvent::Rejections);
             }
             (!moved).then(|| bridge.idle())
         };

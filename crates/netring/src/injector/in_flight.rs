@@ -1,4 +1,4 @@
-//! What has left, told from what the kernel still charges to the socket.
+//! How many frames have left, computed from what the kernel still charges the socket.
 
 use std::collections::VecDeque;
 
@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 /// skb_shared_info (`SKB_TRUESIZE`, include/linux/skbuff.h).
 pub(super) const SMALLEST_OVERHEAD: u64 = 512;
 
-/// Frames that the kernel took, and how many of them it certainly holds no more.
+/// Frames that the kernel took, and how many of them have certainly left it.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    /// Lengths of those that it may still hold, oldest first.
+    /// Lengths of the frames that the kernel may still hold, oldest first.
     lengths: VecDeque<u32>,
     left: u64,
     left_bytes: u64,
@@ -21,12 +21,12 @@ impl InFlight {
         self.lengths.extend(lengths);
     }
 
-    /// Frames that it may still hold.
+    /// Frames that the kernel may still hold.
     pub(super) fn count(&self) -> u64 {
         self.lengths.len() as u64
     }
 
-    /// Frames that it holds no more.
+    /// Frames that have left.
     pub(super) fn left(&self) -> u64 {
         self.left
     }
@@ -36,9 +36,9 @@ impl InFlight {
         self.left_bytes
     }
 
-    /// The socket is charged with so many bytes now. Each frame is charged with its own and an
-    /// overhead until its buffer is freed, so the charge cannot be that of more frames than as many
-    /// of the shortest. Queues are left in order, so the newest are those that may wait.
+    /// The kernel charges the socket this many bytes now. Until its buffer is freed, each frame is
+    /// charged with its bytes and an overhead, so the charge divided by that of the shortest frame is
+    /// the most that may wait. Frames leave queues in order, so those are the newest.
     pub(super) fn settle(&mut self, charge: u32) {
         let Some(shortest) = self.lengths.iter().min() else { return };
         let may_wait = u64::from(charge).div_ceil(u64::from(*shortest) + SMALLEST_OVERHEAD);
@@ -77,14 +77,14 @@ mod tests {
         frames.settle(1);
         assert_eq!((frames.left(), frames.count()), (9, 1), "whatever is charged is at least one frame");
         frames.settle(u32::MAX);
-        assert_eq!((frames.left(), frames.count()), (9, 1), "what has left does not come back");
+        assert_eq!((frames.left(), frames.count()), (9, 1), "a frame that left does not come back");
     }
 
     #[test]
-    fn the_charge_is_taken_for_that_of_the_shortest() {
+    fn the_charge_is_divided_by_that_of_the_shortest() {
         let mut frames = InFlight::default();
         frames.taken([60, 9000, 9000, 9000].into_iter());
-        // Really that of one long frame: it might be that of all four, as far as anybody knows.
+        // One long frame in fact, but the charge could also be that of all four.
         frames.settle(charge(1, 9000));
         assert_eq!(frames.left(), 0);
         frames.settle(charge(1, 60));

@@ -1,5 +1,8 @@
 //! Options of an injector.
 
+use super::in_flight::SMALLEST_OVERHEAD;
+use crate::tx::socket::SendOptions;
+
 /// What to do with a frame that the kernel refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnMalformed {
@@ -49,3 +52,14 @@ crate::setters!(InjectorOptions {
     /// Network namespace, a name or a path.
     namespace: Option<String>,
 });
+impl InjectorOptions {
+    /// Those of the socket. Its send buffer has room for a frame in every slot.
+    pub(crate) fn socket(&self, owner: &'static str) -> SendOptions<'_> {
+        SendOptions {
+            owner,
+            buffer_bytes: u64::from(self.frame_count) * (u64::from(self.frame_size) + 2 * SMALLEST_OVERHEAD),
+            qdisc_bypass: self.qdisc_bypass,
+            namespace: self.namespace.as_deref(),
+        }
+    }
+}

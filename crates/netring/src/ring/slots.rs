@@ -1,15 +1,19 @@
 //! The send ring: equal slots of memory, and the queue of those that hold a frame to send.
 //!
-//! Slots are taken and queued in any order; frames leave in the order in which they were queued. A
-//! slot that is given up leaves no hole, because a place in the queue is taken on sending and not
-//! on allocating.
+//! Slots are allocated and queued in any order; frames leave in the order in which they were queued.
+//! A discarded slot leaves no hole, because queueing takes a place in the queue and allocating does
+//! not.
+//!
+//! A kernel that copies frames during the call (sendmmsg) leaves them in the queue until
+//! [`complete`](SlotRing::complete). A kernel that reads slots in place (AF_XDP) gets them with
+//! [`submit`](SlotRing::submit) and returns each with [`complete_slot`](SlotRing::complete_slot).
 
 use std::collections::VecDeque;
 
 use super::memory::Memory;
 use super::slice::VolatileSlice;
 
-/// Proof that a slot is being written. Cannot be copied; queued or discarded exactly once.
+/// Proof that its holder may write a slot. It cannot be copied, and is queued or discarded exactly once.
 #[derive(Debug)]
 #[must_use = "a slot that is neither queued nor discarded is lost to the ring"]
 pub struct SlotToken {
@@ -41,10 +45,10 @@ pub struct SlotRing {
     count: u32,
     free: Vec<u32>,
     queue: VecDeque<QueuedFrame>,
-    /// Lengths of the frames that the kernel reads in place, by slot; 0: it has none there.
-    lent: Vec<u32>,
-    lent_count: u32,
-    /// Slots whose memory somebody outside can still write; not to be reused.
+    /// Lengths of the frames that the kernel reads in place, by slot; 0 for a slot it does not read.
+    submitted: Vec<u32>,
+    submitted_count: u32,
+    /// Slots whose memory code outside this crate can still write; they are not reused.
     quarantined: Vec<bool>,
 }
 
@@ -61,8 +65,8 @@ impl SlotRing {
         Self {
             memory,
             stride,
-            lent: vec![0; count as usize],
-            lent_count: 0,
+            submitted: vec![0; count as usize],
+            submitted_count: 0,
             slot_size,
             count,
             free: (0..count).rev().collect(),
@@ -125,7 +129,7 @@ impl SlotRing {
         true
     }
 
-    /// Takes the last `frames` out of the queue again, unsent.
+    /// Takes the last `frames` frames out of the queue again, unsent.
     pub fn cancel(&mut self, frames: usize) {
         for _ in 0..frames {
             let frame = self.queue.pop_back().expect("no more is cancelled than was queued");
@@ -133,7 +137,7 @@ impl SlotRing {
         }
     }
 
-    /// Gives a slot back unsent.
+    /// Frees a slot unsent.
     pub fn discard(&mut self, token: SlotToken) {
         self.recycle(token.index);
     }
@@ -143,7 +147,16 @@ impl SlotRing {
         self.queue.iter().take(max).copied()
     }
 
-    /// The first `frames` of the queue have left (or will never): their slots are free.
+    /// The bytes of the frames at the head of the queue, at most `max` frames.
+    #[inline]
+    pub fn head_bytes(&self, max: usize) -> impl Iterator<Item = VolatileSlice<'_>> + Clone {
+        self.queue.iter().take(max).map(|frame| {
+            let start = frame.slot as usize * self.stride as usize;
+            self.memory.part(start, frame.length as usize).expect("a queued frame lies in its slot")
+        })
+    }
+
+    /// The first `frames` frames of the queue have left or were refused: frees their slots.
     pub fn complete(&mut self, frames: usize) {
         for _ in 0..frames {
             let frame = self.queue.pop_front().expect("no more is completed than was queued");
@@ -151,33 +164,33 @@ impl SlotRing {
         }
     }
 
-    /// Takes the head of the queue out of it for a kernel that reads the slot in place: it is free
-    /// again after [`complete_slot`](Self::complete_slot).
+    /// Takes the frame at the head out of the queue, for a kernel that reads the slot in place.
+    /// [`complete_slot`](Self::complete_slot) frees the slot.
     pub fn submit(&mut self) -> Option<QueuedFrame> {
         let frame = self.queue.pop_front()?;
-        self.lent[frame.slot as usize] = frame.length;
-        self.lent_count += 1;
+        self.submitted[frame.slot as usize] = frame.length;
+        self.submitted_count += 1;
         Some(frame)
     }
 
-    /// Whether the kernel reads this slot in place; false where there is none of that number.
+    /// Whether the kernel reads this slot in place; false for a number that is no slot's.
     pub fn in_kernel(&self, slot: u32) -> bool {
-        self.lent.get(slot as usize).is_some_and(|length| *length > 0)
+        self.submitted.get(slot as usize).is_some_and(|length| *length > 0)
     }
 
     /// Slots that the kernel reads in place.
-    pub fn lent(&self) -> u32 {
-        self.lent_count
+    pub fn submitted(&self) -> u32 {
+        self.submitted_count
     }
 
-    /// The kernel is done with a slot, which is free again. The frame's length, or `None` where it
-    /// had no such slot.
+    /// The kernel is done with a slot: frees it and returns the frame's length. `None`, and nothing
+    /// freed, if the kernel was not reading that slot.
     pub fn complete_slot(&mut self, slot: u32) -> Option<u32> {
-        let length = std::mem::take(self.lent.get_mut(slot as usize)?);
+        let length = std::mem::take(self.submitted.get_mut(slot as usize)?);
         if length == 0 {
             return None;
         }
-        self.lent_count -= 1;
+        self.submitted_count -= 1;
         self.recycle(slot);
         Some(length)
     }
@@ -188,16 +201,16 @@ impl SlotRing {
         }
     }
 
-    /// Keeps a slot out of use when it comes back, until [`reclaim`](Self::reclaim).
+    /// Keeps a slot from being reused once its frame has left, until [`reclaim`](Self::reclaim).
     pub fn quarantine(&mut self, slot: u32) {
         self.quarantined[slot as usize] = true;
     }
 
-    /// Nobody outside can write the slot any more. `waiting` says whether it has come back
-    /// meanwhile.
+    /// Ends a quarantine: no code outside can write the slot any more. The slot is free now, or once
+    /// its frame has left.
     pub fn reclaim(&mut self, slot: u32) {
         if std::mem::replace(&mut self.quarantined[slot as usize], false)
-            && self.lent[slot as usize] == 0
+            && self.submitted[slot as usize] == 0
             && !self.queue.iter().any(|frame| frame.slot == slot)
         {
             self.free.push(slot);
@@ -208,10 +221,6 @@ impl SlotRing {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn lent(bytes: &[u8]) -> VolatileSlice<'_> {
-        bytes.into()
-    }
 
     fn ring(count: u32) -> SlotRing {
         SlotRing::new(Memory::zeroed(64 * count as usize), 64, count)
@@ -239,7 +248,7 @@ mod tests {
     fn cancelled_frames_are_the_last_ones() {
         let mut ring = ring(3);
         for frame in [b"1", b"2", b"3"] {
-            assert!(ring.queue_copy(lent(frame)));
+            assert!(ring.queue_copy(frame.as_slice().into()));
         }
         ring.cancel(2);
         assert_eq!((ring.available(), ring.queued()), (2, 1));
@@ -248,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_withheld_slot_is_not_reused_until_reclaimed() {
+    fn a_quarantined_slot_is_not_reused_until_reclaimed() {
         let mut ring = ring(1);
         let token = ring.allocate().unwrap();
         ring.quarantine(token.index());
@@ -274,25 +283,25 @@ mod tests {
     }
 
     #[test]
-    fn a_lent_slot_comes_back_once_and_in_any_order() {
+    fn a_submitted_slot_comes_back_once_and_in_any_order() {
         let mut ring = ring(3);
         for frame in [b"1".as_slice(), b"22", b"333"] {
             assert!(ring.queue_copy(frame.into()));
         }
-        let lent: Vec<_> = std::iter::from_fn(|| ring.submit()).collect();
-        assert_eq!((ring.available(), ring.queued(), ring.lent()), (0, 0, 3));
-        assert_eq!(ring.complete_slot(lent[2].slot), Some(3));
-        assert_eq!(ring.complete_slot(lent[2].slot), None, "twice");
+        let frames: Vec<_> = std::iter::from_fn(|| ring.submit()).collect();
+        assert_eq!((ring.available(), ring.queued(), ring.submitted()), (0, 0, 3));
+        assert_eq!(ring.complete_slot(frames[2].slot), Some(3));
+        assert_eq!(ring.complete_slot(frames[2].slot), None, "twice");
         assert_eq!(ring.complete_slot(7), None, "no such slot");
-        ring.quarantine(lent[0].slot);
-        assert_eq!(ring.complete_slot(lent[0].slot), Some(1));
-        assert_eq!((ring.available(), ring.lent()), (1, 1));
-        ring.reclaim(lent[0].slot);
+        ring.quarantine(frames[0].slot);
+        assert_eq!(ring.complete_slot(frames[0].slot), Some(1));
+        assert_eq!((ring.available(), ring.submitted()), (1, 1));
+        ring.reclaim(frames[0].slot);
         assert_eq!(ring.available(), 2);
-        ring.quarantine(lent[1].slot);
-        ring.reclaim(lent[1].slot);
-        assert_eq!(ring.available(), 2, "the kernel still has it");
-        assert_eq!(ring.complete_slot(lent[1].slot), Some(2));
+        ring.quarantine(frames[1].slot);
+        ring.reclaim(frames[1].slot);
+        assert_eq!(ring.available(), 2, "the kernel still reads it");
+        assert_eq!(ring.complete_slot(frames[1].slot), Some(2));
         assert_eq!(ring.available(), 3);
     }
 
@@ -309,9 +318,9 @@ mod tests {
     #[test]
     fn copies_go_to_their_slot() {
         let mut ring = ring(2);
-        assert!(ring.queue_copy(lent(b"one")));
-        assert!(ring.queue_copy(lent(b"three")));
-        assert!(!ring.queue_copy(lent(b"full")));
+        assert!(ring.queue_copy(b"one".as_slice().into()));
+        assert!(ring.queue_copy(b"three".as_slice().into()));
+        assert!(!ring.queue_copy(b"full".as_slice().into()));
         let frames: Vec<_> = ring.head(9).collect();
         let bytes: Vec<_> =
             frames.iter().map(|frame| ring.bytes(frame.slot).read(0, frame.length as usize).unwrap()).collect();

@@ -6,8 +6,7 @@ use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
-use crate::ring::slots::QueuedFrame;
-use crate::ring::{Memory, VolatileSlice};
+use crate::ring::VolatileSlice;
 
 /// Messages a call; more makes no difference (UIO_MAXIOV is the kernel's limit).
 pub const BATCH: usize = 256;
@@ -36,42 +35,25 @@ impl Default for Sender {
 }
 
 impl Sender {
-    /// Hands frames to the kernel, in order, as many as it takes now. An error is that of the
-    /// first frame: sendmmsg reports one only when nothing was sent.
-    pub fn send(
+    /// Hands frames to the kernel, in order, as many as it takes now, each as one message. An error
+    /// is that of the first frame: sendmmsg reports one only when nothing was sent.
+    pub fn send<'a>(
         &mut self,
         socket: BorrowedFd<'_>,
-        memory: &Memory,
-        slot_size: u32,
-        frames: impl ExactSizeIterator<Item = QueuedFrame>,
-    ) -> io::Result<usize> {
-        self.send_parts(
-            socket,
-            frames.map(|frame| {
-                let start = frame.slot as usize * slot_size as usize;
-                memory.part(start, frame.length as usize).expect("a queued frame lies in its slot")
-            }),
-        )
-    }
-
-    /// The same for parts of memory of any kind, each a message.
-    pub fn send_parts<'a>(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        parts: impl Iterator<Item = VolatileSlice<'a>>,
+        frames: impl Iterator<Item = VolatileSlice<'a>>,
     ) -> io::Result<usize> {
         let mut count = 0;
-        for part in parts.take(BATCH) {
-            self.vectors[count] = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
+        for frame in frames.take(BATCH) {
+            self.vectors[count] = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
             let header = &mut self.messages[count].msg_hdr;
             header.msg_iov = &raw mut self.vectors[count];
             header.msg_iovlen = 1;
             count += 1;
         }
         let messages = self.messages.as_mut_ptr();
-        // SAFETY: R5. The first `count` messages were just written, each with one vector that lies
-        // in memory that is lent for the call; the kernel only reads the bytes and has copied them when the
-        // call returns.
+        // SAFETY: R5. The first `count` messages were just written, each with one vector over memory
+        // that stays readable during the call; the kernel only reads the bytes and has copied them
+        // when the call returns.
         let sent = check(unsafe {
             libc::sendmmsg(socket.as_raw_fd(), messages, count as libc::c_uint, libc::MSG_DONTWAIT as _)
         })?;

@@ -9,6 +9,7 @@ mod batch;
 pub mod coalesce;
 mod counters;
 mod embedded;
+mod frame_tx;
 mod link;
 mod open;
 mod options;
@@ -153,8 +154,6 @@ pub struct XdpSocket {
     /// Drops of each queue that a batch's `losing` has told of.
     drops_reported: Vec<u64>,
     since_last: SinceLast,
-    /// Why frames could not be handed over that a bridge's offer had put into slots.
-    late_failure: Option<Error>,
 }
 
 impl XdpSocket {
@@ -205,7 +204,6 @@ impl XdpSocket {
             sequence: 0,
             spare: Vec::new(),
             since_last: SinceLast::default(),
-            late_failure: None,
         })
     }
 
@@ -257,14 +255,6 @@ impl XdpSocket {
     /// Takes frames for others than this host, for as long as the socket lives.
     pub(crate) fn join_promiscuous(&self) -> Result<()> {
         self.link.join_promiscuous().map_err(|error| error.on_interface(&self.interface))
-    }
-
-    pub(crate) fn set_late_failure(&mut self, failure: Option<Error>) {
-        self.late_failure = failure;
-    }
-
-    pub(crate) fn take_late_failure(&mut self) -> Option<Error> {
-        self.late_failure.take()
     }
 
     /// Whether frames wait that only another flush hands over.

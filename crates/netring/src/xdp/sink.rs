@@ -1,19 +1,15 @@
-//! A socket as a [`Sink`]: slots, flushing, what became of the frames.
+//! An AF_XDP socket as a [`Sink`]: slots are frames of the UMEM, which the kernel reads in place.
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::transmit::Transmitter;
 use super::{XdpSocket, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::Readiness;
-use crate::ring::{Memory, SlotToken, VolatileSlice};
-use crate::sink::{Flushed, Sink, TxStats};
-use crate::sys::deadline_after;
-
-/// Bytes of an Ethernet header: no shorter frame can be sent.
-const ETHERNET_HEADER: usize = 14;
+use crate::ring::SlotRing;
+use crate::sink::{ETHERNET_HEADER, Flushed, Sink, TxStats};
+use crate::tx::{describe_driver_drop, describe_waiting};
 
 #[cold]
 fn sends_nothing(interface: &str) -> Error {
@@ -22,27 +18,44 @@ fn sends_nothing(interface: &str) -> Error {
 }
 
 impl XdpSocket {
+    /// The interface is down or gone, or the socket has failed. Frames stay queued: an interface that
+    /// is down may come up again.
+    #[cold]
+    fn send_error(&mut self, error: &io::Error) -> Error {
+        match error.raw_os_error() {
+            // ENXIO: the kernel unbinds the sockets of an interface that goes.
+            Some(libc::ENXIO | libc::ENODEV) => {
+                self.link.set_removed();
+                Error { syscall: Some("sendto"), errno: error.raw_os_error(), ..self.link.removed() }
+            }
+            Some(libc::ENETDOWN) => {
+                let pending = self.transmitter.as_ref().map_or(0, Transmitter::pending);
+                describe_waiting(pending, &self.interface, "sendto", error)
+            }
+            _ => self.failed("sendto", error),
+        }
+    }
+}
+
+impl Sink for XdpSocket {
+    fn interface(&self) -> &str {
+        &self.interface
+    }
+
     #[inline]
-    fn transmitter(&mut self) -> Result<&mut Transmitter> {
-        match &mut self.transmitter {
-            Some(transmitter) => Ok(transmitter),
+    fn slots(&self) -> Result<&SlotRing> {
+        match &self.transmitter {
+            Some(transmitter) => Ok(transmitter.slots()),
             None => Err(sends_nothing(&self.interface)),
         }
     }
 
-    #[cold]
-    fn is_no_frame(&self, length: usize) -> Error {
-        let capacity = self.frame_capacity() as usize;
-        let message = if length > capacity {
-            format!(
-                "a frame of {length} bytes does not fit {capacity}, frameSize less {} of headroom; \
-                 open with frameSize 4096",
-                options::HEADROOM
-            )
-        } else {
-            format!("a frame of {length} bytes is shorter than its link-layer header, {ETHERNET_HEADER} bytes")
-        };
-        Error::new(ErrorKind::Frame, message).on_interface(&self.interface)
+    #[inline]
+    fn slots_mut(&mut self) -> Result<&mut SlotRing> {
+        match &mut self.transmitter {
+            Some(transmitter) => Ok(transmitter.slots_mut()),
+            None => Err(sends_nothing(&self.interface)),
+        }
     }
 
     /// Takes completions in.
@@ -52,118 +65,29 @@ impl XdpSocket {
         }
     }
 
-    /// Frames stay where they are: an interface that is down may come up again.
-    fn link_error(&mut self, error: &io::Error) -> Error {
-        let pending = self.transmitter.as_ref().map_or(0, Transmitter::pending);
-        match error.raw_os_error() {
-            // ENXIO: unbound, which the kernel does to sockets of an interface that goes.
-            Some(libc::ENXIO | libc::ENODEV) => {
-                self.link.set_removed();
-                Error { syscall: Some("sendto"), errno: error.raw_os_error(), ..self.link.removed() }
-            }
-            Some(libc::ENETDOWN) => {
-                let text = format!(
-                    "interface {:?} is down; {pending} frames stay queued, flush again when it is up",
-                    self.interface
-                );
-                Error::os(ErrorKind::LinkDown, "sendto", error, text).on_interface(&self.interface)
-            }
-            _ => self.failed("sendto", error),
-        }
-    }
-}
-
-impl Sink for XdpSocket {
-    fn available(&mut self) -> Result<u32> {
-        self.collect();
-        Ok(self.transmitter()?.slots().available())
-    }
-
-    fn allocate(&mut self) -> Result<Option<SlotToken>> {
-        if self.transmitter()?.slots().available() == 0 {
-            self.collect();
-        }
-        Ok(self.transmitter()?.slots_mut().allocate())
-    }
-
-    fn slot_bytes(&self, slot: &SlotToken) -> Result<Memory> {
-        let transmitter = self.transmitter.as_ref().ok_or_else(|| sends_nothing(&self.interface))?;
-        Ok(transmitter.slots().bytes(slot.index()))
-    }
-
-    fn queue(&mut self, slot: SlotToken, length: u32) -> Result<()> {
-        if let Err(error) = self.check(length as usize) {
-            self.discard(slot);
-            return Err(error);
-        }
-        self.transmitter()?.slots_mut().queue(slot, length);
-        Ok(())
-    }
-
-    fn discard(&mut self, slot: SlotToken) {
-        if let Some(transmitter) = &mut self.transmitter {
-            transmitter.slots_mut().discard(slot);
-        }
-    }
-
-    fn quarantine(&mut self, slot: u32) {
-        if let Some(transmitter) = &mut self.transmitter {
-            transmitter.slots_mut().quarantine(slot);
-        }
-    }
-
-    fn reclaim(&mut self, slot: u32) {
-        if let Some(transmitter) = &mut self.transmitter {
-            transmitter.slots_mut().reclaim(slot);
-        }
-    }
-
     #[inline]
-    fn check(&self, length: usize) -> Result<()> {
-        let fits = (ETHERNET_HEADER..=self.frame_capacity() as usize).contains(&length);
-        if fits { Ok(()) } else { Err(self.is_no_frame(length)) }
+    fn shortest(&self) -> u32 {
+        ETHERNET_HEADER
     }
 
-    #[inline]
-    fn send(&mut self, frame: VolatileSlice<'_>) -> Result<bool> {
-        self.check(frame.len())?;
-        let Some(transmitter) = &mut self.transmitter else { return Err(sends_nothing(&self.interface)) };
-        if transmitter.slots().available() == 0 {
-            transmitter.collect(self.queues[0].rings_mut());
-        }
-        Ok(transmitter.slots_mut().queue_copy(frame))
-    }
-
-    fn cancel(&mut self, frames: usize) {
-        if let Some(transmitter) = &mut self.transmitter {
-            transmitter.slots_mut().cancel(frames);
-        }
+    #[cold]
+    fn too_long(&self, length: usize) -> Error {
+        let message = format!(
+            "a frame of {length} bytes does not fit {}, `frame_size` less {} of headroom; open with `frame_size` 4096",
+            self.frame_capacity(),
+            options::HEADROOM
+        );
+        Error::new(ErrorKind::Frame, message).on_interface(&self.interface)
     }
 
     /// Kicks the kernel until the transmit ring is empty or it takes no more.
     fn flush(&mut self) -> Result<(u32, Flushed)> {
         let Self { transmitter, queues, interface, .. } = self;
         let Some(transmitter) = transmitter else { return Err(sends_nothing(interface)) };
-        transmitter.flush(queues[0].rings_mut()).map_err(|error| self.link_error(&error))
+        transmitter.flush(queues[0].rings_mut()).map_err(|error| self.send_error(&error))
     }
 
-    fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {
-        let deadline = deadline_after(timeout);
-        loop {
-            self.flush()?;
-            if self.tx_stats()?.pending == 0 {
-                return Ok(true);
-            }
-            let now = Instant::now();
-            if now >= deadline {
-                return Ok(false);
-            }
-            // Nothing tells when a driver has room or the last frame has left.
-            std::thread::sleep(deadline.min(now + Duration::from_millis(1)) - now);
-        }
-    }
-
-    /// No flush ends with a full send buffer, so nobody waits for this.
+    /// Never waited on: no flush ends with a full send buffer.
     fn room(&self) -> &Arc<Readiness> {
         &self.readiness
     }
@@ -174,12 +98,7 @@ impl Sink for XdpSocket {
 
     fn take_rejections(&mut self) -> Vec<Error> {
         let lengths = self.transmitter.as_mut().map(Transmitter::take_rejections).unwrap_or_default();
-        let tell = |length| {
-            let text = format!("the driver of interface {:?} dropped a frame of {length} bytes", self.interface);
-            Error { syscall: Some("sendto"), errno: Some(libc::EBUSY), ..Error::new(ErrorKind::Frame, text) }
-                .on_interface(&self.interface)
-        };
-        lengths.into_iter().map(tell).collect()
+        lengths.into_iter().map(|length| describe_driver_drop(length, &self.interface)).collect()
     }
 
     fn tx_stats(&mut self) -> Result<TxStats> {

@@ -1,13 +1,11 @@
-//! The sending half: slots of the UMEM that the kernel reads in place.
+//! The sending half of an AF_XDP socket: slots of the UMEM that the kernel reads in place.
 
 use std::io;
 
 use super::rings::{Outgoing, TxRings};
 use crate::ring::SlotRing;
 use crate::sink::{Flushed, TxStats};
-
-/// Lengths of rejected frames that are kept for somebody to ask for.
-const MOST_REJECTIONS: usize = 64;
+use crate::tx::RejectionLog;
 
 /// Frames that the kernel takes in one call in copy mode (`TX_BATCH_SIZE`, net/xdp/xsk.c).
 const FRAMES_A_KICK: u32 = 32;
@@ -19,22 +17,26 @@ pub struct Transmitter {
     /// Number in the UMEM of the frame that is slot 0.
     first: u32,
     frame_size: u32,
-    /// By slot, which frame of all that were put into the transmit ring it holds or held last.
+    /// By slot: the number of the frame that it holds or held last, counting all frames put into the
+    /// transmit ring.
     positions: Vec<u64>,
     /// Frames put into the transmit ring so far.
     produced: u64,
     /// How many of them the kernel is known to have taken out.
     taken: u64,
-    /// Frames that went into the transmit ring in a flush that failed: the next one tells of them.
-    untold_frames: u32,
-    /// Slots that the driver has given up: their completion does not say that they were sent.
+    /// Frames that went into the transmit ring in a flush that failed; the next flush reports them.
+    unreported_frames: u32,
+    /// The last flush failed.
+    failed: bool,
+    /// Slots whose frame the driver dropped: their completion does not mean that it was sent.
     given_up: Vec<u32>,
     /// This kernel completes frames before it publishes that it took them out of the ring.
     publishes_late: bool,
-    left: TxStats,
-    rejections: Vec<u32>,
-    /// Frames rejected since they were last told of, those included whose length has been forgotten.
-    unreported: usize,
+    /// Frames sent, and their bytes.
+    sent: u64,
+    sent_bytes: u64,
+    /// Lengths of rejected frames.
+    rejections: RejectionLog<u32>,
     addresses: Vec<u64>,
 }
 
@@ -49,12 +51,13 @@ impl Transmitter {
             frame_size,
             produced: 0,
             taken: 0,
-            untold_frames: 0,
+            unreported_frames: 0,
+            failed: false,
             given_up: Vec::new(),
             publishes_late: false,
-            left: TxStats::default(),
-            rejections: Vec::new(),
-            unreported: 0,
+            sent: 0,
+            sent_bytes: 0,
+            rejections: RejectionLog::default(),
             addresses: Vec::new(),
         }
     }
@@ -71,9 +74,10 @@ impl Transmitter {
 
     /// Puts what is queued into the transmit ring and kicks the kernel until it has taken all of it
     /// or takes no more: in copy mode it sends 32 frames a call.
-    /// Never blocks. Returns how many frames went into the ring since this was last told, and why it ended.
+    /// Never blocks. Returns how many frames went into the ring since the last report, and why it ended.
     pub fn flush(&mut self, rings: &mut impl TxRings) -> io::Result<(u32, Flushed)> {
-        let (mut handed_over, mut stalled) = (std::mem::take(&mut self.untold_frames), 0);
+        let (mut handed_over, mut stalled) = (std::mem::take(&mut self.unreported_frames), 0);
+        self.failed = false;
         self.collect(rings);
         loop {
             handed_over += self.produce(rings);
@@ -98,8 +102,8 @@ impl Transmitter {
                     }
                 }
                 Some(_) => {
-                    // They are in the ring, and an error has no room for their number.
-                    self.untold_frames = handed_over;
+                    // They are in the ring, and an error cannot carry their number.
+                    (self.unreported_frames, self.failed) = (handed_over, true);
                     return kicked.map(|()| (handed_over, all_in));
                 }
             }
@@ -129,8 +133,8 @@ impl Transmitter {
         self.take_in(rings, false);
     }
 
-    /// The same, and whether the kernel is now known to have taken more frames out of the transmit ring. Of those
-    /// the driver may have given the last one up.
+    /// Takes completions in; returns whether the kernel is now known to have taken more frames out of
+    /// the transmit ring. `gave_up`: the driver dropped the last of those.
     ///
     /// Frames are taken out in order, so one number says which. Kernels before 6.17 publish it only when they find the ring
     /// empty, and not at the end of each call, so the completion of a frame may come first: it proves that this frame and
@@ -139,7 +143,7 @@ impl Transmitter {
         let before = self.taken;
         let mut addresses = std::mem::take(&mut self.addresses);
         rings.completed(&mut addresses);
-        // After the completions, so that of a kernel that publishes first none is ahead of it.
+        // Read after the completions: where the kernel publishes first, no completion is ahead of it.
         self.taken = before.max(self.produced.saturating_sub(rings.unsent().into()));
         if gave_up {
             for address in &addresses {
@@ -158,8 +162,8 @@ impl Transmitter {
         self.taken > before
     }
 
-    /// The slot that a completion names, which was taken out of the transmit ring with all before it. `None`: it names none
-    /// that the kernel has, and changes nothing.
+    /// The slot that a completion names. Its frame and all before it were taken out of the transmit
+    /// ring. `None`, and nothing noted, for an address that names no slot the kernel has.
     fn note_taken(&mut self, address: u64) -> Option<u32> {
         let index = (address >> self.frame_size.trailing_zeros()).wrapping_sub(u64::from(self.first));
         let slot = u32::try_from(index).ok().filter(|slot| self.slots.in_kernel(*slot))?;
@@ -178,27 +182,21 @@ impl Transmitter {
 
     #[inline]
     fn complete(&mut self, slot: u32) {
-        let length = self.slots.complete_slot(slot).expect("what the kernel has was lent");
+        let length = self.slots.complete_slot(slot).expect("the kernel has this slot");
         // Almost always empty.
         let given_up = self.given_up.iter().position(|given_up| *given_up == slot);
         if let Some(place) = given_up {
             self.given_up.swap_remove(place);
-            self.left.rejected += 1;
-            self.unreported += 1;
-            // Nobody may ever ask for them; the newest say enough.
-            if self.rejections.len() == MOST_REJECTIONS {
-                self.rejections.remove(0);
-            }
-            self.rejections.push(length);
+            self.rejections.add(|| length);
         } else {
-            self.left.sent += 1;
-            self.left.bytes += u64::from(length);
+            self.sent += 1;
+            self.sent_bytes += u64::from(length);
         }
     }
 
     /// Frames queued or with the kernel.
     pub fn pending(&self) -> u64 {
-        u64::from(self.slots.queued()) + u64::from(self.slots.lent())
+        u64::from(self.slots.queued()) + u64::from(self.slots.submitted())
     }
 
     /// Whether frames are queued or in the transmit ring, for another flush.
@@ -206,19 +204,23 @@ impl Transmitter {
         self.slots.queued() > 0 || self.produced > self.taken
     }
 
+    /// Whether the last flush failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// The counters, as of the last completion taken in.
     pub fn stats(&self) -> TxStats {
-        TxStats { pending: self.pending(), ..self.left }
+        TxStats { sent: self.sent, rejected: self.rejections.total(), pending: self.pending(), bytes: self.sent_bytes }
     }
 
-    /// How many frames have been rejected since the last call of [`take_rejections`](Self::take_rejections).
+    /// Frames rejected since the last [`take_rejections`](Self::take_rejections).
     pub fn unreported_rejections(&self) -> usize {
-        self.unreported
+        self.rejections.unreported()
     }
 
-    /// The same, which forgets them.
+    /// Lengths of the frames rejected since the last call, the first 64.
     pub fn take_rejections(&mut self) -> Vec<u32> {
-        self.unreported = 0;
-        std::mem::take(&mut self.rejections)
+        self.rejections.take()
     }
 }

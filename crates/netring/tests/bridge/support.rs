@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use netring::bridge::packet::open_capture;
+use netring::bridge::packet::{open_capture, open_tx};
 use netring::bridge::{Bridge, DirectionStats, PacketPort, PacketTx, Runner, SideOptions};
 use netring::capture::{Capture, CaptureOptions, TimestampSource};
 use netring::injector::{InjectorOptions, OnMalformed};
@@ -12,7 +12,7 @@ use netring::ring::{Column, ColumnSet, Columns, vnet};
 use netring::source::{Pollable, Source};
 
 /// Long enough for a machine that is busy; a test that passes never waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// `va`, the bridge's `vb` and `wa`, and `wb`, in a namespace that is gone when dropped.
 pub(crate) struct Network {
@@ -92,7 +92,7 @@ impl Network {
     }
 
     pub(crate) fn tx(&self, interface: &str) -> PacketTx {
-        PacketTx::open(interface, &self.injector_options()).unwrap()
+        open_tx(interface, &self.injector_options()).unwrap()
     }
 
     pub(crate) fn capture(&self, interface: &str) -> Capture {
@@ -122,7 +122,7 @@ fn run(program: &str, arguments: &[&str]) {
 pub(crate) fn until(mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < PATIENCE, "it never was so");
+        assert!(start.elapsed() < DEADLINE, "it never was so");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -132,7 +132,7 @@ pub(crate) fn receive(capture: &mut Capture, count: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
     let start = Instant::now();
     while seen.len() < count {
-        assert!(start.elapsed() < PATIENCE, "{} of {count} frames came", seen.len());
+        assert!(start.elapsed() < DEADLINE, "{} of {count} frames came", seen.len());
         if !capture.wait_within(Duration::from_millis(100)).unwrap() {
             continue;
         }

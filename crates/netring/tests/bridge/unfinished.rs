@@ -1,7 +1,7 @@
 //! Frames with work left for the hardware.
 
 use netring::bridge::FrameTx;
-use netring::bridge::tx::TrySend;
+use netring::bridge::TrySend;
 use netring::ring::VolatileSlice;
 
 use crate::support::{Network, counted, receive};
@@ -99,12 +99,13 @@ pub(crate) fn nonsense_is_rejected() {
     nonsense[6..8].copy_from_slice(&60_000u16.to_ne_bytes());
     let bad = [nonsense, unfinished()].concat();
     let good = [header(), unfinished()].concat();
-    let offer = tx.try_send([&bad, &good].into_iter().map(|message| VolatileSlice::from(message.as_slice()))).unwrap();
-    let TrySend::Refused(refused) = offer else { panic!("{offer:?}") };
+    let outcome =
+        tx.try_send([&bad, &good].into_iter().map(|message| VolatileSlice::from(message.as_slice()))).unwrap();
+    let TrySend::Refused(refused) = outcome else { panic!("{outcome:?}") };
     let error = tx.explain(&refused, unfinished().len() as u32);
     assert_eq!(error.kind, netring::ErrorKind::Frame);
     assert!(error.message.contains("4058 bytes"), "{error}");
-    let offer = tx.try_send(std::iter::once(VolatileSlice::from(good.as_slice()))).unwrap();
-    assert!(matches!(offer, TrySend::Taken(1)), "{offer:?}");
+    let outcome = tx.try_send(std::iter::once(VolatileSlice::from(good.as_slice()))).unwrap();
+    assert!(matches!(outcome, TrySend::Taken(1)), "{outcome:?}");
     assert_eq!(receive(&mut far, 1)[0].bytes, unfinished());
 }

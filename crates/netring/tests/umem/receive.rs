@@ -39,16 +39,16 @@ fn a_portion_comes_in_batches_and_has_an_end() {
         (0..count).for_each(|_| assert!(queue.rings_mut().deliver(60).is_some()));
     };
     deliver(&mut queue, 30);
-    let mut told = Vec::new();
+    let mut batches = Vec::new();
     while let Some(mut batch) = queue.take(Vec::new()) {
-        told.push((batch.len(), queue.has_rest()));
+        batches.push((batch.len(), queue.has_rest()));
         queue.release(&mut batch);
-        if told.len() == 1 {
-            // What comes meanwhile is no part of it: there is an end, however fast packets come.
+        if batches.len() == 1 {
+            // Packets that come meanwhile are not part of the burst: it ends, however fast they come.
             deliver(&mut queue, 10);
         }
     }
-    assert_eq!(told, [(8, true), (8, true), (4, false), (8, true), (8, true), (4, false)]);
+    assert_eq!(batches, [(8, true), (8, true), (4, false), (8, true), (8, true), (4, false)]);
     assert_eq!((queue.rings().filled(), queue.waiting(), queue.counts()), (64, 0, (40, 0)));
 }
 
@@ -128,7 +128,7 @@ enum Step {
     Release(u8),
     /// An address anywhere, and a length.
     BadDescriptor(u64, u32),
-    /// A descriptor of a frame that somebody holds.
+    /// A descriptor of a frame that a batch holds.
     Again(u8),
     /// A packet that leaves the frame it is in.
     TooLong(u32),
@@ -149,8 +149,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// However the kernel lies, nobody gets a frame that somebody else has, or bytes outside of one,
-    /// and no frame is lost for which it told no lie.
+    /// Whatever bad descriptors the kernel writes, no frame has two owners, no packet leaves its frame,
+    /// and no frame is lost that the kernel described well.
     #[test]
     fn a_frame_is_one_owners(frames in 1u32..40, ring in 1usize..40, most in 1u32..20, steps in vec(step(), 1..300)) {
         let mut queue = queue(frames, ring, most);
@@ -167,7 +167,7 @@ proptest! {
                     prop_assert!(!batch.is_empty() && batch.len() <= most as usize);
                     for packet in &batch {
                         prop_assert!(packet.frame() < frames);
-                        prop_assert!(owned.insert(packet.frame()), "frame {} is somebody's", packet.frame());
+                        prop_assert!(owned.insert(packet.frame()), "frame {} has an owner", packet.frame());
                         prop_assert!(packet.offset() >= packet.frame() * FRAME);
                         prop_assert!(packet.offset() + packet.length() <= (packet.frame() + 1) * FRAME);
                     }

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
             frames_of_no_length_are_refused_by_name,
             frames_wait_while_the_interface_is_down,
             one_object_does_both,
-            a_bridge_is_told_what_was_taken_before_it_is_told_of_a_failure,
+            frames_taken_are_reported_before_a_failure,
         }
         lifetime {
             closing_takes_the_program_away_at_once,

@@ -1,6 +1,6 @@
 //! Frames out: their bytes, all of them, counted when they have left.
 
-use netring::bridge::{FrameTx, TrySend};
+use netring::tx::{FrameTx, TrySend};
 use netring::xdp::{Attach, Attached, Mode, XdpOptions, XdpSocket};
 use netring::{ErrorKind, Sink, Source};
 
@@ -75,7 +75,7 @@ pub(crate) fn frames_wait_while_the_interface_is_down() {
     assert_eq!(socket.tx_stats().unwrap().pending, 100);
     network.run("link set va up");
     let mut receiver = network.receiver(Attach::Auto);
-    assert_eq!(socket.flush().unwrap().0, 100, "the flush that failed told of none");
+    assert_eq!(socket.flush().unwrap().0, 100, "the flush that failed reported none");
     assert!(socket.wait_drained(PATIENCE).unwrap());
     assert_eq!(receive(&mut receiver, 100), frames);
     assert_eq!(socket.flush().unwrap().0, 0);
@@ -101,15 +101,15 @@ pub(crate) fn one_object_does_both() {
     }
 }
 
-pub(crate) fn a_bridge_is_told_what_was_taken_before_it_is_told_of_a_failure() {
+pub(crate) fn frames_taken_are_reported_before_a_failure() {
     let network = Network::new();
     let mut socket = sender(&network);
     network.run("link del va");
     let frames: Vec<_> = (0..3).map(|n| frame(n, 60)).collect();
-    let offer = |socket: &mut XdpSocket| socket.try_send(frames.iter().map(|bytes| bytes.as_slice().into()));
-    let outcome = offer(&mut socket);
+    let try_send = |socket: &mut XdpSocket| socket.try_send(frames.iter().map(|bytes| bytes.as_slice().into()));
+    let outcome = try_send(&mut socket);
     assert!(matches!(outcome, Ok(TrySend::Taken(3))), "{outcome:?}");
-    let error = offer(&mut socket).unwrap_err();
+    let error = try_send(&mut socket).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InterfaceRemoved, "{error}");
     assert_eq!(socket.tx_stats().unwrap().pending, 3);
 }
