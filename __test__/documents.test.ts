@@ -70,7 +70,9 @@ test('docs/troubleshooting.md has every warning, with its words', (t) => {
 })
 
 test('messages of the core that docs/troubleshooting.md quotes are those that it gives', (t) => {
-  const sources = [...filesIn('crates/netring/src', '.rs'), 'src/errors/advice.ts'].map(read).join('\n')
+  const core = filesIn('crates/netring/src', '.rs').map(read).join('\n')
+  // As users of JavaScript read them.
+  const sources = advise(core, 'xdp')
   const quoted = [
     'cannot open a packet socket',
     'which also needs CAP_SYS_ADMIN',
@@ -95,8 +97,7 @@ test('messages of the core that docs/troubleshooting.md quotes are those that it
     'what was left of the block is lost',
   ]
   const text = read('docs/troubleshooting.md').replaceAll(/\s+/g, ' ')
-  // As JavaScript sees them: options by their names there, and the capture as what is to be closed.
-  const said = advise(sources.replaceAll(/\\?\n\s*/g, ''), undefined).replaceAll('{object}', 'capture')
+  const said = sources.replaceAll(/\\?\n\s*/g, '')
   for (const words of quoted) {
     t.true(text.includes(words), `the document: ${words}`)
     t.true(sources.includes(words) || said.includes(words), `the code: ${words}`)
