@@ -70,7 +70,7 @@ impl From<DirectionStats> for NativeDirectionStats {
 
 /// A bridge over whatever backend.
 trait Forwarding {
-    fn start(&mut self, tell: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()>;
+    fn start(&mut self, notify: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()>;
     fn stop(&self);
     fn join(&mut self) -> netring::Result<()>;
     fn round(&self, timeout_ms: f64) -> netring::Result<bool>;
@@ -83,8 +83,8 @@ impl<P: Port + Send + 'static> Forwarding for Runner<P>
 where
     Bridge<P>: Send,
 {
-    fn start(&mut self, tell: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()> {
-        Self::start(self, tell)
+    fn start(&mut self, notify: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()> {
+        Self::start(self, notify)
     }
 
     fn stop(&self) {
@@ -153,13 +153,13 @@ impl NativeBridge {
     pub fn start(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let bridge = self.bridge.as_mut().ok_or_else(|| closed(NAME))?;
         let wake = JsCallback::in_place(&mut self.signal, &waker)?.sender();
-        let tell = move |news| {
-            wake(match news {
+        let notify = move |event| {
+            wake(match event {
                 RunnerEvent::Rejections => Message::Wake,
                 RunnerEvent::Ended => Message::Ended,
             });
         };
-        bridge.start(Box::new(tell)).map_err(to_js)
+        bridge.start(Box::new(notify)).map_err(to_js)
     }
 
     /// The thread ends after its turn, and calls the waker.

@@ -200,8 +200,8 @@ impl NativeChannel {
     pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         if self.link.is_none() {
             self.set_waker(&waker)?;
-            let tell = JsCallback::in_place(&mut self.callback, &waker)?.sender();
-            let changed: LinkCallback = Box::new(move |event| tell(event.into()));
+            let notify = JsCallback::in_place(&mut self.callback, &waker)?.sender();
+            let changed: LinkCallback = Box::new(move |event| notify(event.into()));
             let link = any!(self.queue()?, channel => channel.call(move |source| source.watch_link(changed)));
             self.link = Some(link.map_err(to_js)?);
         }

@@ -15,7 +15,7 @@ use crate::error::to_js;
 pub(crate) struct SourceEvents {
     signal: Option<JsCallback>,
     /// For who waits for a batch.
-    edges: Option<Watch>,
+    watch: Option<Watch>,
     /// What else a wait waits for while the interface is down.
     removal: Option<TaskGuard>,
     link: Option<TaskGuard>,
@@ -28,26 +28,26 @@ impl SourceEvents {
 
     /// True when there is a batch; otherwise the waker is called once something changes.
     pub(crate) fn poll_or_wait(&mut self, source: &Shared<dyn Live>, waker: &Waker<'_>) -> Result<bool> {
-        if self.edges.is_none() {
+        if self.watch.is_none() {
             let readiness = source.borrow().readiness().map_err(to_js)?;
             let wake = self.sender(waker)?;
             let watch = readiness.watch(move |_| wake(Message::Wake));
-            self.edges = Some(watch.map_err(|error| {
+            self.watch = Some(watch.map_err(|error| {
                 to_js(CoreError::os(ErrorKind::Io, "epoll_wait", &error, "cannot wait on the socket"))
             })?);
         }
-        self.edges.as_ref().inspect(|edges| edges.arm());
+        self.watch.as_ref().inspect(|watch| watch.arm());
         let look = source.borrow_mut().poll_coalesced().map_err(to_js);
         match look {
             Ok(PollState::Empty) => {}
             Ok(PollState::Later(at)) => {
-                let set = self.edges.as_mut().map_or(Ok(()), |edges| edges.wake_at(at));
+                let set = self.watch.as_mut().map_or(Ok(()), |watch| watch.wake_at(at));
                 return set.map(|()| false).map_err(|error| {
                     to_js(CoreError::os(ErrorKind::Io, "timerfd_settime", &error, "cannot wait for a time"))
                 });
             }
             Ok(PollState::Ready) | Err(_) => {
-                self.edges.as_ref().inspect(|edges| edges.disarm());
+                self.watch.as_ref().inspect(|watch| watch.disarm());
                 return look.map(|_| true);
             }
         }
@@ -61,7 +61,7 @@ impl SourceEvents {
 
     /// Nobody waits any more.
     pub(crate) fn stop_waiting(&mut self) {
-        self.edges.as_ref().inspect(|edges| edges.disarm());
+        self.watch.as_ref().inspect(|watch| watch.disarm());
         self.removal = None;
     }
 
@@ -73,8 +73,8 @@ impl SourceEvents {
     /// From now on the waker is called with every change of the link.
     pub(crate) fn watch_link(&mut self, source: &Shared<dyn Live>, waker: &Waker<'_>) -> Result<()> {
         if self.link.is_none() {
-            let tell = self.sender(waker)?;
-            let changed = Box::new(move |event: std::io::Result<_>| tell(event.into()));
+            let notify = self.sender(waker)?;
+            let changed = Box::new(move |event: std::io::Result<_>| notify(event.into()));
             self.link = Some(source.borrow().watch_link(changed).map_err(to_js)?);
         }
         Ok(())

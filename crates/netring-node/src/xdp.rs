@@ -181,7 +181,7 @@ impl NativeXdpLayout {
             queues: socket.queues().to_vec(),
             zero_copy: socket.zero_copy(),
             frame_capacity: socket.frame_capacity(),
-            tx_frames: socket.shape().tx_frames,
+            tx_frames: socket.layout().tx_frames,
         }
     }
 }
@@ -200,7 +200,7 @@ impl NativeXdpSocket {
     #[napi(factory)]
     pub fn open(interface: String, options: NativeXdpOptions) -> Result<Self> {
         let socket = XdpSocket::open(&interface, &options.into()).map_err(to_js)?;
-        let (fd, capacity, count) = (socket.fd(), socket.frame_capacity(), socket.shape().tx_frames);
+        let (fd, capacity, count) = (socket.fd(), socket.frame_capacity(), socket.layout().tx_frames);
         let socket = share(socket);
         let sink = NativeSink::of(NAME, Rc::clone(&socket) as Shared<dyn Sink>, fd, capacity, count);
         let weak = Rc::downgrade(&socket);

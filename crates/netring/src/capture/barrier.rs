@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_open_and_shut_together() {
+    fn captures_start_and_stop_together() {
         let all: Vec<_> = (0..3).map(|_| Paused::new()).collect();
         let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
         assert!(!all.iter().any(Paused::lets_pass));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_cannot_be_shut_leaves_no_other_one_open_and_is_told() {
+    fn a_capture_that_cannot_be_stopped_is_reported_and_the_others_stop() {
         let all: Vec<_> = (0..4).map(|_| Paused::new()).collect();
         let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
         start_all(&ids).unwrap();

@@ -155,9 +155,9 @@ impl Capture {
         Ok(lease)
     }
 
-    fn clear_edges(&mut self) -> Result<()> {
-        let edge = self.readiness.clear().map_err(|error| self.wait_failed(&error))?;
-        if edge.error { self.read_error() } else { Ok(()) }
+    fn clear_events(&mut self) -> Result<()> {
+        let events = self.readiness.clear().map_err(|error| self.wait_failed(&error))?;
+        if events.error { self.read_error() } else { Ok(()) }
     }
 
     fn wait_failed(&self, error: &std::io::Error) -> Error {

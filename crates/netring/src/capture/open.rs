@@ -53,7 +53,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
     }
     let (geometry, mapping) = ring(&socket, geometry, options)?;
     let ring = RxRing::new(mapping.memory(), geometry);
-    let edges = EpollSet::of(socket.as_fd(), Interest::Read)
+    let epoll = EpollSet::of(socket.as_fd(), Interest::Read)
         .map_err(|error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the packet socket"))?;
     socket.bind(index, libc::ETH_P_ALL as u16).map_err(|error| {
         let kind =
@@ -85,7 +85,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
         socket,
         mapping,
         ring,
-        readiness: Readiness::new(edges),
+        readiness: Readiness::new(epoll),
         index: index as u32,
         fanout_id,
         link_type,

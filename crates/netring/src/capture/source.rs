@@ -15,7 +15,7 @@ use crate::source::{BatchHeader, Counters, LinkCallback, LinkEvents, Pollable, S
 use crate::stats::CaptureStats;
 
 /// How often a blocking wait looks whether an interface that is down has been removed.
-const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
+const CHECK_REMOVAL_EVERY: Duration = Duration::from_millis(100);
 
 impl Source for Capture {
     type Batch = Batch;
@@ -29,7 +29,7 @@ impl Source for Capture {
             let lease = match self.batches.acquire() {
                 Some(lease) => lease,
                 None => {
-                    self.clear_edges()?;
+                    self.clear_events()?;
                     match self.batches.acquire() {
                         Some(lease) => lease,
                         None => return self.fail_if_removed().map(|()| None),
@@ -91,7 +91,7 @@ impl Pollable for Capture {
         if self.batches.ready() {
             return Ok(true);
         }
-        self.clear_edges()?;
+        self.clear_events()?;
         if self.batches.ready() {
             return Ok(true);
         }
@@ -106,7 +106,7 @@ impl Pollable for Capture {
 
     /// The socket says nothing of the removal of an interface that is down.
     fn look_every(&self) -> Option<Duration> {
-        self.link.is_down().then_some(LOOK_FOR_REMOVAL_EVERY)
+        self.link.is_down().then_some(CHECK_REMOVAL_EVERY)
     }
 
     fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents> {

@@ -1,13 +1,13 @@
-//! What a channel is asked to be.
+//! Options of a channel.
 
-/// What happens to a packet that finds no room.
+/// What to do when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// It waits in the ring, and the thread with it: what then finds no room in the ring the kernel drops and counts.
+    /// The thread stops reading. When the ring is full, too, the kernel drops and counts packets.
     Block,
-    /// The oldest packets make room.
+    /// Drop the oldest queued packets.
     DropOldest,
-    /// It is dropped.
+    /// Drop the new packet.
     DropNewest,
 }
 

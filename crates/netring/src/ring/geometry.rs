@@ -1,4 +1,4 @@
-//! A ring's shape, checked once.
+//! A ring's geometry, checked once.
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,7 +15,7 @@ pub struct Geometry {
 const FRAME_ALIGNMENT: u32 = 16;
 
 impl Geometry {
-    /// Checks a shape against a page size, which is a property of the running kernel (4, 16 or
+    /// Checks a geometry against a page size, which is a property of the running kernel (4, 16 or
     /// 64 KiB).
     pub fn new(block_size: u32, block_count: u32, frame_size: u32, page_size: u32) -> Result<Self> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Config, message));
@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn accepts_what_the_kernel_accepts_on_every_page_size() {
         for page in [4096, 16384, 65536] {
-            let shape = Geometry::new(1 << 22, 64, 2048, page).unwrap();
-            assert_eq!(shape.frame_count(), 2048 * 64);
-            assert_eq!(shape.ring_bytes(), 256 << 20);
+            let geometry = Geometry::new(1 << 22, 64, 2048, page).unwrap();
+            assert_eq!(geometry.frame_count(), 2048 * 64);
+            assert_eq!(geometry.ring_bytes(), 256 << 20);
         }
     }
 

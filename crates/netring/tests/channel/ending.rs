@@ -89,7 +89,7 @@ fn removal_is_told_after_the_packets_and_always() {
 }
 
 #[test]
-fn a_link_that_goes_down_is_told_once_and_to_who_waits_only() {
+fn a_link_that_goes_down_is_reported_once_and_only_to_a_waiting_reader() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 100, 1 << 20, Block);
     world.set(|link| link.down = true);

@@ -21,7 +21,7 @@ use netring::test_support::poll::Notifier;
 use netring::{Error, ErrorKind, Result};
 
 /// Long enough for a machine that is busy; a test that passes never waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 const WHOLE: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };
 
@@ -40,7 +40,7 @@ pub(crate) struct Link {
 /// The far side of a [`FakeSource`].
 pub(crate) struct World {
     kernel: FakeKernel,
-    edge: Arc<Notifier>,
+    event: Arc<Notifier>,
     pub(crate) link: Arc<Mutex<Link>>,
 }
 
@@ -48,22 +48,22 @@ pub(crate) struct FakeSource {
     batches: BatchReader,
     readiness: Arc<Readiness>,
     link: Arc<Mutex<Link>>,
-    _edge: Arc<Notifier>,
+    _event: Arc<Notifier>,
 }
 
 impl World {
     pub(crate) fn new() -> (Self, FakeSource) {
         let (kernel, ring) = FakeKernel::with_ring(1 << 16, 32);
-        let edge = Arc::new(Notifier::new().unwrap());
-        let readiness = Readiness::new(EpollSet::of(edge.as_fd(), Interest::Read).unwrap());
+        let event = Arc::new(Notifier::new().unwrap());
+        let readiness = Readiness::new(EpollSet::of(event.as_fd(), Interest::Read).unwrap());
         let link = Arc::new(Mutex::new(Link::default()));
         let source = FakeSource {
             batches: BatchReader::new(ring, MAX_BATCH),
             readiness,
             link: Arc::clone(&link),
-            _edge: Arc::clone(&edge),
+            _event: Arc::clone(&event),
         };
-        (Self { kernel, edge, link }, source)
+        (Self { kernel, event, link }, source)
     }
 
     /// Delivers packets and hands their block over. How many found room.
@@ -93,7 +93,7 @@ impl World {
     }
 
     fn notify(&self) {
-        self.edge.notify();
+        self.event.notify();
     }
 }
 
@@ -309,7 +309,7 @@ impl Reader {
 
     /// Waits for a wake-up.
     pub(crate) fn woken(&self) {
-        self.woken.recv_timeout(PATIENCE).expect("who waits is woken");
+        self.woken.recv_timeout(TIMEOUT).expect("who waits is woken");
     }
 
     /// Whether there was one more.
@@ -329,7 +329,7 @@ impl Reader {
 
     /// Waits until something is so.
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&Channel<FakeSource>) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !holds(&self.channel) {
             let (queued, overflowed) = (self.channel.queued(), self.channel.overflowed());
             assert!(Instant::now() < deadline, "{what}: {queued} queued, {overflowed} overflowed");

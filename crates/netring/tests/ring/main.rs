@@ -8,10 +8,10 @@ mod support;
 
 mod batches;
 mod columns;
+mod corrupt;
 mod corruption;
 mod delivery;
 mod holding;
-mod lies;
 mod model;
 mod pages;
 mod seeds;

@@ -153,7 +153,7 @@ fn send_through(network: &Network, queue: u32) {
 /// Both the socket's own and one that the caller has attached.
 pub(crate) fn a_program_that_somebody_takes_away_is_told_of() {
     let network = Network::with_queues(2);
-    let told = |socket: &mut XdpSocket| {
+    let reported = |socket: &mut XdpSocket| {
         assert_eq!(socket.attached(), Attached::None);
         let error = next_within(socket, PATIENCE).unwrap_err();
         assert!(error.kind == ErrorKind::XdpProgram && error.message.contains("somebody has detached"), "{error}");
@@ -167,7 +167,7 @@ pub(crate) fn a_program_that_somebody_takes_away_is_told_of() {
     let other = XdpOptions { queues: Queues::List(vec![1]), replace: true, mode: Mode::Rx, ..network.options() };
     let second = network.open("vb", other);
     assert_eq!(receive(&mut first, 1), [frame(1, 60)]);
-    told(&mut first);
+    reported(&mut first);
     assert_eq!(second.attached(), Attached::Native);
     first.close().unwrap();
     assert!(program_on(&network, "vb"), "the other's stays");
@@ -180,7 +180,7 @@ pub(crate) fn a_program_that_somebody_takes_away_is_told_of() {
     let mut third = network.open("vb", XdpOptions { mode: Mode::Rx, program: Some(own), ..network.options() });
     assert_eq!(third.attached(), Attached::Skb);
     link.detach().unwrap();
-    told(&mut third);
+    reported(&mut third);
 }
 
 /// Of a pool: nothing happens to the interface before all sockets are bound.

@@ -86,7 +86,7 @@ pub(crate) fn one_object_does_both() {
     for attach in [NATIVE, SKB] {
         let open = |name| network.open(name, XdpOptions { attach, ..network.options() });
         let (mut a, mut b) = (open("va"), open("vb"));
-        assert_eq!(a.shape().tx_frames, 2048);
+        assert_eq!(a.layout().tx_frames, 2048);
         let frames: Vec<_> = (0..2048).map(|n| frame(n, 60 + n as usize % 1400)).collect();
         for from in [&mut a, &mut b] {
             for bytes in &frames {
