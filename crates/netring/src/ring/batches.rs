@@ -1,12 +1,11 @@
-//! BatchReader: a block is handed out in pieces that fit a processor's cache.
+//! Batches: a block is handed out in pieces that fit a processor's cache.
 //!
 //! A full block of small packets is several MiB, more than the cache next to a processor. Walked as a
 //! whole and then read as a whole, every packet would come from memory twice. So a block is walked a
-//! batch at a time, and what reads the batch finds it in the cache. `docs/performance.md` has the figures.
+//! batch at a time, and the reader finds the batch in the cache. `docs/performance.md` has the figures.
 //!
-//! The walk that finds where a batch ends happens when it is handed out, before anybody else can see
-//! the batch or what lies behind it. Whoever writes into the headers of one batch therefore spoils that
-//! batch and no other.
+//! The walk that finds the end of a batch happens when the batch is handed out, before JavaScript can see it or
+//! the rest of the block. JavaScript that writes into the headers of one batch therefore spoils only that batch.
 
 use super::block::{Block, Malformed, Span, WalkOptions};
 use super::columns::{ColumnSet, Columns};
@@ -14,14 +13,14 @@ use super::layout::status;
 use super::memory::Memory;
 use super::rx::{Lease, RxRing};
 
-/// Packets a batch, at most. At 64 bytes these are 300 KiB of the block and 100 KiB of columns; fewer would
-/// cost more in JavaScript, which makes some objects a batch.
+/// Packets per batch, at most. At 64 bytes these are 300 KiB of the block and 100 KiB of columns; fewer would
+/// cost more in JavaScript, which creates some objects per batch.
 pub const MAX_BATCH: u32 = 2048;
 
-/// Proof that somebody may look at a batch of packets. Only [`BatchReader::next`] makes one and only [`BatchReader::release`]
+/// Permission to read a batch of packets. Only [`BatchReader::next`] makes one and only [`BatchReader::release`]
 /// takes it; it cannot be copied.
 ///
-/// A batch cannot be read after it was given back:
+/// A batch cannot be read after its release:
 ///
 /// ```compile_fail
 /// # fn f(batches: &mut netring::ring::BatchReader, batch: netring::ring::Batch) {
@@ -47,12 +46,12 @@ impl Batch {
         self.span.count
     }
 
-    /// Its number: batches are counted from 1 in the order in which they are handed out.
+    /// Its number; the reader counts batches from 1.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// Its block was handed over by its timer, not because it was full.
+    /// The block timer closed its block before it was full.
     pub fn timed_out(&self) -> bool {
         self.timed_out
     }
@@ -72,10 +71,10 @@ impl Batch {
 #[derive(Debug)]
 pub struct BatchReader {
     ring: RxRing,
-    /// Of each block that is not the kernel's: its lease and what is out.
+    /// For each block that user space owns: its lease and its unreleased batches.
     shares: Vec<Option<Share>>,
     open: Option<Open>,
-    /// Packets a batch, at most.
+    /// Packets per batch, at most.
     most: u32,
     sequence: u64,
 }
@@ -83,15 +82,15 @@ pub struct BatchReader {
 #[derive(Debug)]
 struct Share {
     lease: Lease,
-    /// BatchReader that have not been given back.
+    /// Batches that have not been released.
     out: u32,
 }
 
-/// The block of which there is more to hand out.
+/// A block that is not handed out completely.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     block: u32,
-    /// What is left of it.
+    /// The rest of it.
     rest: Span,
     timed_out: bool,
     losing: bool,
@@ -115,7 +114,7 @@ impl BatchReader {
         &mut self.ring
     }
 
-    /// Whether there is a batch to hand out; see [`RxRing::ready`].
+    /// Whether a batch is available; see [`RxRing::ready`].
     pub fn ready(&mut self) -> bool {
         self.open.is_some() || self.ring.ready()
     }
@@ -136,7 +135,7 @@ impl BatchReader {
         self.ring.release(lease);
     }
 
-    /// Opens a block that was acquired. One whose head contradicts it goes straight back.
+    /// Opens a block that was acquired. A block whose header contradicts it goes straight back.
     pub fn open(&mut self, lease: Lease) -> Result<(), Malformed> {
         let block = self.ring.block(&lease);
         let timed_out = block.status() & status::BLOCK_TIMEOUT != 0;
@@ -213,7 +212,7 @@ impl BatchReader {
         Ok(Some((batch, columns)))
     }
 
-    /// The packets that a batch stands for.
+    /// The packets of a batch.
     pub fn block<'a>(&'a self, batch: &'a Batch) -> Block<'a> {
         assert_eq!(batch.ring, self.ring.id(), "a batch belongs to the ring that gave it");
         let share = self.shares[batch.block as usize].as_ref().expect("a block with a batch out is shared");
@@ -227,7 +226,7 @@ impl BatchReader {
         block.memory().slice(range.start as usize, range.len())
     }
 
-    /// Gives a batch back; with the last one of its block the block goes back to the kernel.
+    /// Releases a batch; the last one of a block returns the block to the kernel.
     pub fn release(&mut self, batch: Batch) {
         assert_eq!(batch.ring, self.ring.id(), "a batch belongs to the ring that gave it");
         let share = self.shares[batch.block as usize].as_mut().expect("a block with a batch out is shared");
@@ -235,14 +234,14 @@ impl BatchReader {
         self.settle(batch.block);
     }
 
-    /// Gives up what is left of the open block: it will not be handed out.
+    /// Discards the rest of the open block.
     pub fn discard_rest(&mut self) {
         if let Some(open) = self.open.take() {
             self.settle(open.block);
         }
     }
 
-    /// Gives the block back if nothing of it is out and nothing is to come.
+    /// Returns the block to the kernel if it has no unreleased batches and no rest.
     fn settle(&mut self, block: u32) {
         let place = &mut self.shares[block as usize];
         let more = self.open.is_some_and(|open| open.block == block);
@@ -253,5 +252,5 @@ impl BatchReader {
     }
 }
 
-/// For a walk that only looks for places.
+/// A walk that only finds offsets.
 const PLACES: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };

@@ -44,7 +44,7 @@ impl Geometry {
         Ok(Self { block_size, block_count, frame_size })
     }
 
-    /// Bytes a block.
+    /// Bytes per block.
     pub fn block_size(self) -> u32 {
         self.block_size
     }
@@ -54,12 +54,12 @@ impl Geometry {
         self.block_count
     }
 
-    /// Bytes a frame, as the kernel is told; V3 packs packets whatever it says.
+    /// Bytes per frame, for the kernel's checks; V3 packs packets regardless of it.
     pub fn frame_size(self) -> u32 {
         self.frame_size
     }
 
-    /// What `tp_frame_nr` must be.
+    /// The required `tp_frame_nr`.
     pub fn frame_count(self) -> u32 {
         self.block_size / self.frame_size * self.block_count
     }

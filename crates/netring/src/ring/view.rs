@@ -1,7 +1,7 @@
 //! Parts of a [`Memory`] that were checked once, for places that are read or written for every packet.
 //!
-//! Only [`Memory::header_view`] and [`Memory::array`] make them, after the check that everything here rests on (R2). Nobody else
-//! can in safe code: their fields are private to this module.
+//! Only [`Memory::header_view`] and [`Memory::array`] create them, after the check that everything here rests on (R2). Other
+//! safe code cannot: their fields are private to this module.
 #![expect(unsafe_code, reason = "raw access to shared memory that has been checked before")]
 
 use std::marker::PhantomData;

@@ -144,7 +144,7 @@ pub struct XdpSocket {
     zero_copy: bool,
     link_type: LinkType,
     coalescer: WakeupCoalescer,
-    /// The queues' epoll are not told.
+    /// The queues' epoll events are masked.
     masked: bool,
     /// The queue to look at first, so that a busy one does not starve the others.
     turn: usize,

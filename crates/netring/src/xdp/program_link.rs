@@ -60,9 +60,9 @@ impl ProgramLink {
     }
 }
 
-/// Asks on a thread of its own: the answer may take as long as somebody is_attached RTNL, and the one that this is called on serves every
-/// wait of the process. Where the process may have no more threads the lead is taken to hold, and asked for again in time. `None`:
-/// the probe has panicked.
+/// Asks the kernel on a separate thread: the answer has to wait for RTNL, and the calling thread serves every wait of the
+/// process. Where the process may have no more threads the program counts as attached, until the next probe. `None`: the
+/// probe has panicked.
 async fn ask(is_attached: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Option<bool> {
     let (answer, answered) = oneshot::channel();
     let asking = thread::Builder::new().name("netring-ask".to_owned()).spawn(move || {
