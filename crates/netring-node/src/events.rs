@@ -1,4 +1,4 @@
-//! What a source tells JavaScript from the I/O thread: that there is something to look at, and what became of the link.
+//! Events of a source, sent to JavaScript from the I/O thread: readiness and link events.
 
 use napi::Env;
 use napi::bindgen_prelude::*;
@@ -10,13 +10,13 @@ use crate::callback::{JsCallback, Message, Waker};
 use crate::erased::{Live, Shared};
 use crate::error::to_js;
 
-/// Everything that may call into JavaScript; dropping it ends that.
+/// All callbacks of a source into JavaScript; dropping this ends them.
 #[derive(Default)]
 pub(crate) struct SourceEvents {
     signal: Option<JsCallback>,
-    /// For who waits for a batch.
+    /// For a reader that waits for a batch.
     watch: Option<Watch>,
-    /// What else a wait waits for while the interface is down.
+    /// Reports the removal of the interface while it is down.
     removal: Option<TaskGuard>,
     link: Option<TaskGuard>,
 }
@@ -53,13 +53,13 @@ impl SourceEvents {
         }
         if self.removal.is_none() {
             let wake = self.sender(waker)?;
-            // Where it cannot be watched (the namespace has lost its name, say) the next look finds out.
+            // Where it cannot be watched (for example, the namespace has lost its name) the next poll finds out.
             self.removal = source.borrow().watch_removal(Box::new(move || wake(Message::Wake))).ok().flatten();
         }
         Ok(false)
     }
 
-    /// Nobody waits any more.
+    /// Ends the wait.
     pub(crate) fn stop_waiting(&mut self) {
         self.watch.as_ref().inspect(|watch| watch.disarm());
         self.removal = None;
@@ -70,7 +70,7 @@ impl SourceEvents {
         self.signal.as_mut().map_or(Ok(()), |signal| signal.keep_alive(env, keep))
     }
 
-    /// From now on the waker is called with every change of the link.
+    /// Calls the waker with every link event from now on.
     pub(crate) fn watch_link(&mut self, source: &Shared<dyn Live>, waker: &Waker<'_>) -> Result<()> {
         if self.link.is_none() {
             let notify = self.sender(waker)?;

@@ -19,9 +19,9 @@ fn reader_of(blocks: u32, most: u32) -> (FakeKernel, BatchReader) {
 fn next(batches: &mut BatchReader) -> Option<Batch> {
     if !batches.has_open_block() {
         let lease = batches.acquire()?;
-        batches.open(lease).expect("an honest block");
+        batches.open(lease).expect("a valid block");
     }
-    Some(batches.next(WHOLE, |_| None).expect("an honest block")?.0)
+    Some(batches.next(WHOLE, |_| None).expect("a valid block")?.0)
 }
 
 fn bytes(batches: &BatchReader, batch: &Batch) -> Vec<Vec<u8>> {
@@ -40,7 +40,7 @@ fn packets(numbers: std::ops::Range<u32>) -> Vec<FakePacket> {
 }
 
 #[test]
-fn a_block_comes_in_reader_of_about_the_same_length() {
+fn a_block_comes_in_batches_of_about_the_same_length() {
     for (count, most, lengths) in
         [(7, 3, vec![3, 2, 2]), (6, 3, vec![3, 3]), (3, 3, vec![3]), (4, 3, vec![2, 2]), (5, 1, vec![1; 5])]
     {
@@ -211,7 +211,7 @@ fn a_header_that_leaps_out_of_its_batch_reaches_no_packet() {
 }
 
 #[test]
-fn a_lie_ends_the_block_and_the_next_one_is_shown() {
+fn a_corrupt_header_ends_the_block_and_the_next_one_is_shown() {
     for (at, shown) in [(0, 0), (1, 0), (2, 2), (3, 2), (5, 4)] {
         let (mut kernel, mut batches) = reader_of(2, 2);
         for number in 0..6 {
@@ -238,7 +238,7 @@ fn a_lie_ends_the_block_and_the_next_one_is_shown() {
         let batch = next(&mut batches).unwrap();
         assert_eq!(bytes(&batches, &batch), payloads(6..8));
         batches.release(batch);
-        assert!(kernel.receive(&numbered(9, 64)), "the block that lied is free again");
+        assert!(kernel.receive(&numbered(9, 64)), "the corrupt block is free again");
     }
 }
 

@@ -1,5 +1,5 @@
-//! A kernel that lies, or JavaScript that wrote into a block: the walk stops at the corrupt, says where
-//! and why, and has shown what came before it.
+//! Corrupt headers, by a bug of the kernel or by JavaScript: the walk stops at the corrupt header, reports where and why,
+//! and has shown the packets before it.
 
 use netring::ring::columns::CopyFailure;
 use netring::ring::fake::FakeKernel;
@@ -22,7 +22,7 @@ const PACKETS: u32 = 4;
 /// Bytes from one packet to the next.
 const DISTANCE: u32 = 152;
 
-/// Walks the second of three blocks of four packets, after `lie` has written to it. It gets the
+/// Walks the second of three blocks of four packets, after `corrupt` has written to it. It gets the
 /// block's bytes and finds packet headers with [`header`].
 fn walk_corrupted(corrupt: impl FnOnce(&Memory)) -> (Vec<Seen>, Result<(), Malformed>) {
     let (mut kernel, mut ring) = FakeKernel::with_ring(BLOCK as u32, 3);
@@ -85,7 +85,7 @@ fn the_truth_is_believed() {
 }
 
 #[test]
-fn a_next_offset_that_leads_nowhere_stops_the_walk_behind_its_packet() {
+fn a_next_offset_out_of_the_block_stops_the_walk_behind_its_packet() {
     let left = block::SIZE as u32 + PACKETS * DISTANCE;
     for at in 0..PACKETS - 1 {
         let to_end = left - header(at) as u32;
@@ -181,7 +181,7 @@ fn a_packet_count_too_small_hides_the_rest() {
 }
 
 #[test]
-fn a_first_packet_inside_the_head_stops_the_walk() {
+fn a_first_packet_inside_the_header_stops_the_walk() {
     for first in [0, 8, 40, 47] {
         stops(0, 0, IN_HEAD, |memory| assert!(memory.set_u32(block::FIRST, first)));
     }
@@ -227,7 +227,7 @@ fn a_link_layer_header_outside_the_block_stops_the_walk() {
 fn a_block_length_past_the_block_is_the_block() {
     for length in [BLOCK as u32, BLOCK as u32 + 1, 3 * BLOCK as u32, 1 << 31, u32::MAX] {
         passes(PACKETS, |memory| assert!(memory.set_u32(block::LENGTH, length)));
-        // With it, a lie of a packet's is still seen.
+        // The walk still detects a corrupt packet header.
         stops(1, 1, SNAPLEN_OUT, |memory| {
             memory.set_u32(block::LENGTH, length);
             memory.set_u32(header(1) + packet::SNAPLEN, BLOCK as u32);

@@ -55,7 +55,7 @@ fn every_profile_works_on_every_page_size() {
 proptest! {
     /// What `packet_set_ring` (net/packet/af_packet.c) asks, and mmap(2) of a length.
     #[test]
-    fn a_shape_is_accepted_just_when_the_kernel_would(
+    fn a_geometry_is_accepted_just_when_the_kernel_would(
         page in prop::sample::select(&PAGES[..]),
         block in prop_oneof![0u32..1 << 20, (0u32..64).prop_map(|count| count * 4096)],
         count in 0u32..128,

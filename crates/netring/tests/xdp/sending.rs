@@ -22,7 +22,7 @@ pub(crate) fn a_burst_leaves_whole_and_in_order() {
             assert!(socket.send(bytes.as_slice().into()).unwrap());
         }
         assert!(!socket.send(frames[0].as_slice().into()).unwrap(), "4096 slots");
-        assert!(socket.wait_drained(PATIENCE).unwrap());
+        assert!(socket.wait_drained(TIMEOUT).unwrap());
         assert_eq!(receive(&mut receiver, 4096), frames);
     }
     let stats = socket.tx_stats().unwrap();
@@ -43,7 +43,7 @@ pub(crate) fn slots_are_sent_in_the_order_of_queueing() {
     socket.queue(third, 70).unwrap();
     socket.discard(second);
     socket.queue(first, 70).unwrap();
-    assert!(socket.wait_drained(PATIENCE).unwrap());
+    assert!(socket.wait_drained(TIMEOUT).unwrap());
     assert_eq!(receive(&mut receiver, 2), [frame(3, 70), frame(1, 70)]);
 }
 
@@ -75,8 +75,8 @@ pub(crate) fn frames_wait_while_the_interface_is_down() {
     assert_eq!(socket.tx_stats().unwrap().pending, 100);
     network.run("link set va up");
     let mut receiver = network.receiver(Attach::Auto);
-    assert_eq!(socket.flush().unwrap().0, 100, "the flush that failed told of none");
-    assert!(socket.wait_drained(PATIENCE).unwrap());
+    assert_eq!(socket.flush().unwrap().0, 100, "the failed flush reported no frames");
+    assert!(socket.wait_drained(TIMEOUT).unwrap());
     assert_eq!(receive(&mut receiver, 100), frames);
     assert_eq!(socket.flush().unwrap().0, 0);
 }
@@ -92,7 +92,7 @@ pub(crate) fn one_object_does_both() {
             for bytes in &frames {
                 assert!(from.send(bytes.as_slice().into()).unwrap());
             }
-            assert!(from.wait_drained(PATIENCE).unwrap());
+            assert!(from.wait_drained(TIMEOUT).unwrap());
         }
         assert_eq!(receive(&mut a, 2048), frames, "{attach:?}");
         assert_eq!(receive(&mut b, 2048), frames, "{attach:?}");
@@ -101,7 +101,7 @@ pub(crate) fn one_object_does_both() {
     }
 }
 
-pub(crate) fn a_bridge_is_told_what_was_taken_before_it_is_told_of_a_failure() {
+pub(crate) fn a_flush_reports_taken_frames_before_a_failure() {
     let network = Network::new();
     let mut socket = sender(&network);
     network.run("link del va");
