@@ -76,7 +76,8 @@ impl JsArray<u8> {
 
     /// Lets the core read and write the bytes for the length of one call.
     pub(crate) fn with_memory<T>(&self, call: impl FnOnce(&Memory) -> T) -> T {
-        // SAFETY: R5. As bytes(); what `call` gets does not outlive it, because the core keeps no memory that it parses or copies into.
+        // SAFETY: R5. As bytes(); what `call` gets does not outlive it, because the core keeps no memory that it parses
+        // or copies into.
         let memory = unsafe { Memory::new(self.base, self.len, Arc::new(())) };
         call(&memory)
     }

@@ -13,8 +13,8 @@ use netring::source::{BatchHeader, Counters, LinkCallback, LiveSource, PollState
 use netring::stats::CaptureStats;
 use netring::{Error, ErrorKind, Result};
 
-/// Shared by the parts of one object, all on JavaScript's thread. Borrowed for the length of one call, never while JavaScript
-/// may run.
+/// Shared by the parts of one object, all on JavaScript's thread. Borrowed for the length of one call, never while
+/// JavaScript may run.
 pub(crate) type Shared<T> = Rc<RefCell<T>>;
 
 /// To be shared from now on.

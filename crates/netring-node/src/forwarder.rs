@@ -249,8 +249,8 @@ impl NativeForwarder {
         texts(self.direction.take_rejections())
     }
 
-    /// Takes back unsent packets and ends sending. Call it before close() of both directions' sources: one socket may send
-    /// here and receive there.
+    /// Takes back unsent packets and ends sending. Call it before close() of both directions' sources: one socket may
+    /// send here and receive there.
     #[napi]
     pub fn end_sending(&mut self) {
         self.direction.abandon();

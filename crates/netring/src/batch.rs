@@ -70,8 +70,8 @@ pub struct Packet<'b> {
 }
 
 impl<'b> Packet<'b> {
-    /// The captured bytes, from the link-layer header on. The kernel, and maybe others, can write this memory, so callers
-    /// copy the bytes instead of borrowing them: [`VolatileSlice::to_vec`], [`VolatileSlice::copy_to`].
+    /// The captured bytes, from the link-layer header on. The kernel, and maybe others, can write this memory, so
+    /// callers copy the bytes instead of borrowing them: [`VolatileSlice::to_vec`], [`VolatileSlice::copy_to`].
     pub fn bytes(&self) -> VolatileSlice<'b> {
         let part = self.bytes.part(self.row.offset as usize, self.row.captured as usize);
         part.unwrap_or_else(|| VolatileSlice::from(&[][..]))
@@ -99,8 +99,8 @@ pub trait SourceExt: Source {
     ///
     /// # Errors
     ///
-    /// As [`Source::next`]: [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved) once the interface is gone and the ring is
-    /// empty.
+    /// As [`Source::next`]: [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved) once the interface is gone and the
+    /// ring is empty.
     fn next_batch(&mut self) -> Result<Option<HeldBatch<'_, Self>>> {
         let mut target = |packets| Some((Columns::for_packets(packets), ColumnSet::ALL));
         let Some((batch, Some(columns))) = self.next(&mut target)? else { return Ok(None) };
@@ -113,8 +113,8 @@ pub trait SourceExt: Source {
     ///
     /// # Errors
     ///
-    /// As [`next_batch`](Self::next_batch), and [`LinkDown`](crate::ErrorKind::LinkDown) once each time that the interface goes
-    /// down; the caller may go on.
+    /// As [`next_batch`](Self::next_batch), and [`LinkDown`](crate::ErrorKind::LinkDown) once each time that the
+    /// interface goes down; the caller may go on.
     fn next_batch_within(&mut self, timeout: Duration) -> Result<Option<HeldBatch<'_, Self>>>
     where
         Self: Pollable,

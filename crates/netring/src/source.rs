@@ -102,11 +102,12 @@ pub trait Pollable {
     }
     /// The source's epoll events.
     fn readiness(&self) -> &Arc<Readiness>;
-    /// How often a blocking wait has to check the interface, because some changes cause no epoll event. `None` where every
-    /// change causes one.
+    /// How often a blocking wait has to check the interface, because some changes cause no epoll event. `None` where
+    /// every change causes one.
     fn look_every(&self) -> Option<Duration>;
-    /// Blocks this thread until an epoll event comes or `deadline` passes, and reads the socket's pending error, if any.
-    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents>;
+    /// Blocks this thread until an epoll event comes or `deadline` passes, and reads the socket's pending error, if
+    /// any.
+    fn wait_for_event(&mut self, deadline: Instant) -> Result<EpollEvents>;
 
     /// Blocks this thread, up to `timeout`, until [`Source::next`] would return a batch or fail; false on timeout.
     /// Fails when the link goes down meanwhile.
@@ -127,7 +128,7 @@ pub trait Pollable {
                 PollState::Empty => {}
             }
             let until = self.look_every().map_or(deadline, |every| deadline.min(Instant::now() + every));
-            let events = self.wait_for_edge(until)?;
+            let events = self.wait_for_event(until)?;
             if !events.any && until == deadline {
                 // Poll once more: a packet may have come just before the deadline.
                 return self.poll();

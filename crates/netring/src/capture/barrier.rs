@@ -1,8 +1,8 @@
 //! Starts and stops the captures of several threads together.
 //!
 //! The members of a fanout group share its packets from the moment they receive. Threads that start separately are
-//! milliseconds apart, so one thread starts and stops all, microseconds apart. It finds the sockets in this registry: the
-//! kernel may have reused a descriptor's number for another socket.
+//! milliseconds apart, so one thread starts and stops all, microseconds apart. It finds the sockets in this registry:
+//! the kernel may have reused a descriptor's number for another socket.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -61,8 +61,8 @@ impl StartBarrier {
         self.id
     }
 
-    /// Joins the group of the capture's options, by this id or (`None`) as the first member of a group with an unused id, and
-    /// returns the id. The capture stays paused.
+    /// Joins the group of the capture's options, by this id or (`None`) as the first member of a group with an unused
+    /// id, and returns the id. The capture stays paused.
     pub fn join_group(&self, capture: &mut Capture, id: Option<u16>) -> Result<u16> {
         let on_interface = |error: Error| error.on_interface(capture.link.interface());
         let group = self.group.as_ref().filter(|_| !self.started).ok_or_else(|| {

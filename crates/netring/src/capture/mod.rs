@@ -49,8 +49,8 @@ pub struct Capture {
     /// The same before the block that was opened last, until a batch of it has been handed out.
     drops_reported_before: u64,
     link: LinkState,
-    /// rtnetlink reported that the interface is gone. The socket does not report the removal of an interface that is down,
-    /// not even if it is down because it is being removed.
+    /// rtnetlink reported that the interface is gone. The socket does not report the removal of an interface that is
+    /// down, not even if it is down because it is being removed.
     gone: Arc<AtomicBool>,
 }
 
@@ -60,8 +60,8 @@ impl Capture {
         Self::open_with(interface, options, Setup::default())
     }
 
-    /// Opens an interface paused: the socket is bound, but outside its fanout group and behind a filter that drops every
-    /// packet. The barrier lets it join the group and start, together with the captures of other threads.
+    /// Opens an interface paused: the socket is bound, but outside its fanout group and behind a filter that drops
+    /// every packet. The barrier lets it join the group and start, together with the captures of other threads.
     pub fn open_paused(interface: &str, options: CaptureOptions) -> Result<(Self, StartBarrier)> {
         let (group, ignore_outgoing) = (options.fanout.clone(), options.ignore_outgoing);
         let capture = Self::open_with(interface, options, Setup { paused: true, ..Setup::default() })?;

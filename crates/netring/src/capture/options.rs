@@ -25,7 +25,8 @@ impl TimestampSource {
     }
 }
 
-/// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, and blocks closed after 60 ms at the latest.
+/// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, and blocks closed after 60 ms at the
+/// latest.
 #[derive(Clone, Debug)]
 pub struct CaptureOptions {
     /// Bytes per block, a multiple of the page size.
@@ -89,7 +90,6 @@ impl Default for CaptureOptions {
 }
 
 crate::setters!(CaptureOptions {
-    /// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, and blocks closed after 60 ms at the latest.
     /// Bytes per block, a multiple of the page size.
     block_size: u32,
     /// The wanted number of blocks.
@@ -129,9 +129,10 @@ crate::setters!(CaptureOptions {
 /// Socket settings for roles that build on a capture; not public.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Setup {
-    /// The kernel writes a virtio-net header before each packet (`PACKET_VNET_HDR`), so that a bridge can send the packet on
-    /// as it is (`ring::vnet`).
+    /// The kernel writes a virtio-net header before each packet (`PACKET_VNET_HDR`), so that a bridge can send the
+    /// packet on as it is (`ring::vnet`).
     pub(crate) vnet_header: bool,
-    /// The socket stays outside its fanout group, behind a filter that drops every packet ([`StartBarrier`](super::StartBarrier)).
+    /// The socket stays outside its fanout group, behind a filter that drops every packet
+    /// ([`StartBarrier`](super::StartBarrier)).
     pub(crate) paused: bool,
 }

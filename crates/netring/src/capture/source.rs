@@ -109,7 +109,7 @@ impl Pollable for Capture {
         self.link.is_down().then_some(CHECK_REMOVAL_EVERY)
     }
 
-    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents> {
+    fn wait_for_event(&mut self, deadline: Instant) -> Result<EpollEvents> {
         let events = self.readiness.wait_until(deadline).map_err(|error| self.wait_failed(&error))?;
         if events.error {
             self.read_error()?;

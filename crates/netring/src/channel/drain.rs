@@ -81,7 +81,7 @@ impl<S: Stoppable> CaptureThread<S> {
             }
             if commands.stop && !self.shut {
                 self.shut = true;
-                // If this fails the thread has to end now: the queue no longer has a limit.
+                // If this fails the source has to end now: the queue no longer has a limit.
                 if let Err(error) = self.source.stop_receiving() {
                     self.end(End::Failed(error));
                 }

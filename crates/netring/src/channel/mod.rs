@@ -1,5 +1,5 @@
-//! A channel: a thread that drains a source into a bounded queue of owned packets, so that a busy reader loses no packets
-//! that fit into the queue.
+//! A channel: a thread that drains a source into a bounded queue of owned packets, so that a busy reader loses no
+//! packets that fit into the queue.
 //!
 //! The thread owns the source. It copies each batch's packets, gives the batch back to the kernel at once, and sleeps
 //! while the ring is empty. Other threads reach the source through the thread ([`Channel::call`]).
@@ -155,7 +155,8 @@ where
 
 impl<S: Source> Channel<S> {
     /// The position counter: four bytes to which the reader adds the number of packets that it is about to consume. The
-    /// previous value is the index of the first of them in the last fetch. The queue adds to it for each dropped packet.
+    /// previous value is the index of the first of them in the last fetch. The queue adds to it for each dropped
+    /// packet.
     pub fn position(&self) -> &Memory {
         &self.position
     }
@@ -165,9 +166,9 @@ impl<S: Source> Channel<S> {
         self.shared.set_waker(Arc::new(waker));
     }
 
-    /// Takes packets out of the queue, to be [copied](Self::copy). The first `consumed` of them count as consumed at once.
-    /// The previous fetch must have been consumed. When the queue is empty it fails once with each error of the source,
-    /// and always once the source's interface is gone.
+    /// Takes packets out of the queue, to be [copied](Self::copy). The first `consumed` of them count as consumed at
+    /// once. The previous fetch must have been consumed. When the queue is empty it fails once with each error of the
+    /// source, and always once the source's interface is gone.
     pub fn fetch(&mut self, consumed: u32) -> Result<FetchedSize> {
         let fetched = self.shared.fetch(FETCH_PACKETS, FETCH_BYTES, consumed)?;
         self.fetched = fetched.chunks;
@@ -185,8 +186,8 @@ impl<S: Source> Channel<S> {
         })
     }
 
-    /// True when there are packets to fetch, or once the channel has stopped; otherwise the waker will be called. Fails as
-    /// [`fetch`](Self::fetch), and once each time the link goes down.
+    /// True when there are packets to fetch, or once the channel has stopped; otherwise the waker will be called. Fails
+    /// as [`fetch`](Self::fetch), and once each time the link goes down.
     pub fn wait(&self) -> Result<bool> {
         self.shared.wait()
     }

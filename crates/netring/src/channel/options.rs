@@ -29,7 +29,6 @@ impl Default for ChannelOptions {
 }
 
 crate::setters!(ChannelOptions {
-    /// How much a channel holds. A packet that alone is larger than all of `capacity_bytes` is dropped whatever the policy.
     /// Packets, at least one.
     capacity: u32,
     /// Bytes of packets.

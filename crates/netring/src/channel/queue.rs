@@ -147,7 +147,8 @@ impl Queue {
             }
         }
         self.dropped += lengths.len() as u64 - size.packets;
-        // If one of these was dropped, no older packet stays. The size is read each time: the reader consumes meanwhile.
+        // If one of these was dropped, no older packet stays. The size is read each time: the reader consumes
+        // meanwhile.
         while self.size().packets > 0 && (from > 0 || !self.size().plus(size).fits(&self.options)) {
             if self.prefetched.drop_first() || self.drop_queued() {
                 self.dropped += 1;
@@ -175,8 +176,8 @@ impl Queue {
         self.chunks.push_back(chunk);
     }
 
-    /// Counts the packets dropped for or instead of the admitted ones, once all of those have been pushed. So the counts
-    /// never run ahead of the packets that can be fetched.
+    /// Counts the packets dropped for or instead of the admitted ones, once all of those have been pushed. So the
+    /// counts never run ahead of the packets that can be fetched.
     pub(super) fn settle(&mut self) {
         self.overflowed += std::mem::take(&mut self.dropped);
     }

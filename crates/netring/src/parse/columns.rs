@@ -122,7 +122,8 @@ impl<'a> ParsedColumns<'a> {
         })
     }
 
-    /// Parses the first `packets` packets that lie in `memory` as `places` say, each into its row. False where one does not.
+    /// Parses the first `packets` packets that lie in `memory` as `places` say, each into its row. False where one does
+    /// not.
     pub fn parse_all(&self, packets: u32, memory: &Memory, places: &Columns) -> bool {
         let [offset, captured, original] = places.places();
         let place =
@@ -148,8 +149,8 @@ impl<'a> ParsedColumns<'a> {
         true
     }
 
-    /// Takes numbers and not a `Place`: were its address taken, the fast path would build it in memory for every packet and
-    /// wait for that.
+    /// Takes numbers and not a `Place`: were its address taken, the fast path would build it in memory for every packet
+    /// and wait for that.
     #[cold]
     #[inline(never)]
     fn parse_whole(&self, row: u32, memory: &Memory, offset: u32, captured: u32, original: u32) {

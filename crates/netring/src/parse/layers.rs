@@ -1,9 +1,9 @@
 //! One packet's headers, from the outside in.
 //!
-//! Each header is checked and read by etherparse; this module determines their order, as in
-//! etherparse's own `LaxSlicedPacket`. That type is not used for two reasons. It knows only the bytes it is given, and
-//! here these are the copied start of a longer packet, whose lengths count. And it takes 41 ns, where the same headers one by
-//! one take 6 (`cargo run --release --example parse`).
+//! Each header is checked and read by etherparse; this module determines their order, as in etherparse's own
+//! `LaxSlicedPacket`. That type is not used for two reasons. It knows only the bytes it is given, and here these are
+//! the copied start of a longer packet, whose lengths count. And it takes 41 ns, where the same headers one by one take
+//! 6 (`cargo run --release --example parse`).
 
 use etherparse::{
     ArpPacketSlice, EtherType, Ethernet2Header, Ethernet2HeaderSlice, Icmpv4Slice, Icmpv6Slice, IpAuthHeaderSlice,

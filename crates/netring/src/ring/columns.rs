@@ -259,7 +259,8 @@ impl Columns {
         self.memory.set_u32(at, self.memory.u32(at).unwrap_or(0) | status::LOSING);
     }
 
-    /// Where packets lie and how long they were: the columns `Offset`, `CapturedLength` and `OriginalLength`, in that order.
+    /// Where packets lie and how long they were: the columns `Offset`, `CapturedLength` and `OriginalLength`, in that
+    /// order.
     pub fn places(&self) -> [VolatileArray<'_, u32>; 3] {
         [self.array(Column::Offset), self.array(Column::CapturedLength), self.array(Column::OriginalLength)]
     }

@@ -164,8 +164,8 @@ impl Memory {
         base.is_aligned().then(|| unsafe { VolatileArray::new(base, count) })
     }
 
-    /// Prefetches the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a place
-    /// outside the range does no harm.
+    /// Prefetches the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a
+    /// place outside the range does no harm.
     #[inline(always)]
     pub fn prefetch(&self, offset: usize, length: usize) {
         let first = self.base.as_ptr().wrapping_add(offset);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_part_is_seen() {
+    fn owners_of_a_part_are_counted() {
         let mut memory = Memory::zeroed(32);
         let part = memory.slice(8, 8).unwrap();
         assert!(!memory.is_sole());

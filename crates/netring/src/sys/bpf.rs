@@ -34,8 +34,9 @@ const XDP_PASS: i32 = 2;
 const FUNC_REDIRECT_MAP: i32 = 51;
 /// `BPF_PSEUDO_MAP_FD`: the immediate is a descriptor, which the kernel turns into the map.
 const PSEUDO_MAP_FD: u8 = 1;
-/// How often a program is given to the verifier, which ends with EAGAIN as soon as a signal is pending for this thread (`do_check`,
-/// kernel/bpf/verifier.c): in Node.js, whenever a child process ends. Signals without end must not keep it here.
+/// How often a program is given to the verifier, which ends with EAGAIN as soon as a signal is pending for this thread
+/// (`do_check`, kernel/bpf/verifier.c): in Node.js, whenever a child process ends. Signals without end must not keep it
+/// here.
 const LOAD_ATTEMPTS: u32 = 100;
 /// Where `rx_queue_index` is in `struct xdp_md`.
 const RX_QUEUE_INDEX: i16 = 16;

@@ -38,7 +38,8 @@ pub fn speed(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>>
     Ok((!unknown).then_some(speed))
 }
 
-/// `struct ethtool_channels`: the maxima, then how many are used, for receiving at 20, for sending at 24, for both at 32.
+/// `struct ethtool_channels`: the maxima, then how many are used, for receiving at 20, for sending at 24, for both at
+/// 32.
 const CHANNELS_BYTES: usize = 36;
 
 /// Receive queues in use, or `None` where the driver does not report them.

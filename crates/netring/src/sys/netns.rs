@@ -1,7 +1,7 @@
 //! Runs one call in another network namespace.
 //!
-//! A socket belongs to the namespace in which it was created, so only its creation has to happen there, on a short-lived
-//! thread. The caller's thread never changes its namespace.
+//! A socket belongs to the namespace in which it was created, so only its creation has to happen there, on a
+//! short-lived thread. The caller's thread never changes its namespace.
 #![expect(unsafe_code, reason = "setns")]
 
 use std::fs::OpenOptions;

@@ -50,8 +50,8 @@ impl WakeupCoalescer {
         }
     }
 
-    /// The state to report to a waiting reader: `arrived` packets have arrived since the socket was opened, `waiting` of
-    /// them are in the rings.
+    /// The state to report to a waiting reader: `arrived` packets have arrived since the socket was opened, `waiting`
+    /// of them are in the rings.
     pub fn poll(&mut self, now: Instant, arrived: u64, waiting: u32) -> PollState {
         let waited = now.saturating_duration_since(self.woken);
         if waiting < self.enough && !self.due && waited < self.pause {
@@ -111,7 +111,8 @@ mod tests {
             Self { coalescer: WakeupCoalescer::new(longest, frames, ENOUGH, start), start, arrived: 0, waiting: 0 }
         }
 
-        /// The state at a time, in microseconds, after `packets` more have arrived. The reader takes all reported packets.
+        /// The state at a time, in microseconds, after `packets` more have arrived. The reader takes all reported
+        /// packets.
         fn poll(&mut self, at: u64, packets: u32) -> PollState {
             self.arrived += u64::from(packets);
             self.waiting += packets;

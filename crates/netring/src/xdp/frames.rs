@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_found_and_lose_no_frame_that_is_known() {
+    fn bad_descriptors_are_detected_and_lose_no_known_frame() {
         let mut frames = RxFrames::new(4, 4, 2048);
         assert_eq!(frames.submit(3).collect::<Vec<_>>(), [4, 5, 6]);
         for address in [0, 4 * 2048 - 1, 8 * 2048, u64::MAX, 1 << 40] {

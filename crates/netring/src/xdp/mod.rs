@@ -64,8 +64,8 @@ pub fn is_permitted() -> Result<()> {
     XskMap::new(1).map(drop).map_err(|error| program::failed("bpf", &error, "cannot make an XSKMAP"))
 }
 
-/// A program on an interface that redirects packets to sockets which other threads of this process open `paused`, with the
-/// descriptor of its map. Dropping it detaches the program: the sockets receive no more packets.
+/// A program on an interface that redirects packets to sockets which other threads of this process open `paused`, with
+/// the descriptor of its map. Dropping it detaches the program: the sockets receive no more packets.
 #[derive(Debug)]
 pub struct SharedProgram {
     interface: String,
@@ -97,8 +97,8 @@ impl SharedProgram {
         Ok(())
     }
 
-    /// Stops redirecting: packets of its queues pass to the network stack. The program stays attached, so that no socket
-    /// reports it as detached.
+    /// Stops redirecting: packets of its queues pass to the network stack. The program stays attached, so that no
+    /// socket reports it as detached.
     pub fn shut(&self) -> Result<()> {
         let Shared::Attached(attachment) = &self.state else { return Ok(()) };
         program::leave(&attachment.map, &self.queues).map_err(|error| error.on_interface(&self.interface))

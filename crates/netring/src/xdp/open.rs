@@ -74,8 +74,8 @@ pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Prepared
         .map_err(|failure| entering(namespace, failure, "cannot prepare an XDP program", "socket"))?
 }
 
-/// Attaches a program from whichever network namespace: its packets pass to the network stack until there are sockets in its
-/// map.
+/// Attaches a program from whichever network namespace: its packets pass to the network stack until there are sockets
+/// in its map.
 pub(super) fn attach(ready: &PreparedProgram) -> Result<AttachedProgram> {
     let namespace = ready.namespace.as_deref();
     let path = namespace.map(path_of);

@@ -149,12 +149,13 @@ fn over(present: Option<&Present>, interface: &str, map: &XskMap) -> Result<(Att
     }
 }
 
-/// What libxdp names the program that calls those of several owners (`XDP_DISPATCHER_...`, libxdp; bpfman does the same).
+/// What libxdp names the program that calls those of several owners (`XDP_DISPATCHER_...`, libxdp; bpfman does the
+/// same).
 const DISPATCHER: &str = "xdp_dispatcher";
 
 /// Whether a program may redirect packets through `map`: it names the map itself, or may call a program that does. The
-/// kernel does not report such calls: neither which programs have replaced a dispatcher's functions nor where a tail call
-/// ends. Without CAP_SYS_ADMIN it reports nothing at all.
+/// kernel does not report such calls: neither which programs have replaced a dispatcher's functions nor where a tail
+/// call ends. Without CAP_SYS_ADMIN it reports nothing at all.
 pub(super) fn may_redirect(program: u32, map: u32) -> bool {
     match bpf::loaded(program) {
         Ok(loaded) => {

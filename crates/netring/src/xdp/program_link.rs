@@ -1,7 +1,7 @@
 //! The program that redirects packets to a socket, and whether it is still attached.
 //!
-//! The kernel sends no notification when a link is detached (`bpf_xdp_link_detach`, net/core/dev.c). So netring asks the
-//! kernel when the caller wants to know, and at most once a second while a reader waits for packets.
+//! The kernel sends no notification when a link is detached (`bpf_xdp_link_detach`, net/core/dev.c). So netring asks
+//! the kernel when the caller wants to know, and at most once a second while a reader waits for packets.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,9 +60,9 @@ impl ProgramLink {
     }
 }
 
-/// Asks the kernel on a separate thread: the answer has to wait for RTNL, and the calling thread serves every wait of the
-/// process. Where the process may have no more threads the program counts as attached, until the next probe. `None`: the
-/// probe has panicked.
+/// Asks the kernel on a separate thread: the answer has to wait for RTNL, and the calling thread serves every wait of
+/// the process. Where the process may have no more threads the program counts as attached, until the next probe.
+/// `None`: the probe has panicked.
 async fn ask(is_attached: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Option<bool> {
     let (answer, answered) = oneshot::channel();
     let asking = thread::Builder::new().name("netring-ask".to_owned()).spawn(move || {
@@ -101,7 +101,8 @@ impl Probe {
         }
     }
 
-    /// Whether to probe now that the timer has gone off. Marks the timer as unset first, so that the next reader sets it.
+    /// Whether to probe now that the timer has gone off. Marks the timer as unset first, so that the next reader sets
+    /// it.
     fn is_due(&self, readiness: &Readiness) -> bool {
         self.set.store(false, Ordering::SeqCst);
         self.wanted.swap(false, Ordering::SeqCst) || readiness.is_awaited()
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_takes_long_keeps_nobody_from_being_woken() {
+    fn a_slow_probe_does_not_delay_other_wakeups() {
         let (_sender, _receiver, readiness, _watch, _woken) = waiting();
         let (ask, asked) = channel();
         let (answer, answers) = channel::<bool>();

@@ -73,7 +73,7 @@ impl XdpSocket {
         self.coalescer.poll(Instant::now(), arrived, waiting)
     }
 
-    /// While a timer drives the reader, masks epoll edges; unmasks them before the reader waits on them.
+    /// While a timer drives the reader, masks epoll events; unmasks them before the reader waits on them.
     fn set_masked(&mut self, masked: bool) -> Result<()> {
         if self.masked == masked {
             return Ok(());
@@ -231,7 +231,7 @@ impl Pollable for XdpSocket {
         Some(CHECK_LINK_EVERY)
     }
 
-    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents> {
+    fn wait_for_event(&mut self, deadline: Instant) -> Result<EpollEvents> {
         let events = self.readiness.wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
         if events.error {
             self.read_errors()?;

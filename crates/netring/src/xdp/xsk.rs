@@ -127,8 +127,8 @@ impl Frames {
         Ok(queue)
     }
 
-    /// When frames of this process were last freed: a worker of the kernel does the rest, RLIMIT_MEMLOCK's account included
-    /// (`xdp_umem_release_deferred`, net/xdp/xdp_umem.c).
+    /// When frames of this process were last freed: a worker of the kernel does the rest, RLIMIT_MEMLOCK's account
+    /// included (`xdp_umem_release_deferred`, net/xdp/xdp_umem.c).
     pub(super) fn last_retired() -> Option<Instant> {
         *LAST_RETIRED.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,8 +184,8 @@ impl RxRings for XskQueue {
             // SAFETY: X1. What comes out is checked against the table of frames before it is used.
             let count = unsafe { self.rx.consume(&mut self.scratch[..wanted]) };
             for frame in &self.scratch[..count] {
-                // Each packet comes from another processor's cache. Asked for here they come side by side; the loop that
-                // reads them would wait for one after the other. Measured: a fifth of the whole receiver's time.
+                // Each packet comes from another processor's cache. Asked for here they come side by side; the loop
+                // that reads them would wait for one after the other. Measured: a fifth of the whole receiver's time.
                 self.memory.prefetch(frame.addr(), 0);
                 let length = u32::try_from(frame.lengths().data()).unwrap_or(u32::MAX);
                 each(Descriptor { address: frame.addr() as u64, length });

@@ -167,7 +167,7 @@ impl Pollable for FakeSource {
         None
     }
 
-    fn wait_for_edge(&mut self, _: Instant) -> Result<EpollEvents> {
+    fn wait_for_event(&mut self, _: Instant) -> Result<EpollEvents> {
         unreachable!("the channel waits by itself")
     }
 }

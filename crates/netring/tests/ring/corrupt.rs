@@ -1,5 +1,5 @@
-//! Corrupt headers, by a bug of the kernel or by JavaScript: the walk stops at the corrupt header, reports where and why,
-//! and has shown the packets before it.
+//! Corrupt headers, by a bug of the kernel or by JavaScript: the walk stops at the corrupt header, reports where and
+//! why, and has shown the packets before it.
 
 use netring::ring::columns::CopyFailure;
 use netring::ring::fake::FakeKernel;
