@@ -105,7 +105,7 @@ impl<'a> Gen<'a> {
         let mut made = Vec::with_capacity(nodes.len());
         for node in nodes {
             self.span = node.span.clone();
-            let result = self.node(&node.kind, &made)?;
+            let result = self.node(&node.kind, nodes, &made)?;
             made.push(result);
         }
         if !self.unresolved.is_empty() {
@@ -117,7 +117,7 @@ impl<'a> Gen<'a> {
         self.condition(&made, root)
     }
 
-    fn node(&mut self, kind: &NodeKind, made: &[Made]) -> Result<Made, FilterError> {
+    fn node(&mut self, kind: &NodeKind, nodes: &[Node], made: &[Made]) -> Result<Made, FilterError> {
         let condition = match *kind {
             NodeKind::And(a, b) => {
                 let (a, b) = (self.condition(made, a)?, self.condition(made, b)?);
@@ -135,7 +135,7 @@ impl<'a> Gen<'a> {
             | NodeKind::Len
             | NodeKind::Load { .. }
             | NodeKind::Binary { .. }
-            | NodeKind::Negate(_) => return self.number(kind, made),
+            | NodeKind::Negate(_) => return self.number(kind, nodes, made),
             NodeKind::Relation { a, op, b } => self.relation(made, a, op, b)?,
             NodeKind::Id { ref id, qualifiers } => self.id(id, qualifiers)?,
             NodeKind::Abbreviation(proto) => self.abbreviation(proto)?,

@@ -5,13 +5,17 @@ use super::{Gen, Made};
 use crate::error::{FilterError, FilterErrorKind};
 use crate::ir::{CondId, Right, Test, Value, ValueId};
 use crate::keywords::Proto;
-use crate::tree::{Arithmetic, Compare, NodeId, NodeKind};
+use crate::tree::{Arithmetic, Compare, Node, NodeId, NodeKind};
 
 /// How deeply a value may nest. The back end recurses as deeply.
 const DEPTH: u32 = 250;
 
 impl Gen<'_> {
-    pub(super) fn number(&mut self, kind: &NodeKind, made: &[Made]) -> Result<Made, FilterError> {
+    pub(super) fn number(&mut self, kind: &NodeKind, nodes: &[Node], made: &[Made]) -> Result<Made, FilterError> {
+        let literal = |id: NodeId| match nodes[id].kind {
+            NodeKind::Number(k) => Some(k),
+            _ => None,
+        };
         let (value, checks) = match *kind {
             NodeKind::Number(k) => (self.values.constant(k), None),
             NodeKind::Len => (self.values.make(Value::Len), None),
@@ -20,7 +24,7 @@ impl Gen<'_> {
                 (self.values.negate(a), checks)
             }
             NodeKind::Binary { op, a, b } => {
-                self.refuse(op, made, b)?;
+                self.refuse(op, literal(b))?;
                 let (a, checks) = self.part(made, a)?;
                 // The checks of the right operand are lost, as in gen_arth: `1 + tcp[13]` looks at any packet.
                 let (b, _) = self.part(made, b)?;
@@ -43,9 +47,10 @@ impl Gen<'_> {
         }
     }
 
-    /// What libpcap refuses when the right operand is written as a constant.
-    fn refuse(&self, op: Arithmetic, made: &[Made], b: NodeId) -> Result<(), FilterError> {
-        let Some(k) = self.values.as_constant(self.part(made, b)?.0) else { return Ok(()) };
+    /// What libpcap refuses when the right operand is a number as such. One that comes out of a computation ends the program when it
+    /// runs.
+    fn refuse(&self, op: Arithmetic, literal: Option<u32>) -> Result<(), FilterError> {
+        let Some(k) = literal else { return Ok(()) };
         match op {
             Arithmetic::Div if k == 0 => self.fail("division by zero"),
             Arithmetic::Mod if k == 0 => self.fail("modulus by zero"),

@@ -40,13 +40,16 @@ pub(crate) enum Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
     nodes: Vec<Node>,
+    /// How far into the packet every way from a node to a match reaches. A way that ends without a match says nothing: that is what
+    /// a load past the end comes to as well.
+    reach: Vec<u32>,
     numbers: HashMap<Node, NodeId>,
 }
 
 impl Graph {
     pub(crate) fn new() -> Self {
         let nodes = vec![Node::Reject, Node::Accept];
-        Self { nodes, numbers: HashMap::new() }
+        Self { nodes, reach: vec![u32::MAX, 0], numbers: HashMap::new() }
     }
 
     pub(crate) fn get(&self, id: NodeId) -> Node {
@@ -57,15 +60,32 @@ impl Graph {
         self.nodes.len()
     }
 
-    fn make(&mut self, node: Node) -> NodeId {
-        *self.numbers.entry(node).or_insert_with(|| {
-            self.nodes.push(node);
-            (self.nodes.len() - 1) as NodeId
-        })
+    fn make(&mut self, values: &Values, node: Node) -> NodeId {
+        if let Some(&id) = self.numbers.get(&node) {
+            return id;
+        }
+        let at = |id: NodeId| self.reach[id as usize];
+        let reach = match node {
+            Node::Reject => u32::MAX,
+            Node::Accept => 0,
+            Node::Touch { value, next } | Node::Store { value, next, .. } => values.end(value).max(at(next)),
+            Node::Test { value, right, yes, no, .. } => {
+                let other = match right {
+                    Right::Value(other) => values.end(other),
+                    Right::Constant(_) => 0,
+                };
+                values.end(value).max(other).max(at(yes).min(at(no)))
+            }
+        };
+        self.reach.push(reach);
+        self.nodes.push(node);
+        let id = (self.nodes.len() - 1) as NodeId;
+        self.numbers.insert(node, id);
+        id
     }
 
-    pub(crate) fn store(&mut self, slot: u8, value: ValueId, next: NodeId) -> NodeId {
-        if next == REJECT { REJECT } else { self.make(Node::Store { slot, value, next }) }
+    pub(crate) fn store(&mut self, values: &Values, slot: u8, value: ValueId, next: NodeId) -> NodeId {
+        if next == REJECT { REJECT } else { self.make(values, Node::Store { slot, value, next }) }
     }
 
     pub(crate) fn touch(&mut self, values: &Values, value: ValueId, next: NodeId) -> NodeId {
@@ -79,7 +99,20 @@ impl Graph {
         if matches!(self.get(next), Node::Test { value: same, .. } | Node::Touch { value: same, .. } if same == value) {
             return next;
         }
-        self.make(Node::Touch { value, next })
+        match values.get(value) {
+            // Who comes after reaches as far.
+            Value::Load { base: None, .. } | Value::HeaderLength(_) if values.end(value) <= self.reach[next as usize] => {
+                next
+            }
+            Value::Negate(a) => self.touch(values, a, next),
+            Value::Alu(op, a, b)
+                if values.as_constant(b).is_some() || !matches!(op, Arithmetic::Div | Arithmetic::Mod) =>
+            {
+                let next = self.touch(values, b, next);
+                self.touch(values, a, next)
+            }
+            _ => self.make(values, Node::Touch { value, next }),
+        }
     }
 
     pub(crate) fn test(
@@ -121,7 +154,7 @@ impl Graph {
         if yes == no {
             return self.touch(values, value, yes);
         }
-        self.make(Node::Test { value, test, right: Right::Constant(k), yes, no })
+        self.make(values, Node::Test { value, test, right: Right::Constant(k), yes, no })
     }
 
     /// Past tests of the same value whose outcome this one has told.
@@ -167,7 +200,7 @@ impl Graph {
             let rest = self.touch(values, b, yes);
             return self.touch(values, a, rest);
         }
-        self.make(Node::Test { value: a, test, right, yes, no })
+        self.make(values, Node::Test { value: a, test, right, yes, no })
     }
 
     /// A constant on the left.
@@ -198,7 +231,7 @@ impl Graph {
             match conds.get(cond) {
                 Cond::Always(value) => done = if value { yes } else { no },
                 Cond::Test { value, test, right } => done = self.test(values, value, test, right, yes, no),
-                Cond::Store { slot, value } => done = self.store(slot, value, yes),
+                Cond::Store { slot, value } => done = self.store(values, slot, value, yes),
                 Cond::Guard { value, limit } => {
                     done = self.test(values, value, Test::Greater, Right::Constant(limit), REJECT, yes);
                 }
@@ -331,7 +364,7 @@ pub(crate) fn split(graph: &Graph, values: &mut Values, root: NodeId, slot: u8, 
                 }
                 Node::Touch { value, next } => out.touch(values, put(value), exit(next)),
                 Node::Store { slot: this, next, .. } if this == slot => new[next as usize][1],
-                Node::Store { slot: this, value, next } => out.store(this, put(value), exit(next)),
+                Node::Store { slot: this, value, next } => out.store(values, this, put(value), exit(next)),
                 Node::Accept => ACCEPT,
                 Node::Reject => REJECT,
             }

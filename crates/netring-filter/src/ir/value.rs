@@ -49,6 +49,7 @@ struct Facts {
     most: u32,
     depth: u32,
     may_fault: bool,
+    end: u32,
 }
 
 /// Offsets from here on no packet reaches; the kernel gives negative offsets a meaning of their own.
@@ -76,6 +77,11 @@ impl Values {
     /// Whether computing it can end the program.
     pub(crate) fn may_fault(&self, id: ValueId) -> bool {
         self.facts[id as usize].may_fault
+    }
+
+    /// How far into the packet the loads of the value reach for certain.
+    pub(crate) fn end(&self, id: ValueId) -> u32 {
+        self.facts[id as usize].end
     }
 
     pub(crate) fn as_constant(&self, id: ValueId) -> Option<u32> {
@@ -218,15 +224,16 @@ impl Values {
     }
 
     fn facts_of(&self, value: Value) -> Facts {
-        let leaf = |most, may_fault| Facts { most, depth: 0, may_fault };
+        let leaf = |most, may_fault| Facts { most, depth: 0, may_fault, end: 0 };
         match value {
             Value::Constant(k) => leaf(k, false),
-            Value::Load { size, base, .. } => Facts {
+            Value::Load { size, base, offset } => Facts {
                 most: (u64::MAX >> (64 - 8 * u32::from(size))) as u32,
                 depth: base.map_or(0, |base| self.depth(base) + 1),
                 may_fault: true,
+                end: base.map_or(offset + u32::from(size), |base| self.end(base)),
             },
-            Value::HeaderLength(_) => leaf(60, true),
+            Value::HeaderLength(at) => Facts { end: at + 1, ..leaf(60, true) },
             Value::Len => leaf(u32::MAX, false),
             Value::Ancillary(offset) => leaf(ancillary_most(offset), false),
             Value::Slot(slot) => leaf(self.slots[usize::from(slot)], false),
@@ -236,8 +243,11 @@ impl Values {
                 may_fault: self.may_fault(a)
                     || self.may_fault(b)
                     || matches!(op, Arithmetic::Div | Arithmetic::Mod) && self.as_constant(b).is_none(),
+                end: self.end(a).max(self.end(b)),
             },
-            Value::Negate(a) => Facts { most: u32::MAX, depth: self.depth(a) + 1, may_fault: self.may_fault(a) },
+            Value::Negate(a) => {
+                Facts { most: u32::MAX, depth: self.depth(a) + 1, may_fault: self.may_fault(a), end: self.end(a) }
+            }
             Value::Chain { .. } => leaf(u32::MAX, true),
             Value::Fault => leaf(0, true),
         }

@@ -90,9 +90,8 @@ impl Fact {
                 self.set.insert(k);
             }
             (Test::Equal, false) => {
-                if self.not.insert(k) {
-                    // Remembered.
-                }
+                // Where there is no more room it is forgotten.
+                self.not.insert(k);
                 if k == self.low {
                     self.low = self.low.saturating_add(1);
                 }
@@ -148,6 +147,8 @@ impl Fact {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     facts: Vec<Fact>,
+    /// How far into the packet loads have reached.
+    reach: u32,
 }
 
 impl Facts {
@@ -161,10 +162,8 @@ impl Facts {
             return true;
         }
         match values.get(value) {
-            Value::Alu(op, a, b) if values.as_constant(b).is_some() => {
-                let _ = op;
-                self.computed(values, a)
-            }
+            Value::Load { base: None, .. } | Value::HeaderLength(_) => values.end(value) <= self.reach,
+            Value::Alu(_, a, b) if values.as_constant(b).is_some() => self.computed(values, a),
             Value::Negate(a) => self.computed(values, a),
             _ => false,
         }
@@ -197,6 +196,7 @@ impl Facts {
     /// Remembers that the value was computed, and what a test of it told.
     pub(super) fn learn(&mut self, values: &Values, value: ValueId, age: u32, told: Option<(Test, Right, bool)>) {
         self.entry(values, value, age);
+        self.reach = self.reach.max(values.end(value));
         if let Some((test, Right::Constant(k), outcome)) = told
             && let Ok(at) = self.facts.binary_search_by_key(&value, |fact| fact.value)
         {
@@ -233,6 +233,7 @@ impl Facts {
 
     /// Keeps what holds in both.
     pub(super) fn meet(&mut self, other: &Self) {
+        self.reach = self.reach.min(other.reach);
         let mut theirs = other.facts.iter().peekable();
         self.facts.retain_mut(|fact| {
             while theirs.next_if(|other| other.value < fact.value).is_some() {}

@@ -2,6 +2,8 @@
 //! program any more, its order is free, so comparisons of one value come together, neighbours become ranges, and long rows a search
 //! tree.
 
+use std::collections::{HashMap, HashSet};
+
 use super::facts::Facts;
 use crate::ir::{Graph, Node, NodeId, Right, Test, ValueId, Values};
 
@@ -47,7 +49,7 @@ fn copy(values: &mut Values, graph: &Graph, out: &mut Graph, id: NodeId, new: &[
             out.test(values, value, test, right, new[yes as usize], new[no as usize])
         }
         Node::Touch { value, next } => out.touch(values, value, new[next as usize]),
-        Node::Store { slot, value, next } => out.store(slot, value, new[next as usize]),
+        Node::Store { slot, value, next } => out.store(values, slot, value, new[next as usize]),
         Node::Accept | Node::Reject => id,
     }
 }
@@ -110,42 +112,73 @@ fn build(
     leaf: Leaf,
 ) -> NodeId {
     let parts: Vec<_> = row.iter().filter_map(|&id| parts(graph, id)).collect();
-    let Some(&(first, _, yes, _)) = parts.first() else { return row[0] };
-    let Some(&(.., last)) = parts.last() else { return row[0] };
+    let (Some(&(.., yes, _)), Some(&(.., last))) = (parts.first(), parts.last()) else { return row[0] };
     let (yes, mut no) = (new[yes as usize], new[last as usize]);
-    let free = free_from(values, &parts, computed);
-    // In groups by value, in the order in which values come first.
-    let mut order: Vec<ValueId> = Vec::new();
-    let mut groups: std::collections::HashMap<ValueId, Vec<u32>> = std::collections::HashMap::new();
-    for &(value, k, ..) in &parts[free..] {
-        let group = groups.entry(value).or_insert_with(|| {
-            order.push(value);
-            Vec::new()
-        });
-        group.push(k);
+    let groups = groups(values, &parts, computed, out, yes);
+    if !pays(&parts, &groups, leaf) {
+        return parts
+            .iter()
+            .rev()
+            .fold(no, |no, &(value, k, ..)| out.test(values, value, Test::Equal, Right::Constant(k), yes, no));
     }
-    debug_assert!(free > 0 || order.first() == Some(&first));
-    for value in order.into_iter().rev() {
-        let ranges = ranges(groups.remove(&value).unwrap_or_default());
-        no = tree(values, out, value, &ranges, yes, no, leaf);
-    }
-    for &(value, k, ..) in parts[..free].iter().rev() {
-        no = out.test(values, value, Test::Equal, Right::Constant(k), yes, no);
+    for group in groups.into_iter().rev() {
+        let ranges = ranges(group.constants);
+        no = tree(values, out, group.value, &ranges, group.yes, no, leaf);
     }
     no
 }
 
-/// From which comparison on no load is new.
-fn free_from(values: &Values, parts: &[(ValueId, u32, NodeId, NodeId)], computed: &Facts) -> usize {
-    let mut free = 0;
-    let mut seen = std::collections::HashSet::new();
-    for (at, &(value, ..)) in parts.iter().enumerate() {
-        if seen.insert(value) && !computed.computed(values, value) {
-            // Its load is new: what follows is free of it, what stood before has to stay before.
-            free = if at == 0 { 0 } else { at + 1 };
+/// Comparisons of one value with one exit.
+struct Group {
+    value: ValueId,
+    constants: Vec<u32>,
+    yes: NodeId,
+}
+
+/// The row in groups, values in the order in which they come first. A comparison that stood behind the first load of a value whose group
+/// now comes later does that load before it leaves the row.
+fn groups(
+    values: &Values,
+    parts: &[(ValueId, u32, NodeId, NodeId)],
+    computed: &Facts,
+    out: &mut Graph,
+    yes: NodeId,
+) -> Vec<Group> {
+    let mut order: Vec<ValueId> = Vec::new();
+    let mut rank: HashMap<ValueId, usize> = HashMap::new();
+    let mut found: Vec<Vec<Group>> = Vec::new();
+    let mut seen: HashSet<(ValueId, u32)> = HashSet::new();
+    // By group and by how many values had been loaded: the exits.
+    let mut exits: HashMap<(usize, usize), NodeId> = HashMap::new();
+    for &(value, k, ..) in parts {
+        let loaded = order.len();
+        let at = *rank.entry(value).or_insert_with(|| {
+            order.push(value);
+            found.push(Vec::new());
+            order.len() - 1
+        });
+        if !seen.insert((value, k)) {
+            continue;
+        }
+        let exit = *exits.entry((at, loaded)).or_insert_with(|| {
+            let later = order.get(at + 1..loaded).unwrap_or_default();
+            let later = later.iter().rev().filter(|&&later| !computed.computed(values, later));
+            later.fold(yes, |exit, &later| out.touch(values, later, exit))
+        });
+        match found[at].last_mut() {
+            Some(group) if group.yes == exit => group.constants.push(k),
+            _ => found[at].push(Group { value, constants: vec![k], yes: exit }),
         }
     }
-    free
+    found.into_iter().flatten().collect()
+}
+
+/// Whether the groups need fewer loads than the row, or a group is long.
+fn pays(parts: &[(ValueId, u32, NodeId, NodeId)], groups: &[Group], leaf: Leaf) -> bool {
+    let changes = parts.windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
+    let exits: HashSet<NodeId> = groups.iter().map(|group| group.yes).collect();
+    let loads = groups.windows(2).filter(|pair| pair[0].value != pair[1].value).count() + exits.len() - 1;
+    loads < changes || groups.iter().any(|group| group.constants.len() > leaf.0.min(8))
 }
 
 /// Sorted, with neighbours joined where that saves a comparison.

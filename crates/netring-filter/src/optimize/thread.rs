@@ -115,7 +115,7 @@ fn rebuild(
         new[at] = match graph.get(id) {
             Node::Test { value, test, right, .. } => out.test(values, value, test, right, first, second),
             Node::Touch { value, .. } => out.touch(values, value, first),
-            Node::Store { slot, value, .. } => out.store(slot, value, first),
+            Node::Store { slot, value, .. } => out.store(values, slot, value, first),
             Node::Accept | Node::Reject => id,
         };
     }
