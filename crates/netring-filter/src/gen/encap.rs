@@ -67,9 +67,6 @@ impl Gen<'_> {
         let moved = self.conds.push(Cond::Store { slot, value: four });
         let in_bytes = self.and(moved, tagged);
         let mut condition = self.or(in_metadata, in_bytes);
-        let base = Some(self.values.make(Value::Slot(slot)));
-        self.offsets.payload.base = base;
-        self.offsets.link_type.base = base;
         if let Some(id) = id {
             let tag = self.values.make(Value::Ancillary(VLAN_TAG));
             let there = self.masked(tag, 0xfff, id);
@@ -81,6 +78,9 @@ impl Gen<'_> {
             let same = self.or(there, here);
             condition = self.and(condition, same);
         }
+        let base = Some(self.values.make(Value::Slot(slot)));
+        self.offsets.payload.base = base;
+        self.offsets.link_type.base = base;
         Ok(condition)
     }
 
