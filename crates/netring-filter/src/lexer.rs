@@ -123,7 +123,10 @@ fn sign(text: &str, at: usize) -> Result<(Token, usize), FilterError> {
         (b'\\', _) => escaped(text, at)?,
         _ => {
             let odd = text[at..].chars().next().unwrap_or_default();
-            return Err(FilterError::syntax(at..at + odd.len_utf8(), format!("'{}' has no meaning here", odd.escape_default())));
+            return Err(FilterError::syntax(
+                at..at + odd.len_utf8(),
+                format!("'{}' has no meaning here", odd.escape_default()),
+            ));
         }
     })
 }
@@ -197,9 +200,10 @@ fn match_mac(rest: &[u8]) -> usize {
     let quads = |sign: usize| {
         let len = 12 + 2 * sign;
         let fits = rest.len() >= len
-            && rest[..len].iter().enumerate().all(|(at, &byte)| {
-                if sign == 1 && at % 5 == 4 { byte == b'.' } else { byte.is_ascii_hexdigit() }
-            });
+            && rest[..len]
+                .iter()
+                .enumerate()
+                .all(|(at, &byte)| if sign == 1 && at % 5 == 4 { byte == b'.' } else { byte.is_ascii_hexdigit() });
         if fits { len } else { 0 }
     };
     [pairs(b':'), pairs(b'-'), pairs(b'.'), quads(1), quads(0)].into_iter().max().unwrap_or(0)

@@ -57,7 +57,7 @@ pub use bpf::Instruction;
 pub use display::{as_c_array, as_decimal, as_text};
 pub use ebpf::{EbpfInstruction, XdpError, translate};
 pub use error::{FilterError, FilterErrorKind};
-pub use filter::{Filter, compile};
+pub use filter::{Filter, check_syntax, compile};
 pub use interpret::{Ancillary, Verdict, run};
 pub use names::{BuiltIn, Resolved, Resolver, System, Transport};
 pub use options::{LinkType, LoopbackFamily, Options, Target, Vlan};

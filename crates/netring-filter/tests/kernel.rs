@@ -96,16 +96,19 @@ fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<i32> {
 fn load(program: &[EbpfInstruction]) -> Result<OwnedFd, String> {
     let license = c"GPL";
     let attempt = |log: &mut Vec<u8>| {
-        bpf(PROG_LOAD, &mut Load {
-            kind: XDP,
-            count: program.len() as u32,
-            instructions: program.as_ptr() as u64,
-            license: license.as_ptr() as u64,
-            log_level: u32::from(!log.is_empty()),
-            log_size: log.len() as u32,
-            log: if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 },
-            ..Load::default()
-        })
+        bpf(
+            PROG_LOAD,
+            &mut Load {
+                kind: XDP,
+                count: program.len() as u32,
+                instructions: program.as_ptr() as u64,
+                license: license.as_ptr() as u64,
+                log_level: u32::from(!log.is_empty()),
+                log_size: log.len() as u32,
+                log: if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 },
+                ..Load::default()
+            },
+        )
     };
     match attempt(&mut Vec::new()) {
         // SAFETY: the kernel has just made this descriptor for us.
@@ -167,7 +170,11 @@ fn socket(link_type: LinkType, frames: Vec<Frame>) {
         for frame in &frames {
             let ours = filter.matches(&frame.bytes, frame.length);
             if pair.passes(&frame.bytes) != ours {
-                wrong.push(format!("{}: {:02x?}: the interpreter says {ours}\n{filter}", filter.expression(), frame.bytes));
+                wrong.push(format!(
+                    "{}: {:02x?}: the interpreter says {ours}\n{filter}",
+                    filter.expression(),
+                    frame.bytes
+                ));
                 break;
             }
         }
@@ -251,17 +258,17 @@ fn raw_programs_are_translated() {
     }
     let step = Instruction::new;
     let program = [
-        step(0x80, 0),          // ld #pktlen
-        step(0x07, 0),          // tax
-        step(0x03, 3),          // stx M[3]
-        step(0x14, 20),         // sub #20
-        step(0x02, 4),          // st M[4]
-        step(0x61, 4),          // ldx M[4]
-        step(0x50, 0),          // ldb [x + 0]
-        step(0x84, 0),          // neg
-        step(0x3c, 0),          // div x
-        step(0x20, 40_000),     // ld [40000]
-        step(0x16, 0),          // ret a
+        step(0x80, 0),      // ld #pktlen
+        step(0x07, 0),      // tax
+        step(0x03, 3),      // stx M[3]
+        step(0x14, 20),     // sub #20
+        step(0x02, 4),      // st M[4]
+        step(0x61, 4),      // ldx M[4]
+        step(0x50, 0),      // ldb [x + 0]
+        step(0x84, 0),      // neg
+        step(0x3c, 0),      // div x
+        step(0x20, 40_000), // ld [40000]
+        step(0x16, 0),      // ret a
     ];
     let tail = [EbpfInstruction::new(0xb4, 0, 0, 0, XDP_DROP as i32), EbpfInstruction::new(0x95, 0, 0, 0, 0)];
     let loaded = load(&netring_filter::translate(&program, &tail).unwrap()).unwrap();

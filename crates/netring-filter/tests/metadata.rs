@@ -5,7 +5,9 @@
 mod common;
 
 use common::{Frame, expressions, frames, oracle, scratch};
-use netring_filter::{Ancillary, FilterErrorKind, Instruction, Options, Program, Rules, System, Target, Vlan, compile, run};
+use netring_filter::{
+    Ancillary, FilterErrorKind, Instruction, Options, Program, Rules, System, Target, Vlan, compile, run,
+};
 
 /// A frame as a live socket has it: bytes without the outer tag, which is beside them.
 fn strip(frame: &Frame) -> Option<(Frame, Ancillary)> {
@@ -37,7 +39,10 @@ fn live_frames() -> Vec<(Frame, Ancillary)> {
 #[test]
 fn live_programs_agree() {
     let mut all = expressions::all();
-    all.extend(["inbound", "outbound", "ifindex 3", "inbound and vlan 5", "not outbound and tcp", "vlan and inbound"].map(String::from));
+    all.extend(
+        ["inbound", "outbound", "ifindex 3", "inbound and vlan 5", "not outbound and tcp", "vlan and inbound"]
+            .map(String::from),
+    );
     let list = scratch("live", all.join("\n").as_bytes());
     let output = std::process::Command::new(oracle()).args(["live", list.to_str().unwrap()]).output().unwrap();
     if output.status.code() == Some(3) {
@@ -64,9 +69,8 @@ fn live_programs_agree() {
             }
             continue;
         };
-        let says = |(frame, ancillary): &(Frame, Ancillary)| {
-            run(&theirs, &frame.bytes, frame.length, Some(ancillary)) != 0
-        };
+        let says =
+            |(frame, ancillary): &(Frame, Ancillary)| run(&theirs, &frame.bytes, frame.length, Some(ancillary)) != 0;
         let filter = match ours {
             Ok(filter) => filter,
             Err(error) if error.kind == FilterErrorKind::RejectsAll && !frames.iter().any(says) => continue,
@@ -121,9 +125,13 @@ fn a_tag_is_found_in_both_places() {
     let resolver = System::read();
     let mut live = Options::default();
     live.vlan = Vlan::Metadata;
-    for expression in ["vlan", "vlan 5", "vlan 5 and udp port 53", "vlan and vlan 200 and ip", "vlan 100 and vlan 5 and ip6"] {
-        let (live, file) =
-            (compile(expression, &live, &resolver).unwrap(), compile(expression, &Options::default(), &resolver).unwrap());
+    for expression in
+        ["vlan", "vlan 5", "vlan 5 and udp port 53", "vlan and vlan 200 and ip", "vlan 100 and vlan 5 and ip6"]
+    {
+        let (live, file) = (
+            compile(expression, &live, &resolver).unwrap(),
+            compile(expression, &Options::default(), &resolver).unwrap(),
+        );
         for frame in frames::ethernet() {
             // A cut frame can lose what only one of the programs looks at.
             if frame.bytes.len() != frame.length as usize {
@@ -131,8 +139,16 @@ fn a_tag_is_found_in_both_places() {
             }
             let Some((stripped, ancillary)) = strip(&frame) else { continue };
             let here = file.matches(&frame.bytes, frame.length);
-            assert_eq!(live.run(&stripped.bytes, stripped.length, Some(&ancillary)) != 0, here, "{expression} {frame:02x?}");
-            assert_eq!(live.run(&frame.bytes, frame.length, Some(&Ancillary::default())) != 0, here, "{expression} {frame:02x?}");
+            assert_eq!(
+                live.run(&stripped.bytes, stripped.length, Some(&ancillary)) != 0,
+                here,
+                "{expression} {frame:02x?}"
+            );
+            assert_eq!(
+                live.run(&frame.bytes, frame.length, Some(&Ancillary::default())) != 0,
+                here,
+                "{expression} {frame:02x?}"
+            );
         }
     }
 }

@@ -46,9 +46,45 @@ fn arithmetic() -> impl Strategy<Value = String> {
 fn primitive() -> impl Strategy<Value = String> {
     let dir = || prop::sample::select(vec!["", "src ", "dst ", "src or dst ", "src and dst "]);
     let word = prop::sample::select(vec![
-        "ip", "ip6", "arp", "rarp", "tcp", "udp", "sctp", "icmp", "icmp6", "igmp", "pim", "vrrp", "ah", "esp", "iso", "isis",
-        "clnp", "stp", "ipx", "netbeui", "atalk", "aarp", "l1", "iih", "snp", "llc", "llc u", "llc rr", "multicast", "broadcast",
-        "ip multicast", "ip broadcast", "ip6 multicast", "vlan", "mpls", "pppoes", "pppoed", "ip protochain 6", "ip6 protochain 17",
+        "ip",
+        "ip6",
+        "arp",
+        "rarp",
+        "tcp",
+        "udp",
+        "sctp",
+        "icmp",
+        "icmp6",
+        "igmp",
+        "pim",
+        "vrrp",
+        "ah",
+        "esp",
+        "iso",
+        "isis",
+        "clnp",
+        "stp",
+        "ipx",
+        "netbeui",
+        "atalk",
+        "aarp",
+        "l1",
+        "iih",
+        "snp",
+        "llc",
+        "llc u",
+        "llc rr",
+        "multicast",
+        "broadcast",
+        "ip multicast",
+        "ip broadcast",
+        "ip6 multicast",
+        "vlan",
+        "mpls",
+        "pppoes",
+        "pppoed",
+        "ip protochain 6",
+        "ip6 protochain 17",
         "protochain 6",
     ]);
     prop_oneof![
@@ -93,7 +129,11 @@ fn expression() -> impl Strategy<Value = String> {
 fn frame() -> impl Strategy<Value = Frame> {
     let made = frames::ethernet();
     let count = made.len();
-    (0..count, vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), prop::option::weighted(0.3, any::<prop::sample::Index>()))
+    (
+        0..count,
+        vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        prop::option::weighted(0.3, any::<prop::sample::Index>()),
+    )
         .prop_map(move |(at, changes, cut)| {
             let mut frame = made[at].clone();
             for (place, byte) in changes {

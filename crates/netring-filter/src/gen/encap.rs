@@ -27,9 +27,8 @@ impl Gen<'_> {
             return self.fail_link("only Ethernet has VLAN tags");
         }
         self.below("VLAN tag", id, 0xfff)?;
-        let outermost = self.offsets.tags == 0
-            && self.offsets.link_header.base.is_none()
-            && self.offsets.link_header.constant == 0;
+        let outermost =
+            self.offsets.tags == 0 && self.offsets.link_header.base.is_none() && self.offsets.link_header.constant == 0;
         self.offsets.tags += 1;
         if outermost && self.live() { self.vlan_metadata(id) } else { self.vlan_bytes(id) }
     }

@@ -113,7 +113,9 @@ impl Gen<'_> {
             let (short, long) = if to { (1, 7) } else { (3, 15) };
             let carries = r#gen.link_type(ether::DECNET)?;
             let mut any = r#gen.never();
-            for (padded, flags, at) in [(false, 0x02, short), (true, 0x02, short), (false, 0x06, long), (true, 0x06, long)] {
+            for (padded, flags, at) in
+                [(false, 0x02, short), (true, 0x02, short), (false, 0x06, long), (true, 0x06, long)]
+            {
                 let format = if padded {
                     let field = r#gen.load_network(2, 2);
                     r#gen.masked(field, 0xff07, 0x8100 | flags)

@@ -1,7 +1,6 @@
 //! Values: what is loaded from a packet and computed from it. Equal ones have one number.
 
-use std::collections::HashMap;
-
+use super::hash::FastMap;
 use crate::tree::Arithmetic;
 
 pub(crate) type ValueId = u32;
@@ -39,7 +38,7 @@ pub(crate) enum Value {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values {
     values: Vec<Value>,
-    numbers: HashMap<Value, ValueId>,
+    numbers: FastMap<Value, ValueId>,
     facts: Vec<Facts>,
     slots: Vec<u32>,
 }
