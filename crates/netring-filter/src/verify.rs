@@ -143,7 +143,7 @@ fn is_known(code: u16) -> bool {
 
 /// Offsets of SKF_AD_*, include/uapi/linux/filter.h: every fourth up to SKF_AD_VLAN_TPID.
 fn is_ancillary(offset: u32) -> bool {
-    offset % 4 == 0 && offset <= 60
+    offset.is_multiple_of(4) && offset <= 60
 }
 
 fn written_before_read(program: &[Instruction]) -> Result<(), ProgramError> {

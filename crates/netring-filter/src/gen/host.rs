@@ -7,7 +7,7 @@ use super::{Gen, Link};
 use crate::error::FilterError;
 use crate::ir::CondId;
 use crate::keywords::Proto;
-use crate::tree::{Dir, IdKind};
+use crate::tree::Dir;
 
 impl Gen<'_> {
     /// A test of the source, of the destination, or of both, in this order.
@@ -36,14 +36,13 @@ impl Gen<'_> {
         mask: u32,
         proto: Option<Proto>,
         dir: Dir,
-        kind: IdKind,
     ) -> Result<CondId, FilterError> {
         let (ethertype, src, dst) = match proto {
             None => {
-                let mut any = self.host4(address, mask, Some(Proto::Ip), dir, kind)?;
+                let mut any = self.host4(address, mask, Some(Proto::Ip), dir)?;
                 if self.offsets.labels == 0 {
                     for arp in [Proto::Arp, Proto::Rarp] {
-                        let next = self.host4(address, mask, Some(arp), dir, kind)?;
+                        let next = self.host4(address, mask, Some(arp), dir)?;
                         any = self.or(any, next);
                     }
                 }

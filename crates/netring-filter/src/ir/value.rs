@@ -256,8 +256,8 @@ impl Values {
         let (x, y) = (self.most(a), self.most(b));
         let constant = self.as_constant(b);
         match op {
-            Arithmetic::Add => x.checked_add(y).unwrap_or(u32::MAX),
-            Arithmetic::Mul => x.checked_mul(y).unwrap_or(u32::MAX),
+            Arithmetic::Add => x.saturating_add(y),
+            Arithmetic::Mul => x.saturating_mul(y),
             Arithmetic::And => x.min(y),
             Arithmetic::Or | Arithmetic::Xor => u32::MAX >> (x | y).leading_zeros().min(31),
             Arithmetic::Div => constant.map_or(x, |k| x / k.max(1)),
