@@ -62,3 +62,8 @@ pub use interpret::{Ancillary, Verdict, run};
 pub use names::{BuiltIn, Resolved, Resolver, System, Transport};
 pub use options::{LinkType, LoopbackFamily, Options, Target, Vlan};
 pub use verify::{MAX_INSTRUCTIONS, Program, ProgramError, Rules};
+
+/// The README's example is tried with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
