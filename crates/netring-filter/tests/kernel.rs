@@ -220,6 +220,27 @@ fn a_socket_agrees() {
     socket(LinkType::LinuxSll2, frames::sll2());
 }
 
+/// The kernel takes the programs that ask for metadata too.
+#[test]
+fn live_programs_attach() {
+    let pair = Pair::new();
+    let mut options = Options::default();
+    options.vlan = netring_filter::Vlan::Metadata;
+    options.target = Target::Socket;
+    let resolver = System::read();
+    let mut attached = 0;
+    for expression in
+        expressions::all().iter().map(String::as_str).chain(["inbound", "ifindex 3 and vlan 5", "vxlan and vlan"])
+    {
+        if let Ok(filter) = compile(expression, &options, &resolver) {
+            let result = pair.attach(filter.program().instructions());
+            assert!(result.is_ok(), "{expression}: {result:?}\n{filter}");
+            attached += 1;
+        }
+    }
+    assert!(attached > 900, "{attached}");
+}
+
 fn may_load() -> bool {
     let tail = [EbpfInstruction::new(0xb4, 0, 0, 0, 2), EbpfInstruction::new(0x95, 0, 0, 0, 0)];
     let allowed = load(&tail).is_ok();
