@@ -97,7 +97,7 @@ test('messages of the core that docs/troubleshooting.md quotes are those that it
     'what was left of the block is lost',
   ]
   const text = read('docs/troubleshooting.md').replaceAll(/\s+/g, ' ')
-  const said = sources.replaceAll(/\\?\n\s*/g, '')
+  const said = sources.replaceAll(/\\?\n\s*/g, '').replaceAll('{object}', 'capture')
   for (const words of quoted) {
     t.true(text.includes(words), `the document: ${words}`)
     t.true(sources.includes(words) || said.includes(words), `the code: ${words}`)
