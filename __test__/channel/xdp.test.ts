@@ -2,7 +2,7 @@
 import test from 'ava'
 import { ChannelCapture, type OwnedPacket } from '../../src/index.js'
 import { receiveMany } from '../helpers/channel.js'
-import { hex, numbered, numberOf, upTo } from '../helpers/frames.js'
+import { hex, numbered, numberOf, upTo } from '../../testkit/frames.mjs'
 import { soon } from '../helpers/link.js'
 import { network } from '../helpers/network.js'
 import { injectorOn, sendAll } from '../helpers/traffic.js'
