@@ -6,11 +6,11 @@ export declare class NativeBridge {
   static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
   start(waker: (arg: number) => void): void
-  /** The thread ends after its turn, and calls the waker. */
+  /** Ends the thread after its current round; it then calls the waker. */
   stop(): void
-  /** Waits for the thread to end; throws why it did. */
+  /** Waits for the thread to end; throws its error. */
   join(): void
-  /** Forwards on this thread what is there, waiting for something at most so long; whether there was. */
+  /** Forwards available frames on this thread, waiting at most this long for some; true if there were any. */
   round(timeoutMs: number): boolean
   /** a to b first. */
   stats(): Array<NativeDirectionStats>
@@ -23,14 +23,14 @@ export declare class NativeBridge {
 /** A capture, until its source is closed. */
 export declare class NativeCapture {
   static open(interface: string, options: NativeCaptureOptions): NativeCapture
-  /** The capture's batches: once. */
+  /** The capture's batches; callable once. */
   source(): NativeSource
   ring(): NativeRing
-  /** Of a paused capture: joins its group by this id, or a new one, and gives the id. */
+  /** Paused captures: joins its group by this id, or a new group, and returns the id. */
   joinGroup(id?: number | undefined | null): number
-  /** Of a paused capture: what nativeStartAll() and nativeStopAll() know it by. */
+  /** Paused captures: its id for nativeStartAll() and nativeStopAll(). */
   barrierId(): number | null
-  /** Of a paused capture: from now on its filter decides. */
+  /** Paused captures: starts it with its filter. */
   start(): void
   setFilter(filter?: NativeProgram | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
@@ -39,35 +39,35 @@ export declare class NativeCapture {
 export declare class NativeChannel {
   static open(interface: string, capture: NativeCaptureOptions, limits: NativeQueueLimits): NativeChannel
   static openXdp(interface: string, options: NativeXdpOptions, limits: NativeQueueLimits): NativeChannel
-  /** Of a channel over AF_PACKET. */
+  /** AF_PACKET only. */
   ring(): NativeRing
-  /** Of a channel over AF_XDP. */
+  /** AF_XDP only. */
   layout(): NativeXdpLayout
-  /** The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none. */
+  /** The LINKTYPE_ number of all packets; 0xffff_ffff where the registry has none. */
   linkType(): number
-  /** The counter that says which packets of those fetched last were passed on. */
+  /** The position counter: which packets of the last fetch were consumed. */
   position(): ArrayBuffer
-  /** Takes packets out of the queue, for copy(). The first `passedOn` of them are passed on at once. */
+  /** Takes packets out of the queue, for copy(). The first `passedOn` of them count as consumed at once. */
   fetch(passedOn: number): NativeFetched
-  /** Copies what was fetched last: all packets end to end into `data` and their columns into `columns`. */
+  /** Copies the last fetch: all packets end to end into `data` and their columns into `columns`. */
   copy(data: Uint8Array, columns: Uint8Array): void
-  /** True when fetch() would give something or fail; otherwise the waker is called once it would. */
+  /** True when fetch() would return packets or fail; otherwise the waker is called once it would. */
   pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
-  /** From now on the waker is called with every change of the link. */
+  /** Calls the waker with every link event from now on. */
   watchLink(waker: (arg: number) => void): void
   /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
-  /** Nothing more is let in, and what is in the ring is queued. The waker is called when that is done. */
+  /** Stops receiving and queues the packets in the ring. Calls the waker when that is done. */
   stop(waker: (arg: number) => void): void
   stopped(): boolean
   queued(): number
   overflowed(): number
-  /** Of a channel over AF_PACKET. */
+  /** AF_PACKET only. */
   setFilter(filter?: NativeProgram | undefined | null): void
-  /** Of a channel over AF_PACKET. */
+  /** AF_PACKET only. */
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
   /** Ends the thread and frees everything. Closing twice is harmless. */
@@ -121,35 +121,35 @@ export declare class NativeFileWriter {
 
 /** One direction of a bridge with a hook. */
 export declare class NativeForwarder {
-  /** The batches of this direction, one at a time: decide() takes each back. Once. */
+  /** The batches of this direction, one at a time: decide() takes each back. Callable once. */
   source(): NativeSource
   /**
-   * What becomes of the packets of a batch: a verdict each, and a frame of `replacements` for each 'replace'; what has no
-   * verdict is dropped. Its views are empty from now on, and push() sends it.
+   * Decides about a batch: a verdict per packet, and a frame of `replacements` for each 'replace'; packets without a
+   * verdict are dropped. The batch's views are empty from now on, and push() sends it.
    */
   decide(id: number, verdicts: Uint8Array, replacements: Uint8Array[]): void
-  /** Sends on what was decided; nativeConstants() has the answers. */
+  /** Forwards the decided packets; nativeConstants() has the results. */
   push(): number
   /** Blocks this thread, at most so long, until this direction or another has something to do. */
   waitWith(other: NativeForwarder, timeoutMs: number): void
-  /** Whether push() has to be called again in a millisecond, whatever comes. */
+  /** Whether push() has to be called again in a millisecond, without an event. */
   isUnsettled(): boolean
   stats(): NativeDirectionStats
   /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
   takeRejections(): Array<string>
   /**
-   * Gives back what is under way, and sends nothing more. Before close() of both directions' sources: what sends here may
-   * be what receives there.
+   * Takes back unsent packets and ends sending. Call it before close() of both directions' sources: one socket may
+   * send here and receive there.
    */
   endSending(): void
 }
 
-/** A program that leads packets to the sockets of several threads, until it is closed. */
+/** A program that redirects packets to the sockets of several threads, until it is closed. */
 export declare class NativeSharedProgram {
   static prepare(interface: string, options: NativeXdpOptions): NativeSharedProgram
-  /** Attaches it, in the place of one that is to be replaced. */
+  /** Attaches it, replacing another program if asked to. */
   attach(): void
-  /** Leads packets to no socket any more, and stays attached. */
+  /** Stops redirecting packets, and stays attached. */
   shut(): void
   /** The descriptor of its map, as long as it is not closed. */
   mapFd(): number
@@ -208,20 +208,20 @@ export declare class NativeSink {
 export declare class NativeSource {
   /** The words that describe the batch that next() handed out last; nativeConstants() has their places. */
   header(): ArrayBuffer
-  /** The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none. */
+  /** The LINKTYPE_ number of all packets; 0xffff_ffff where the registry has none. */
   linkType(): number
-  /** The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. */
+  /** The id of the next batch, with the columns of `set` filled; -1 where there is none. */
   next(set: number): number
   /** As next(), blocking this thread for it. */
   nextBlocking(set: number, timeoutMs: number): number
-  /** True when next() would give a batch; otherwise the waker is called once something changes. */
+  /** True when next() would return a batch; otherwise the waker is called once something changes. */
   pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
   /** Whether it receives from an interface, whose link can be watched. */
   hasLink(): boolean
-  /** From now on the waker is called with every change of the link. */
+  /** Calls the waker with every link event from now on. */
   watchLink(waker: (arg: number) => void): void
   /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
@@ -244,20 +244,20 @@ export declare class NativeSource {
 /** A socket, until its source and its sink are closed. */
 export declare class NativeXdpSocket {
   static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
-  /** The packets that come: once. */
+  /** Its source of packets; callable once. */
   source(): NativeSource
-  /** The frames that go: once. To be closed before the source, which ends the socket. */
+  /** Its sink of frames; callable once. Close it before the source, which ends the socket. */
   sink(): NativeSink
-  /** Of a paused socket: from now on packets come. */
+  /** Paused sockets: starts receiving. */
   start(): void
   layout(): NativeXdpLayout
-  /** How packets get here now. */
+  /** How the program is attached now. */
   attached(): 'native' | 'skb' | 'none'
   /** The kernel's counters. */
   xdpStats(): NativeXdpStats
 }
 
-/** The processors that this thread may use, by number. */
+/** The CPUs that this thread may use. */
 export declare function nativeAllowedCpus(): Array<number>
 
 export interface NativeBusyPoll {
@@ -284,7 +284,7 @@ export interface NativeCaptureOptions {
   netns?: string
   fanout?: NativeFanout
   filter?: NativeProgram
-  /** Outside its group and receiving nothing, until joinGroup() and start(). Absent: no. */
+  /** Paused: outside its group, without packets, until joinGroup() and start(). Absent: no. */
   paused?: boolean
 }
 
@@ -301,18 +301,18 @@ export declare function nativeConstants(): NativeConstants
 export interface NativeConstants {
   /** In the order of their numbers. */
   columns: Array<NativeColumn>
-  /** Bytes that all columns take a packet. */
+  /** Bytes per packet of all columns together. */
   bytesPerPacket: number
   /** Capacities are multiples of this. */
   capacityStep: number
   /** In the order of their numbers. */
   parsedColumns: Array<NativeColumn>
-  /** Where each word of a parsed record is, and where those that take several start. */
+  /** Index of each word of a parsed record, and of the first word of longer fields. */
   recordWords: Record<string, number>
   /** Words of a record. */
   recordLength: number
   batchHeader: NativeHeaderWords
-  /** What wakers are called with. */
+  /** Arguments of wakers. */
   messages: Record<string, number>
   verdicts: Record<string, number>
   pushStates: Record<string, number>
@@ -389,7 +389,7 @@ export interface NativeFlush {
   end: 'everything' | 'bufferFull' | 'queueFull'
 }
 
-/** Places and bits of the words that describe a batch. */
+/** Indices and bits of the words that describe a batch. */
 export interface NativeHeaderWords {
   length: number
   flags: number
@@ -446,13 +446,13 @@ export declare function nativeOpenInjector(interface: string, options: NativeInj
 /** The same over AF_XDP: a socket receives for one direction and sends for the other. */
 export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeForwarder>
 
-/** Parses the packet that `bytes` are into a record, whose words `target` has. */
+/** Parses the packet `bytes` into a record, written to the words of `target`. */
 export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
 
-/** From now on this thread runs on one processor only. */
+/** Pins this thread to one CPU. */
 export declare function nativePinThread(cpu: number): void
 
-/** Exactly one of the two is there. */
+/** Exactly one of the two is set. */
 export interface NativeProgram {
   instructions?: Array<NativeInstruction>
   fd?: number
@@ -486,7 +486,7 @@ export interface NativeSideOptions {
   injector: NativeInjectorOptions
 }
 
-/** Starts paused captures of any thread. Their own start() is to be called, too. */
+/** Starts paused captures of any thread. Call start() of each, too. */
 export declare function nativeStartAll(ids: Array<number>): void
 
 export interface NativeStats {
@@ -505,7 +505,7 @@ export interface NativeTxStats {
   bytes: number
 }
 
-/** The version that this binary was built as, by which the TypeScript part knows its own. */
+/** The version of this binary, which TypeScript compares with its own. */
 export declare function nativeVersion(): string
 
 export interface NativeXdpLayout {

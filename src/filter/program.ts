@@ -1,7 +1,7 @@
 /** Filters and fanout programs: raw classic BPF, or the descriptor of an eBPF program. */
 import type { NativeProgram } from '../addon/binding.js'
-import { NetringError } from '../errors/netring-error.js'
 import { checkFd, checkInteger, checkObject, wrongType, wrongValue } from '../check/arguments.js'
+import { NetringError } from '../errors/netring-error.js'
 
 /** One instruction of classic BPF, `struct sock_filter` (include/uapi/linux/filter.h). */
 export interface BpfInstruction {

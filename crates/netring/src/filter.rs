@@ -13,7 +13,7 @@ pub enum Filter {
     Ebpf(RawFd),
 }
 
-/// A snaplen from which on nothing is cut: tcpdump's "whole packet".
+/// The snap length that cuts no packet: tcpdump's "whole packet".
 pub const WHOLE_PACKET: u32 = 262_144;
 
 /// Class and operand bits of the instructions that matter here, include/uapi/linux/bpf_common.h.
@@ -30,29 +30,29 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> Instruction {
     Instruction { code, jt, jf, k }
 }
 
-/// Lets nothing pass.
+/// A filter that drops every packet.
 pub fn nothing() -> Filter {
     Filter::Classic(vec![instruction(code::RET, 0, 0, 0)])
 }
 
-/// The program to attach for a filter and a snaplen, `None` for none at all. A packet is cut by
-/// what its filter returns; frame size and block size cut nothing.
+/// The program to attach for a filter and a snap length, or `None` where none is needed. The kernel cuts a packet to
+/// its filter's return value; frame size and block size do not cut.
 pub fn with_snaplen(filter: Option<&Filter>, snaplen: u32) -> Option<Filter> {
     let cuts = snaplen < WHOLE_PACKET;
     match filter {
         None if cuts => Some(Filter::Classic(vec![instruction(code::RET, 0, 0, snaplen)])),
         None => None,
         Some(Filter::Classic(program)) if cuts => Some(Filter::Classic(cut(program, snaplen))),
-        // What an eBPF program returns cannot be changed; the walker cuts what is shown.
+        // An eBPF program's return value cannot be changed; the block walker cuts the packets instead.
         Some(filter) => Some(filter.clone()),
     }
 }
 
 /// Caps every return value. `ret #k` is rewritten in place; `ret a` becomes a jump to an epilogue
-/// that compares, so that no other jump moves.
+/// that compares, so that no other jump changes.
 ///
-/// A program that does not end with a return or that jumps outside stays as it is, for the kernel
-/// to refuse: the epilogue would make it a valid one.
+/// A program that does not end with a return or that jumps outside stays unchanged, so that the kernel refuses it: the
+/// epilogue would make it valid.
 fn cut(program: &[Instruction], snaplen: u32) -> Vec<Instruction> {
     let mut out = program.to_vec();
     if !is_closed(program) {
@@ -93,7 +93,7 @@ fn is_closed(program: &[Instruction]) -> bool {
 mod tests {
     use super::*;
 
-    /// Enough of a BPF machine for the programs below: what `ret` gives.
+    /// Interprets the programs below; gives the return value.
     fn run(program: &[Instruction], mut a: u32) -> u32 {
         let mut at = 0;
         loop {

@@ -1,4 +1,4 @@
-//! What the kernel counts.
+//! The kernel's counters.
 
 use std::os::fd::AsFd;
 
@@ -8,6 +8,10 @@ use crate::sys::xdp::{self, XdpStats};
 
 impl XdpSocket {
     /// The kernel's six counters, summed over the queues, since open.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) where they cannot be read.
     pub fn xdp_stats(&self) -> Result<XdpStats> {
         let mut sum = XdpStats::default();
         for position in 0..self.queues.len() {
@@ -28,7 +32,7 @@ impl XdpSocket {
         })
     }
 
-    /// Packets of a queue that were led to its socket and did not get into the receive ring. One
+    /// Packets of a queue that were redirected to its socket and did not reach the receive ring. A packet
     /// that found the fill ring empty is in `rx_dropped` already (`__xsk_rcv`, net/xdp/xsk.c).
     pub(super) fn drops(&mut self, position: usize) -> Result<u64> {
         let stats = self.statistics(position)?;

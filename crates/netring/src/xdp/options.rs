@@ -1,4 +1,4 @@
-//! What an XDP socket can be asked for.
+//! Options of an AF_XDP socket.
 
 use std::os::fd::RawFd;
 
@@ -23,11 +23,11 @@ pub enum Mode {
     Tx,
     /// One half receives, the other sends.
     RxTx,
-    /// So many receive, the others send.
+    /// This many receive, the others send.
     Prefill(u32),
 }
 
-/// How the program is to be attached.
+/// How to attach the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
     /// In the driver where it can, else behind it.
@@ -207,6 +207,10 @@ fn refuse<T>(message: String) -> Result<T> {
 
 impl UmemLayout {
     /// Divides the frames among `queues` queues. No system call comes before these checks.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config), naming the value that does not fit.
     pub fn of(options: &XdpOptions, queues: u32) -> Result<Self> {
         let XdpOptions { frame_size, frame_count, .. } = *options;
         if frame_size != 2048 && frame_size != 4096 {
@@ -264,7 +268,7 @@ impl UmemLayout {
     }
 }
 
-/// Refuses what does not fit together, by name.
+/// Refuses options that contradict each other, by name.
 pub(super) fn check(options: &XdpOptions) -> Result<()> {
     if let Queues::List(list) = &options.queues {
         let mut sorted = list.clone();
@@ -300,15 +304,15 @@ mod tests {
     #[test]
     fn frames_are_divided_and_rings_hold_them() {
         let options = XdpOptions { frame_count: 1000, ..XdpOptions::default() };
-        let shape = UmemLayout::of(&options, 3).unwrap();
-        assert_eq!((shape.rx_frames, shape.tx_frames, shape.first_tx_frame()), (166, 500, 500));
-        assert_eq!((shape.fill_size, shape.rx_size, shape.tx_size, shape.completion_size), (256, 256, 512, 512));
+        let layout = UmemLayout::of(&options, 3).unwrap();
+        assert_eq!((layout.rx_frames, layout.tx_frames, layout.first_tx_frame()), (166, 500, 500));
+        assert_eq!((layout.fill_size, layout.rx_size, layout.tx_size, layout.completion_size), (256, 256, 512, 512));
         let options = XdpOptions { mode: Mode::Rx, ..options };
-        let shape = UmemLayout::of(&options, 1).unwrap();
-        assert_eq!((shape.rx_frames, shape.tx_frames, shape.rx_bytes()), (1000, 0, 2048 * 1000));
+        let layout = UmemLayout::of(&options, 1).unwrap();
+        assert_eq!((layout.rx_frames, layout.tx_frames, layout.rx_bytes()), (1000, 0, 2048 * 1000));
         let options = XdpOptions { mode: Mode::Prefill(10), fill_size: Some(4), ..options };
-        let shape = UmemLayout::of(&options, 1).unwrap();
-        assert_eq!((shape.rx_frames, shape.tx_frames, shape.fill_size), (10, 990, 4));
+        let layout = UmemLayout::of(&options, 1).unwrap();
+        assert_eq!((layout.rx_frames, layout.tx_frames, layout.fill_size), (10, 990, 4));
     }
 
     /// `xdp_umem_reg` (net/xdp/xdp_umem.c) takes chunks of 2048 bytes to a page, powers of two; the
@@ -318,10 +322,10 @@ mod tests {
         for page in [4096, 16384, 65536] {
             for frame_size in [2048, 4096] {
                 let options = XdpOptions { frame_size, frame_count: 1001, ..XdpOptions::default() };
-                let shape = UmemLayout::of(&options, 1).unwrap();
-                for frame in [0, shape.first_tx_frame(), shape.frame_count - 1] {
-                    let first = frame * shape.frame_size;
-                    assert_eq!(first / page, (first + shape.frame_size - 1) / page, "frame {frame}, page {page}");
+                let layout = UmemLayout::of(&options, 1).unwrap();
+                for frame in [0, layout.first_tx_frame(), layout.frame_count - 1] {
+                    let first = frame * layout.frame_size;
+                    assert_eq!(first / page, (first + layout.frame_size - 1) / page, "frame {frame}, page {page}");
                 }
             }
         }
