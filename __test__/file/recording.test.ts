@@ -14,7 +14,7 @@ const tags = [tagged(60, inner), tagged(61, outer, inner), tagged(1400, { tpid: 
 
 testThatNeeds(tcpdump, 'a capture into pcapng has what tcpdump has, with direction and counts', async (t) => {
   const { a, b } = network(t)
-  const capture = captureOn(t, b, { blockTimeoutMs: 20 })
+  const capture = captureOn(t, b, { blockCount: 64, blockTimeoutMs: 20 })
   const frames = [...sent, ...tags]
   const second = await record(t, b, frames.length)
   const path = join(folder(t), 'seen.pcapng')

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { PcapReader, type OwnedPacket } from '../../src/index.js'
+import type { OwnedPacket, PcapReader } from '../../src/index.js'
 
 /** A folder that is gone when the test is over. */
 export function folder(t: ExecutionContext): string {

@@ -2,6 +2,9 @@ import { Readable, Writable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { Transferable, Worker } from 'node:worker_threads'
 
+interface WaitOptions {
+  readonly signal?: AbortSignal
+}
 type NetringErrorCode =
   | 'ERR_NETRING_PERMISSION'
   | 'ERR_NETRING_INTERFACE_NOT_FOUND'
@@ -35,6 +38,16 @@ declare class NetringError extends Error {
   constructor(code: NetringErrorCode, message: string, details?: NetringErrorDetails)
   get name(): string
 }
+declare abstract class Emitter {
+  protected constructor()
+  off(event: string, listener: (...args: never[]) => void): this
+}
+declare abstract class Closable extends Emitter implements Disposable {
+  protected constructor()
+  get closed(): boolean
+  close(): void
+  [Symbol.dispose](): void
+}
 type BridgeDirection = 'aToB' | 'bToA'
 interface BridgeStats {
   readonly received: number
@@ -47,15 +60,55 @@ interface BridgeStats {
   readonly pushedBack: number
   readonly kernelDrops: number
 }
-declare abstract class Emitter {
-  protected constructor()
-  off(event: string, listener: (...args: never[]) => void): this
+interface BpfInstruction {
+  readonly code: number
+  readonly jt: number
+  readonly jf: number
+  readonly k: number
 }
-declare abstract class Closable extends Emitter implements Disposable {
-  protected constructor()
-  get closed(): boolean
-  close(): void
-  [Symbol.dispose](): void
+type Program =
+  | readonly BpfInstruction[]
+  | {
+      readonly fd: number
+    }
+type Filter = Program | string
+type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
+interface FanoutOptions {
+  readonly mode: FanoutMode
+  readonly group: number | 'unique'
+  readonly rollover?: boolean
+  readonly defrag?: boolean
+  readonly ignoreOutgoing?: boolean
+  readonly program?: Program
+}
+type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'
+interface CaptureOptions {
+  readonly profile?: Profile
+  readonly blockSize?: number
+  readonly blockCount?: number
+  readonly frameSize?: number
+  readonly blockTimeoutMs?: number
+  readonly fillRxhash?: boolean
+  readonly snapLen?: number
+  readonly promiscuous?: boolean
+  readonly ignoreOutgoing?: boolean
+  readonly busyPollUs?: number
+  readonly reusePort?: boolean
+  readonly receiveBufferBytes?: number
+  readonly receiveBufferForce?: boolean
+  readonly timestampSource?: 'software' | 'rawHardware' | 'systemHardware'
+  readonly pollTimeoutMs?: number
+  readonly vlan?: 'reinsert' | 'metadata'
+  readonly netns?: string
+  readonly fanout?: FanoutOptions
+  readonly filter?: Filter
+}
+interface InjectorOptions {
+  readonly frameSize?: number
+  readonly frameCount?: number
+  readonly qdiscBypass?: boolean
+  readonly onMalformed?: 'skip' | 'stop'
+  readonly netns?: string
 }
 declare const ParseError: {
   readonly linkTruncated: 1
@@ -174,6 +227,7 @@ interface PacketColumns {
   readonly vlanTpid: Uint16Array
   readonly direction: Uint8Array
   readonly protocol: Uint16Array
+  readonly interfaceId: Uint16Array
 }
 interface PacketFields {
   readonly timestamp: bigint
@@ -204,56 +258,6 @@ interface OwnedPacket extends PacketFields {
   readonly data: Buffer
   parse(): ParsedPacket
 }
-interface BpfInstruction {
-  readonly code: number
-  readonly jt: number
-  readonly jf: number
-  readonly k: number
-}
-type Program =
-  | readonly BpfInstruction[]
-  | {
-      readonly fd: number
-    }
-type Filter = Program | string
-type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
-interface FanoutOptions {
-  readonly mode: FanoutMode
-  readonly group: number | 'unique'
-  readonly rollover?: boolean
-  readonly defrag?: boolean
-  readonly ignoreOutgoing?: boolean
-  readonly program?: Program
-}
-type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'
-interface CaptureOptions {
-  readonly profile?: Profile
-  readonly blockSize?: number
-  readonly blockCount?: number
-  readonly frameSize?: number
-  readonly blockTimeoutMs?: number
-  readonly fillRxhash?: boolean
-  readonly snapLen?: number
-  readonly promiscuous?: boolean
-  readonly ignoreOutgoing?: boolean
-  readonly busyPollUs?: number
-  readonly reusePort?: boolean
-  readonly receiveBufferBytes?: number
-  readonly receiveBufferForce?: boolean
-  readonly timestampSource?: 'software' | 'rawHardware' | 'systemHardware'
-  readonly pollTimeoutMs?: number
-  readonly vlan?: 'reinsert' | 'metadata'
-  readonly netns?: string
-  readonly fanout?: FanoutOptions
-  readonly filter?: Filter
-}
-interface InjectorOptions {
-  readonly frameSize?: number
-  readonly frameCount?: number
-  readonly qdiscBypass?: boolean
-  readonly onMalformed?: 'skip' | 'stop'
-  readonly netns?: string
-}
 type SideOptions = CaptureOptions & InjectorOptions
 type BridgeHook = (packet: Packet, direction: BridgeDirection) => 'forward' | 'drop' | Uint8Array
 interface BridgeOptions {
@@ -261,9 +265,6 @@ interface BridgeOptions {
   readonly b?: SideOptions
   readonly backend?: 'packet' | 'xdp'
   readonly onPacket?: BridgeHook
-}
-interface WaitOptions {
-  readonly signal?: AbortSignal
 }
 type BridgeEvent = 'rejected' | 'close'
 declare class Bridge extends Closable {
@@ -323,8 +324,7 @@ interface PacketLoopOptions {
   readonly until?: Date | number
   readonly signal?: AbortSignal
 }
-type LinkEvent = 'linkDown' | 'linkUp' | 'removed'
-type SourceEvent = LinkEvent | 'close'
+type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   readonly linkType: LinkType
   nextBatch(): Batch | undefined
@@ -342,11 +342,13 @@ interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   off(event: string, listener: (...args: never[]) => void): this
   ref(): this
   unref(): this
+  readonly ended: boolean
   readonly closed: boolean
   close(): void
 }
 declare abstract class BatchSource extends Closable implements PacketSource {
   protected constructor()
+  get ended(): boolean
   get linkType(): LinkType
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
@@ -450,6 +452,65 @@ declare class ChannelCapture extends Closable implements AsyncIterable<OwnedPack
   on(event: SourceEvent, listener: () => void): this
   ref(): this
   unref(): this
+}
+interface PcapInterface {
+  readonly name: string | undefined
+  readonly description: string | undefined
+  readonly linkType: LinkType
+  readonly snapLen: number
+  readonly timestampResolution: number
+  readonly stats:
+    | {
+        readonly received: number | undefined
+        readonly dropped: number | undefined
+      }
+    | undefined
+}
+declare class PcapReader extends BatchSource {
+  private constructor()
+  static open(path: string | URL | number): PcapReader
+  static from(bytes: AsyncIterable<Uint8Array> | Readable): PcapReader
+  get format(): 'pcap' | 'pcapng' | undefined
+  get interfaces(): readonly PcapInterface[]
+  get truncatedBytes(): number
+  get linkType(): LinkType
+  get ended(): boolean
+  nextBatch(): Batch | undefined
+  nextBatchBlocking(timeoutMs?: number): Batch | undefined
+}
+interface PcapWriterOptions {
+  readonly format?: 'pcapng' | 'pcap'
+  readonly linkType?: LinkType
+  readonly snapLen?: number
+  readonly interfaceName?: string
+  readonly rotate?: {
+    readonly bytes?: number
+    readonly seconds?: number
+    readonly packets?: number
+    readonly files?: number
+  }
+  readonly append?: boolean
+}
+type WritablePacket = PacketFields & {
+  readonly data: Buffer
+}
+type PcapWriterEvent = 'file'
+interface PcapWriterStats {
+  readonly packets: number
+  readonly bytes: number
+  readonly files: number
+  readonly dropped: number
+}
+declare class PcapWriter extends Emitter implements AsyncDisposable {
+  private constructor()
+  static open(path: string | URL, options?: PcapWriterOptions): PcapWriter
+  write(batch: Batch, indices?: Uint32Array): boolean
+  write(packets: WritablePacket | Iterable<WritablePacket>): boolean
+  drained(options?: WaitOptions): Promise<void>
+  stats(): PcapWriterStats
+  on(event: PcapWriterEvent, listener: (path: string) => void): this
+  close(stats?: CaptureStats): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 interface TxStats {
   readonly sent: number
@@ -630,6 +691,8 @@ export {
   NetringError,
   PacketStatus,
   ParseError,
+  PcapReader,
+  PcapWriter,
   XdpSocket,
   directions,
   interfaceInfo,
@@ -681,6 +744,10 @@ export type {
   ParsedTcp,
   ParsedUdp,
   ParsedVlan,
+  PcapInterface,
+  PcapWriterEvent,
+  PcapWriterOptions,
+  PcapWriterStats,
   Profile,
   Program,
   QueueOptions,

@@ -12,7 +12,7 @@ export function isGzip(bytes: Uint8Array): boolean {
 export async function decompressed(chunks: AsyncIterator<unknown>): Promise<AsyncIterator<unknown>> {
   let head = Buffer.alloc(0)
   while (head.length < 2) {
-    const { done, value } = await chunks.next()
+    const { done, value } = (await chunks.next()) as IteratorResult<unknown, unknown>
     if (done === true) break
     head = Buffer.concat([head, checkBytes('a chunk of the stream', value)])
   }

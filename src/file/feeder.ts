@@ -39,7 +39,7 @@ export class Feeder {
 
   async #next(): Promise<void> {
     this.#chunks ??= await decompressed(this.#bytes[Symbol.asyncIterator]())
-    const { done, value } = await this.#chunks.next()
+    const { done, value } = (await this.#chunks.next()) as IteratorResult<unknown, unknown>
     if (this.#closed) return
     native(() => {
       if (done === true) this.#file.finish()

@@ -117,7 +117,7 @@ export class PcapReader extends BatchSource {
     return this.#facts().linkType
   }
 
-  override get ended(): boolean {
+  protected override atEnd(): boolean {
     return this.#kept?.ended ?? native(() => this.#file.ended())
   }
 

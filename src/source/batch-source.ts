@@ -83,8 +83,13 @@ export abstract class BatchSource extends Closable implements PacketSource {
     return this.native.pollOrWait(wake)
   }
 
-  get ended(): boolean {
+  /** Whether no batch comes any more. */
+  protected atEnd(): boolean {
     return false
+  }
+
+  get ended(): boolean {
+    return this.atEnd()
   }
 
   get linkType(): LinkType {

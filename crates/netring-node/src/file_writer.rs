@@ -132,8 +132,11 @@ impl NativeFileWriter {
         link_type: u32,
     ) -> Result<bool> {
         let words = rows.copy(data.len() * ROW_WORDS);
-        let packets: Vec<(VolatileSlice<'_>, Row)> =
-            data.iter().zip(words.chunks_exact(ROW_WORDS)).map(|(data, words)| (data.bytes(), row(data, words))).collect();
+        let packets: Vec<(VolatileSlice<'_>, Row)> = data
+            .iter()
+            .zip(words.chunks_exact(ROW_WORDS))
+            .map(|(data, words)| (data.bytes(), row(data, words)))
+            .collect();
         self.writer_mut()?.packets(&packets, LinkType(link_type)).map_err(to_js)
     }
 

@@ -445,8 +445,7 @@ fn next_chunk(shared: &Shared) -> (Vec<u8>, u64, bool) {
             state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             continue;
         }
-        let (after, timeout) =
-            shared.changed.wait_timeout(state, FLUSH_AFTER).unwrap_or_else(PoisonError::into_inner);
+        let (after, timeout) = shared.changed.wait_timeout(state, FLUSH_AFTER).unwrap_or_else(PoisonError::into_inner);
         (state, waited) = (after, timeout.timed_out());
     }
     let spare = std::mem::take(&mut state.spare);
