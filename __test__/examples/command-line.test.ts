@@ -28,7 +28,7 @@ for (const { name, usage } of usages) {
     t.deepEqual(lines, [])
   })
 
-  test.serial(`${name}: an interface that does not exist is named, without a stack`, async (t) => {
+  test.serial(`${name}: an interface or file that does not exist is named, without a stack`, async (t) => {
     const names = usage
       .replace(/^.* -- /, '')
       .replace(/ \[.*$/, '')
@@ -40,7 +40,10 @@ for (const { name, usage } of usages) {
       ...names.map((_, index) => `nosuchlink${index || ''}`),
     ).ended()
     t.is(status, 1)
-    t.regex(errors, /^no interface "nosuchlink"[^\n]*\n$/)
+    const said = usage.includes(' INTERFACE')
+      ? /^no interface "nosuchlink"[^\n]*\n$/
+      : /^cannot open nosuchlink[^\n]*\n$/
+    t.regex(errors, said)
   })
 }
 
