@@ -59,9 +59,11 @@ async function create(file, length, count) {
   await writer.close()
 }
 
-function add(batch) {
-  const { capturedLength, seconds, nanoseconds } = batch.columns
-  for (let i = 0; i < batch.length; i++) sum += capturedLength[i] + seconds[i] + nanoseconds[i]
+function add({ columns, length }) {
+  const { capturedLength, seconds, nanoseconds } = columns
+  let added = 0
+  for (let i = 0; i < length; i++) added += capturedLength[i] + seconds[i] + nanoseconds[i]
+  sum += added
 }
 
 async function loop(file) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { PcapReader, PcapWriter } from '../../src/index.js'
 import { frame, inner, outer, tagged } from '../../testkit/frames.mjs'
+import { runModule } from '../helpers/child.js'
 import { folder, readAll, tsharkFields } from '../helpers/files.js'
 import { tcpdump, testThatNeeds } from '../helpers/needs.js'
 import { network } from '../helpers/network.js'
@@ -63,3 +64,41 @@ for (const vlan of ['reinsert', 'metadata'] as const) {
     )
   })
 }
+
+test.serial('on a full disk the file ends with its last whole packet, and the rest is counted', (t) => {
+  const mounted = folder(t)
+  const source = `
+    const path = ${JSON.stringify(join(mounted, 'full.pcapng'))}
+    const writer = netring.PcapWriter.open(path)
+    const packets = Array.from({ length: 100 }, (_, number) => (
+      { data: frames.frame(1000 + number, number), originalLength: 1000 + number, seconds: 1, nanoseconds: 2, direction: 'host' }))
+    let [given, failure] = [0, undefined]
+    try {
+      for (;;) {
+        const room = writer.write(packets)
+        given += packets.length
+        if (!room) await writer.drained()
+      }
+    } catch (error) {
+      failure = error
+    }
+    const closed = await writer.close().then(() => undefined, (error) => error)
+    const reader = netring.PcapReader.open(path)
+    let [read, same] = [0, true]
+    for (const { data } of reader.packets()) same &&= data.equals(packets[read++ % 100].data)
+    console.log(JSON.stringify({
+      given, read, same, code: failure.code, errno: failure.errno, message: closed.message,
+      truncated: reader.truncatedBytes, stats: writer.stats(),
+    }))`
+  const mount = `mount -t tmpfs -o size=3m tmpfs ${mounted} && exec "$@"`
+  const result = runModule(source, ['unshare', '--mount', 'sh', '-c', mount, 'sh']) as {
+    readonly [key: string]: unknown
+    readonly given: number
+    readonly read: number
+  }
+  t.deepEqual([result.same, result.truncated, result.code, result.errno], [true, 0, 'ERR_NETRING_IO', 28])
+  t.regex(String(result.message), /full\.pcapng: write: No space left on device/)
+  t.true(result.read > 2000 && result.read < result.given)
+  const { packets, dropped } = result.stats as { packets: number; dropped: number }
+  t.deepEqual([packets, dropped], [result.read, result.given - result.read])
+})
