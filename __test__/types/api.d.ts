@@ -459,12 +459,11 @@ interface PcapInterface {
   readonly linkType: LinkType
   readonly snapLen: number
   readonly timestampResolution: number
-  readonly stats:
-    | {
-        readonly received: number | undefined
-        readonly dropped: number | undefined
-      }
-    | undefined
+  readonly stats: PcapInterfaceStats | undefined
+}
+interface PcapInterfaceStats {
+  readonly received: number | undefined
+  readonly dropped: number | undefined
 }
 declare class PcapReader extends BatchSource {
   private constructor()
@@ -474,7 +473,6 @@ declare class PcapReader extends BatchSource {
   get interfaces(): readonly PcapInterface[]
   get truncatedBytes(): number
   get linkType(): LinkType
-  get ended(): boolean
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
 }
@@ -483,13 +481,14 @@ interface PcapWriterOptions {
   readonly linkType?: LinkType
   readonly snapLen?: number
   readonly interfaceName?: string
-  readonly rotate?: {
-    readonly bytes?: number
-    readonly seconds?: number
-    readonly packets?: number
-    readonly files?: number
-  }
+  readonly rotate?: PcapRotation
   readonly append?: boolean
+}
+interface PcapRotation {
+  readonly bytes?: number
+  readonly seconds?: number
+  readonly packets?: number
+  readonly files?: number
 }
 type WritablePacket = PacketFields & {
   readonly data: Buffer
@@ -745,6 +744,8 @@ export type {
   ParsedUdp,
   ParsedVlan,
   PcapInterface,
+  PcapInterfaceStats,
+  PcapRotation,
   PcapWriterEvent,
   PcapWriterOptions,
   PcapWriterStats,

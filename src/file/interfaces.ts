@@ -15,7 +15,15 @@ export interface PcapInterface {
   /** The unit of its times in the file, units a second; they are nanoseconds here. */
   readonly timestampResolution: number
   /** What the file's writer counted (pcapng), once the reader has come to it: mostly at the file's end. */
-  readonly stats: { readonly received: number | undefined; readonly dropped: number | undefined } | undefined
+  readonly stats: PcapInterfaceStats | undefined
+}
+
+/** Counts of a capture as the file has them; undefined where it does not say. */
+export interface PcapInterfaceStats {
+  /** Packets that the interface received. */
+  readonly received: number | undefined
+  /** Packets that were dropped for want of room. */
+  readonly dropped: number | undefined
 }
 
 export function interfaceOf(from: NativeFileInterface): PcapInterface {

@@ -17,14 +17,21 @@ export interface PcapWriterOptions {
    * Begins the next file at whichever comes first; each file is whole. `files`: so many are kept, the oldest is deleted. The
    * name may have `%Y %m %d %H %M %S` (UTC), `%i` (the file's number) and `%%`.
    */
-  readonly rotate?: {
-    readonly bytes?: number
-    readonly seconds?: number
-    readonly packets?: number
-    readonly files?: number
-  }
+  readonly rotate?: PcapRotation
   /** Writes behind the last whole record of a file that is there. Default false. */
   readonly append?: boolean
+}
+
+/** When the next file begins: at whichever comes first. One of `bytes`, `seconds` and `packets` has to be there. */
+export interface PcapRotation {
+  /** Bytes a file. One has one packet at least, however long. */
+  readonly bytes?: number
+  /** Seconds from a file's beginning. */
+  readonly seconds?: number
+  /** Packets a file. */
+  readonly packets?: number
+  /** Files that are kept. */
+  readonly files?: number
 }
 
 export const writerDefaults: Required<Pick<PcapWriterOptions, 'snapLen' | 'append'>> = {

@@ -141,6 +141,7 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
     return this.#kept ?? native(() => this.#native.stats())
   }
 
+  /** Adds a listener: `file` is told when a file is whole, at the next write(), drained() or close(). */
   on(event: PcapWriterEvent, listener: (path: string) => void): this {
     this.listen(event, listener)
     return this

@@ -24,7 +24,7 @@
 //!   kernel (`ring::fake`) that writes the other side in tests, property tests and fuzzing.
 //! - [`parse`]: pure, too: the headers of a packet, of many packets as columns.
 //! - `sys`, private: the only callers of the operating system.
-//! - the roles that join them: [`capture`], [`channel`], [`injector`], [`bridge`], `xdp` (feature `xdp`), [`file`],
+//! - the roles that join them: [`capture`], [`channel`], [`injector`], [`bridge`], `xdp` (feature `xdp`), [`mod@file`],
 //!   [`interface`], [`link`], and the pieces they share: [`source`], [`sink`], [`filter`], [`fanout`], [`stats`], [`error`].
 //!
 //! The numbered invariants that `SAFETY` comments name (R1 … ) are those of `docs/safety.md` in the repository.
