@@ -101,6 +101,10 @@ export declare class NativeFile {
 /** A writer, until free() is called. */
 export declare class NativeFileWriter {
   static open(path: string, options: NativeFileWriterOptions): NativeFileWriter
+  /** Writes nothing by itself: take() has the records. */
+  static detached(options: NativeFileWriterOptions): NativeFileWriter
+  /** The records that wait, of a detached writer. */
+  take(): Uint8Array
   /** Copies packets of a batch: those at `indices`, or all. False: much waits for the disk. */
   writeBatch(source: NativeSource, id: number, indices?: Uint32Array | undefined): boolean
   /** Copies packets. `rows` has six words for each: bytes on the wire, seconds, nanoseconds, status, direction, interface. */

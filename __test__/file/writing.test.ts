@@ -2,10 +2,12 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { createGzip, gunzipSync } from 'node:zlib'
 import test from 'ava'
 import { PcapReader, PcapWriter, type OwnedPacket, type PcapWriterOptions } from '../../src/index.js'
 import { frame } from '../../testkit/frames.mjs'
-import { runModule } from '../helpers/child.js'
+import { runModule, runText } from '../helpers/child.js'
 import {
   describe,
   enhanced,
@@ -275,4 +277,53 @@ test('a writer that was killed leaves whole packets, and what is missing is told
   t.is(rest.error, undefined)
   t.is(rest.packets.length, packets.length - (reader.truncatedBytes > 21 ? 0 : 1))
   t.true(cut.truncatedBytes > 0)
+})
+
+test('to a stream: the same bytes as a file, with backpressure, through a compressor', async (t) => {
+  const given = frames.map((data) => ({ ...packet, data, originalLength: data.length }))
+  const gzip = createGzip()
+  const chunks: Buffer[] = []
+  gzip.on('data', (chunk: Buffer) => chunks.push(chunk))
+  const writer = PcapWriter.to(gzip, { interfaceName: 'x' })
+  t.false(writer.write(given as never), 'a MiB is more than a stream likes to hold')
+  await writer.drained()
+  t.is(writer.stats().packets, frames.length)
+  using reader = PcapReader.open(fileOf(t, 'frames.pcap', pcap))
+  writer.write(reader.nextBatch()!, Uint32Array.of(0, 1))
+  await writer.close({ packets: 5, drops: 6, freezeCount: 0 })
+  t.true(gzip.writableFinished)
+  const path = fileOf(t, 'out.pcapng', gunzipSync(Buffer.concat(chunks)))
+  t.deepEqual(
+    readFrames(path),
+    [...frames, ...frames.slice(0, 2)].map((data) => data.toString('hex')),
+  )
+  t.throws(() => PcapWriter.to(gzip, { append: true } as never), { code: 'ERR_INVALID_ARG_VALUE' })
+  t.throws(() => PcapWriter.to({} as never), { code: 'ERR_INVALID_ARG_TYPE' })
+})
+
+test('a stream that fails tells who writes, waits and closes', async (t) => {
+  const broken = new Writable({
+    write(_chunk, _encoding, done) {
+      done(Object.assign(new Error('write EPIPE'), { errno: -32, syscall: 'write' }))
+    },
+  })
+  const writer = PcapWriter.to(broken)
+  const one = { ...packet, data: frame(60), originalLength: 60 }
+  writer.write(one as never)
+  const failure = { code: 'ERR_NETRING_IO', message: /EPIPE/ }
+  const error = await t.throwsAsync(writer.drained(), failure)
+  t.like(error, { errno: 32, syscall: 'write' })
+  t.throws(() => writer.write(one as never), failure)
+  await t.throwsAsync(writer.close(), failure)
+})
+
+test('standard output stays open', (t) => {
+  const source = `
+    const writer = netring.PcapWriter.to(process.stdout, { format: 'pcap' })
+    writer.write({ data: frames.frame(60), originalLength: 60, seconds: 1, nanoseconds: 2, direction: 'host' })
+    await writer.close()
+    process.stdout.write('behind')`
+  const printed = runText(source)
+  t.is(printed.length, 24 + 16 + 60 + 6)
+  t.is(printed.subarray(-6).toString(), 'behind')
 })

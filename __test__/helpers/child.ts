@@ -23,6 +23,11 @@ export function runModule(source: string, prefix: readonly string[] = [], timeou
   return JSON.parse(printed)
 }
 
+/** Runs a module and returns what it prints. */
+export function runText(source: string): Buffer {
+  return execFileSync(process.execPath, nodeArguments(source), { cwd: new URL(folder), timeout: 60_000 })
+}
+
 /** Traffic that goes on whatever this thread does. */
 export interface Flood {
   /** Stops it and says how many frames were sent: those with the numbers below. */

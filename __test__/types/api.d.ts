@@ -490,9 +490,6 @@ interface PcapRotation {
   readonly packets?: number
   readonly files?: number
 }
-type WritablePacket = PacketFields & {
-  readonly data: Buffer
-}
 type PcapWriterEvent = 'file'
 interface PcapWriterStats {
   readonly packets: number
@@ -503,8 +500,9 @@ interface PcapWriterStats {
 declare class PcapWriter extends Emitter implements AsyncDisposable {
   private constructor()
   static open(path: string | URL, options?: PcapWriterOptions): PcapWriter
+  static to(stream: Writable, options?: Omit<PcapWriterOptions, 'append' | 'rotate'>): PcapWriter
   write(batch: Batch, indices?: Uint32Array): boolean
-  write(packets: WritablePacket | Iterable<WritablePacket>): boolean
+  write(packets: OwnedPacket | Iterable<OwnedPacket>): boolean
   drained(options?: WaitOptions): Promise<void>
   stats(): PcapWriterStats
   on(event: PcapWriterEvent, listener: (path: string) => void): this

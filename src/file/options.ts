@@ -39,9 +39,15 @@ export const writerDefaults: Required<Pick<PcapWriterOptions, 'snapLen' | 'appen
   append: false,
 }
 
-const names = ['format', 'linkType', 'snapLen', 'interfaceName', 'rotate', 'append'] as const
+/** Those of a writer to a stream, and those of one to files. */
+export const streamOptions = ['format', 'linkType', 'snapLen', 'interfaceName'] as const
+const fileOptions = [...streamOptions, 'rotate', 'append'] as const
 
-export function checkWriterOptions(path: string, options: PcapWriterOptions | undefined): NativeFileWriterOptions {
+export function checkWriterOptions(
+  path: string,
+  options: PcapWriterOptions | undefined,
+  names: readonly string[] = fileOptions,
+): NativeFileWriterOptions {
   const given = checkObject('options', options, names)
   const named = path.endsWith('.pcap') ? 'pcap' : 'pcapng'
   const rotate = given.rotate && checkRotation(given.rotate)

@@ -1,9 +1,6 @@
 /** Packets as what the addon's writer takes. */
 import { directions, PacketStatus } from '../packet/columns.js'
-import type { PacketFields } from '../packet/packet.js'
-
-/** Packets with their bytes, be they a batch's or owned. */
-export type WritablePacket = PacketFields & { readonly data: Buffer }
+import type { OwnedPacket } from '../packet/packet.js'
 
 /** Words a packet: `ROW_WORDS` in crates/netring-node/src/file_writer.rs. */
 const WORDS = 6
@@ -11,7 +8,7 @@ const WORDS = 6
 /** What of a packet's status a capture file has. */
 const states = ['csumNotReady', 'csumValid', 'gsoTcp'] as const
 
-export function packetRows(packets: readonly WritablePacket[]): { data: Buffer[]; rows: Uint32Array } {
+export function packetRows(packets: readonly OwnedPacket[]): { data: Buffer[]; rows: Uint32Array } {
   const rows = new Uint32Array(packets.length * WORDS)
   packets.forEach((packet, index) => {
     const { originalLength, seconds, nanoseconds, direction } = packet

@@ -121,12 +121,14 @@ export class PcapReader extends BatchSource {
     return this.#kept?.ended ?? native(() => this.#file.ended())
   }
 
+  /** The next batch, read from the file where it is a regular one; undefined at the end, and where a stream's bytes have not come yet. */
   override nextBatch(): Batch | undefined {
     const batch = super.nextBatch()
     if (batch === undefined && this.#feeder?.failure !== undefined) throw this.#feeder.failure
     return batch
   }
 
+  /** As nextBatch(): a file blocks no longer than that. Throws ERR_NETRING_UNSUPPORTED where a stream would have to be waited for. */
   override nextBatchBlocking(timeoutMs?: number): Batch | undefined {
     checkMilliseconds('timeoutMs', timeoutMs, 0)
     const batch = this.nextBatch()

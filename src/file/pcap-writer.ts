@@ -1,7 +1,8 @@
 /** Writing capture files. */
+import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
-import { addon, type NativeFileWriter } from '../addon/binding.js'
+import { addon, type NativeFileWriter, type NativeFileWriterOptions } from '../addon/binding.js'
 import { Waiters } from '../async/waiters.js'
 import { weakCallback } from '../async/weak-callback.js'
 import { checkString, constructing, wrongType } from '../check/arguments.js'
@@ -10,11 +11,13 @@ import { fromNative, native } from '../errors/native.js'
 import { NetringError } from '../errors/netring-error.js'
 import { Emitter } from '../events/emitter.js'
 import type { Batch } from '../packet/batch.js'
+import type { OwnedPacket } from '../packet/packet.js'
 import { linkTypeNumber } from '../packet/link-type.js'
 import type { CaptureStats } from '../source/counters.js'
 import { BatchView } from '../source/batch-view.js'
-import { checkWriterOptions, type PcapWriterOptions } from './options.js'
-import { packetRows, type WritablePacket } from './packet-rows.js'
+import { checkWriterOptions, streamOptions, type PcapWriterOptions } from './options.js'
+import { StreamOutput } from './stream-output.js'
+import { packetRows } from './packet-rows.js'
 
 /** `file`: a file is whole; its listener gets the path. */
 export type PcapWriterEvent = 'file'
@@ -53,15 +56,18 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
   readonly #linkType: number
   readonly #rotates: boolean
   readonly #waiters: Waiters
+  /** Of one that writes a stream. */
+  readonly #stream: StreamOutput | undefined
   #closing: Promise<void> | undefined
   /** Of one that is closed. */
   #kept: PcapWriterStats | undefined
 
-  private constructor(writer: NativeFileWriter, linkType: number, rotates: boolean) {
+  private constructor(writer: NativeFileWriter, options: NativeFileWriterOptions, stream?: Writable) {
     super(['file'])
     this.#native = constructing('PcapWriter', addon().NativeFileWriter, writer)
-    this.#linkType = linkType
-    this.#rotates = rotates
+    this.#linkType = options.linkType ?? linkTypeNumber('ethernet') ?? 1
+    this.#rotates = options.rotate !== undefined
+    if (stream !== undefined) this.#stream = new StreamOutput(stream)
     const wake = weakCallback<PcapWriter>(this, this.#wake)
     // While something waits, these keep the writer.
     this.#waiters = new Waiters({
@@ -89,9 +95,26 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
   static open(path: string | URL, options?: PcapWriterOptions): PcapWriter {
     const name = checkString('path', path instanceof URL ? fileURLToPath(path) : path)
     const checked = checkWriterOptions(name, options)
-    const linkType = checked.linkType ?? linkTypeNumber('ethernet') ?? 1
-    const opened = native(() => addon().NativeFileWriter.open(name, checked))
-    return new PcapWriter(opened, linkType, checked.rotate !== undefined)
+    return new PcapWriter(
+      native(() => addon().NativeFileWriter.open(name, checked)),
+      checked,
+    )
+  }
+
+  /**
+   * Writes to a stream, such as process.stdout or a compressor of node:zlib; pcapng unless `format` says otherwise. write()
+   * answers as the stream's does, and close() ends the stream unless it is process.stdout or process.stderr.
+   *
+   * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option; `append` and `rotate` are of files
+   */
+  static to(stream: Writable, options?: Omit<PcapWriterOptions, 'append' | 'rotate'>): PcapWriter {
+    if (!(stream instanceof Writable)) throw wrongType('stream', 'a Writable', stream)
+    const checked = checkWriterOptions('', options, streamOptions)
+    return new PcapWriter(
+      native(() => addon().NativeFileWriter.detached(checked)),
+      checked,
+      stream,
+    )
   }
 
   /**
@@ -105,12 +128,12 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
    * second link type in pcap) and an index outside of the batch, ERR_NETRING_RELEASED, ERR_NETRING_CLOSED
    */
   write(batch: Batch, indices?: Uint32Array): boolean
-  write(packets: WritablePacket | Iterable<WritablePacket>): boolean
-  write(given: Batch | WritablePacket | Iterable<WritablePacket>, indices?: Uint32Array): boolean {
+  write(packets: OwnedPacket | Iterable<OwnedPacket>): boolean
+  write(given: Batch | OwnedPacket | Iterable<OwnedPacket>, indices?: Uint32Array): boolean {
     if (this.#closing !== undefined) throw closedError()
     const room = given instanceof BatchView ? this.#writeBatch(given, indices) : this.#writePackets(given)
     if (this.#rotates) this.#tellWhole()
-    return room
+    return this.#stream?.write(this.#native.take()) ?? room
   }
 
   #writeBatch(batch: BatchView, indices: Uint32Array | undefined): boolean {
@@ -118,10 +141,9 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
     return batch.withNative((source, id) => this.#native.writeBatch(source, id, indices))
   }
 
-  #writePackets(given: Batch | WritablePacket | Iterable<WritablePacket>): boolean {
-    const packets =
-      Symbol.iterator in Object(given) ? [...(given as Iterable<WritablePacket>)] : [given as WritablePacket]
-    if (!packets.every((packet) => types.isUint8Array((packet as Partial<WritablePacket> | undefined)?.data))) {
+  #writePackets(given: Batch | OwnedPacket | Iterable<OwnedPacket>): boolean {
+    const packets = Symbol.iterator in Object(given) ? [...(given as Iterable<OwnedPacket>)] : [given as OwnedPacket]
+    if (!packets.every((packet) => types.isUint8Array((packet as Partial<OwnedPacket> | undefined)?.data))) {
       throw wrongType('packets', 'a batch, a packet or an iterable of packets', given)
     }
     const { data, rows } = packetRows(packets)
@@ -132,7 +154,7 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
   async drained(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
     if (this.#kept !== undefined) throw closedError()
-    await this.#waiters.wait(signal)
+    await (this.#stream?.drained(signal) ?? this.#waiters.wait(signal))
     this.#tellWhole()
   }
 
@@ -158,7 +180,8 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
   async #finish(stats: CaptureStats | undefined): Promise<void> {
     try {
       this.#native.close(stats)
-      await this.#waiters.wait(undefined)
+      this.#stream?.write(this.#native.take())
+      await (this.#stream?.end() ?? this.#waiters.wait(undefined))
     } catch (error) {
       throw fromNative(error)
     } finally {

@@ -89,6 +89,18 @@ impl NativeFileWriter {
         Ok(Self { writer: Some(FileWriter::open(path, options.into()).map_err(to_js)?), signal: None })
     }
 
+    /// Writes nothing by itself: take() has the records.
+    #[napi(factory)]
+    pub fn detached(options: NativeFileWriterOptions) -> Result<Self> {
+        Ok(Self { writer: Some(FileWriter::detached(options.into()).map_err(to_js)?), signal: None })
+    }
+
+    /// The records that wait, of a detached writer.
+    #[napi]
+    pub fn take(&self) -> Result<Uint8Array> {
+        Ok(Uint8Array::from(self.writer()?.take()))
+    }
+
     fn writer(&self) -> Result<&FileWriter> {
         self.writer.as_ref().ok_or_else(|| closed(NAME))
     }

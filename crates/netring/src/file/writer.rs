@@ -147,14 +147,27 @@ impl FileWriter {
             let spawned = std::thread::Builder::new().name("netring-file".into()).spawn(move || run(&shared, output));
             spawned.map_err(|error| Error::file("clone", &error, "cannot start the thread that writes"))?
         };
+        Self::with(options, !begin, shared, Some(thread))
+    }
+
+    /// Writes nothing by itself: the caller takes the records.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for what the format cannot hold.
+    pub fn detached(options: WriterOptions) -> Result<Self> {
+        Self::with(options, false, Arc::default(), None)
+    }
+
+    fn with(options: WriterOptions, begun: bool, shared: Arc<Shared>, thread: Option<JoinHandle<()>>) -> Result<Self> {
         let mut writer = Self {
             encoder: None,
-            begun: !begin,
+            begun,
             interfaces: HashMap::new(),
             began: SystemTime::now(),
             bytes: Vec::new(),
             shared,
-            thread: Some(thread),
+            thread,
             options,
         };
         if let Some(link_type) = writer.options.link_type {
@@ -290,6 +303,15 @@ impl FileWriter {
         state.wake = Some(wake());
         self.shared.changed.notify_one();
         Ok(Progress::Writing)
+    }
+
+    /// The records that wait, of a [detached](Self::detached) writer. They count as written.
+    pub fn take(&self) -> Vec<u8> {
+        let mut state = self.shared.lock();
+        let records = std::mem::take(&mut state.waiting);
+        state.stats.bytes += records.len() as u64;
+        state.stats.packets += std::mem::take(&mut state.packets);
+        records
     }
 
     /// Nobody wants to be woken any more.
