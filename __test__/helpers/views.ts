@@ -65,6 +65,7 @@ export function columnsOf({ columns }: Batch): ArrayLike<number>[] {
     columns.vlanTpid,
     columns.direction,
     columns.protocol,
+    columns.interfaceId,
   ]
 }
 
