@@ -199,6 +199,7 @@ test('rotation: each file is whole, in order, and old ones go', async (t) => {
 test('what the system refuses reaches the caller', (t) => {
   const path = folder(t)
   t.throws(() => PcapWriter.open(`${path}/none/a.pcapng`), { code: 'ERR_NETRING_IO', message: /No such file/ })
+  t.throws(() => PcapWriter.open(`${path}/a.pcapng.gz`), { code: 'ERR_INVALID_ARG_VALUE', message: /PcapWriter\.to/ })
   t.throws(() => PcapWriter.open(`${path}/a.pcapng`, { snaplen: 1 } as never), { code: 'ERR_INVALID_ARG_VALUE' })
   t.throws(() => PcapWriter.open(`${path}/a.pcapng`, { linkType: 'wifi' as never }), { code: 'ERR_INVALID_ARG_VALUE' })
   t.throws(() => PcapWriter.open(`${path}/a.pcapng`, { rotate: { files: 3 } }), { code: 'ERR_INVALID_ARG_VALUE' })

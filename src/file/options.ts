@@ -49,6 +49,9 @@ export function checkWriterOptions(
   names: readonly string[] = fileOptions,
 ): NativeFileWriterOptions {
   const given = checkObject('options', options, names)
+  if (path.endsWith('.gz')) {
+    throw wrongValue('path', 'must not end in .gz: give PcapWriter.to() a compressor of node:zlib', path)
+  }
   const named = path.endsWith('.pcap') ? 'pcap' : 'pcapng'
   const rotate = given.rotate && checkRotation(given.rotate)
   return {
