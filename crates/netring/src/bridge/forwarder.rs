@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::stats::DirectionStats;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Matcher;
 use crate::ring::{Column, ColumnSet, Columns, Memory, VolatileSlice, vnet};
 use crate::source::Source;
 use crate::tx::{
@@ -113,6 +114,7 @@ pub struct Forwarder<B> {
     retry: RetryBudget,
     stats: DirectionStats,
     rejections: RejectionLog,
+    filter: Option<Matcher>,
 }
 
 impl<B> Default for Forwarder<B> {
@@ -127,6 +129,7 @@ impl<B> Default for Forwarder<B> {
             retry: RetryBudget::new(RetryBudget::BRIDGE),
             stats: DirectionStats::default(),
             rejections: RejectionLog::default(),
+            filter: None,
         }
     }
 }
@@ -140,6 +143,11 @@ fn room_for(columns: &mut Columns, packets: u32) -> Columns {
 }
 
 impl<B> Forwarder<B> {
+    /// Forwards only what this matches, from the next batch on; the rest is dropped and counted.
+    pub fn set_filter(&mut self, filter: Option<Matcher>) {
+        self.filter = filter;
+    }
+
     /// Whether frames wait to be taken by the other side.
     pub fn is_loaded(&self) -> bool {
         self.load.is_some()
@@ -201,8 +209,9 @@ impl<B> Forwarder<B> {
             return Ok(false);
         };
         let filled = filled.expect("columns were given");
-        let places = self.places(&filled, S::header(&batch).length);
+        let mut places = self.places(&filled, S::header(&batch).length);
         let memory = from.bytes(&batch).expect("the batch has just been handed out");
+        self.sift(&memory, &mut places);
         self.load(Some(batch), memory, places, Replacements::default());
         Ok(true)
     }
@@ -243,6 +252,17 @@ impl<B> Forwarder<B> {
         });
         self.stats.dropped += (before - places.len()) as u64;
         self.load(batch, memory, places, replacements);
+    }
+
+    /// Drops what the filter does not match.
+    fn sift(&mut self, memory: &Memory, places: &mut Vec<FramePlace>) {
+        let Some(filter) = &mut self.filter else { return };
+        let before = places.len();
+        places.retain(|place| {
+            let frame = memory.part(place.offset as usize, place.length as usize);
+            filter.matches(frame.expect("the walk has checked the frame"), place.original)
+        });
+        self.stats.dropped += (before - places.len()) as u64;
     }
 
     fn places(&mut self, columns: &Columns, packets: u32) -> Vec<FramePlace> {

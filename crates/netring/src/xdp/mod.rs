@@ -38,13 +38,15 @@ use self::program_link::ProgramMonitor;
 use self::receive::RxQueue;
 use self::transmit::Transmitter;
 use self::xsk::{Frames, XskQueue};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Filter, Matcher};
 use crate::link_type::LinkType;
 use crate::readiness::Readiness;
 use crate::ring::{Memory, SlotRing};
 use crate::stats::SinceLast;
 pub use crate::sys::bpf::XdpMode;
 use crate::sys::bpf::XskMap;
+use crate::sys::membarrier;
 pub use crate::sys::xdp::XdpStats;
 
 /// Packets of a batch at most, as in a capture: what a batch costs is little beside them, and what was asked for when
@@ -154,6 +156,9 @@ pub struct XdpSocket {
     /// Drops of each queue that a batch's `losing` has told of.
     drops_reported: Vec<u64>,
     since_last: SinceLast,
+    /// What a filter can be put into.
+    mode: Mode,
+    own_program: bool,
 }
 
 impl XdpSocket {
@@ -204,6 +209,8 @@ impl XdpSocket {
             sequence: 0,
             spare: Vec::new(),
             since_last: SinceLast::default(),
+            mode: options.mode,
+            own_program: options.program.is_some(),
         })
     }
 
@@ -218,6 +225,38 @@ impl XdpSocket {
         };
         let (watch, attachment) = open().map_err(|error: Error| error.on_interface(&self.interface))?;
         (self.program_monitor, self.attachment, self.barrier) = (watch, Some(attachment), None);
+        Ok(())
+    }
+
+    /// Replaces the filter (`None`: everything comes). No packet that the new one refuses is handed out after this returns,
+    /// those already in the rings included; batches already taken stay. None is lost, either: every packet is judged by one of
+    /// the two programs, and what the old one let in and has not been handed out is judged again here. Takes some
+    /// milliseconds.
+    pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
+        self.replace_filter(filter.as_ref()).map_err(|error| error.on_interface(&self.interface))
+    }
+
+    fn replace_filter(&mut self, filter: Option<&Filter>) -> Result<()> {
+        options::no_filter(self.mode, self.own_program)?;
+        let code = filter.map(|filter| filter.for_xdp(self.link_type)).transpose()?;
+        if let Some(attachment) = &self.attachment {
+            attachment.set_filter(code.as_deref())?;
+        } else if let Some(ready) = &mut self.barrier {
+            ready.set_filter(code.as_deref())?;
+        }
+        // The receive paths that had begun with the old program have put their packets into the rings when this returns.
+        membarrier::receive_paths();
+        let Some(code) = code else { return Ok(()) };
+        let program = netring_filter::Program::new(code, netring_filter::Rules::Kernel)
+            .map_err(|error| Error::new(ErrorKind::Filter, error.to_string()))?;
+        let mut matcher = Matcher::of(program);
+        let Self { queues, memory, .. } = self;
+        for queue in queues {
+            queue.retain(|packet| {
+                let bytes = memory.part(packet.offset() as usize, packet.length() as usize);
+                matcher.matches(bytes.expect("accepted frames lie inside the UMEM"), packet.length())
+            });
+        }
         Ok(())
     }
 

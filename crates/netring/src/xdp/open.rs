@@ -13,6 +13,7 @@ use super::program::{self, Attached, AttachedProgram, PreparedProgram};
 use super::receive::RxQueue;
 use super::xsk::{Binding, Frames, XskQueue};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Instruction;
 use crate::interface::{entering, index_of, info};
 use crate::link_type::LinkType;
 use crate::sys::bpf::{XdpMode, XskMap};
@@ -69,7 +70,8 @@ pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Prepared
         let index = index_of(&control, interface, namespace)? as u32;
         let numbers = queue_numbers(interface, &control, &options.queues)?;
         let most = numbers.iter().max().expect("there is a queue") + 1;
-        Ok((program::prepare(interface, index, most, options)?, numbers))
+        let filter = filter(&control, index, options)?.1;
+        Ok((program::prepare(interface, index, most, options, filter.as_deref())?, numbers))
     };
     within(path.as_deref(), || Ok(prepare()))
         .map_err(|failure| entering(namespace, failure, "cannot prepare an XDP program", "socket"))?
@@ -93,16 +95,27 @@ fn control() -> Result<PacketSocket> {
     })
 }
 
+/// What packets begin with, and the filter compiled for that.
+fn filter(control: &PacketSocket, index: u32, options: &XdpOptions) -> Result<(LinkType, Option<Vec<Instruction>>)> {
+    let hardware = control
+        .interface_hardware_type(index as i32)
+        .map_err(|error| Error::os(ErrorKind::Io, "ioctl", &error, "cannot read the interface's type"))?;
+    let link_type = LinkType::of_arphrd(hardware);
+    let filter = options.filter.as_ref().map(|filter| filter.for_xdp(link_type)).transpose()?;
+    Ok((link_type, filter))
+}
+
 fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
     let control = control()?;
     let index = index_of(&control, interface, options.namespace.as_deref())? as u32;
     let numbers = queue_numbers(interface, &control, &options.queues)?;
     let shape = UmemLayout::of(options, numbers.len() as u32)?;
+    let (link_type, filter) = filter(&control, index, options)?;
     let program = match options.mode {
         Mode::Tx => None,
         _ => {
             let most = numbers.iter().max().expect("there is a queue") + 1;
-            Some(program::prepare(interface, index, most, options)?)
+            Some(program::prepare(interface, index, most, options, filter.as_deref())?)
         }
     };
     let binding = Binding { zero_copy: zero_copy(options), need_wakeup: options.need_wakeup };
@@ -145,10 +158,6 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
         }
         None => None,
     };
-    let hardware = control
-        .interface_hardware_type(index as i32)
-        .map_err(|error| Error::os(ErrorKind::Io, "ioctl", &error, "cannot read the interface's type"))?;
-    let link_type = LinkType::of_arphrd(hardware);
     Ok(OpenSocket { attachment, barrier, queues, frames, edges, control, index, numbers, shape, zero_copy, link_type })
 }
 

@@ -8,6 +8,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttache
 use super::options::{Attach, XdpOptions};
 use super::program_link::ProgramLink;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Instruction;
 use crate::sys::bpf::{self, XdpLink, XdpMode, XdpProgram, XskMap};
 use crate::sys::netlink::{LinkNews, LinkSocket};
 
@@ -40,6 +41,14 @@ pub(super) struct AttachedProgram {
 }
 
 impl AttachedProgram {
+    /// Puts another filter before the redirect, or none.
+    pub(super) fn set_filter(&self, filter: Option<&[Instruction]>) -> Result<()> {
+        let program = load(&self.map, filter)?;
+        self.lead
+            .update(&program)
+            .map_err(|error| failed("bpf", &error, "cannot put a program with this filter in the place of the one before"))
+    }
+
     /// What leads packets here.
     pub(super) fn link(&self) -> &Arc<ProgramLink> {
         &self.lead
@@ -90,8 +99,25 @@ pub(super) struct PreparedProgram {
     program: Option<XdpProgram>,
 }
 
+/// The program that leads what a filter matches to the sockets of a map, and passes the rest on to the network stack.
+fn load(map: &XskMap, filter: Option<&[Instruction]>) -> Result<XdpProgram> {
+    let redirect = bpf::redirect(map);
+    let code = match filter {
+        None => redirect.to_vec(),
+        Some(filter) => netring_filter::translate(filter, &redirect)
+            .map_err(|error| Error::new(ErrorKind::Filter, format!("XDP cannot run the filter: {error}")))?,
+    };
+    XdpProgram::load(&code).map_err(|error| failed("bpf", &error, "cannot load the XDP program"))
+}
+
 /// Makes the map and the program for an interface of this thread's network namespace. The interface stays as it is.
-pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOptions) -> Result<PreparedProgram> {
+pub(super) fn prepare(
+    interface: &str,
+    index: u32,
+    queues: u32,
+    options: &XdpOptions,
+    filter: Option<&[Instruction]>,
+) -> Result<PreparedProgram> {
     let ready = |map: XskMap, program| PreparedProgram {
         interface: interface.to_owned(),
         index,
@@ -105,8 +131,7 @@ pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOpt
     let Some(own) = options.program else {
         not_in_the_way(present.as_ref(), interface, options.replace)?;
         let map = XskMap::new(queues).map_err(|error| failed("bpf", &error, "cannot make an XSKMAP"))?;
-        let program =
-            XdpProgram::redirect(&map).map_err(|error| failed("bpf", &error, "cannot load the XDP program"))?;
+        let program = load(&map, filter)?;
         return Ok(ready(map, Some(program)));
     };
     let bad = |name: &str, fd: i32, what: &str, error: &io::Error| {
@@ -175,6 +200,12 @@ fn none_attached(interface: &str) -> Error {
 }
 
 impl PreparedProgram {
+    /// Puts another filter before the redirect, or none.
+    pub(super) fn set_filter(&mut self, filter: Option<&[Instruction]>) -> Result<()> {
+        self.program = Some(load(&self.map, filter)?);
+        Ok(())
+    }
+
     /// Attaches the program, in the place of one that is to be replaced; packets go on to the network stack
     /// until the map has sockets.
     pub(super) fn attach(&self) -> Result<AttachedProgram> {

@@ -135,7 +135,30 @@ impl<R: RxRings> RxQueue<R> {
     /// Where a batch of all that is there ends before the end.
     fn cut(&self) -> Option<usize> {
         let neighbours = |at: usize| self.incoming[at].frame() == self.incoming[at - 1].frame() + 1;
-        (CUT_AFTER..self.incoming.len()).find(|at| !neighbours(*at))
+        let (there, most) = (self.incoming.len(), self.most as usize);
+        (CUT_AFTER..there.min(most)).find(|at| !neighbours(*at)).or((there > most).then_some(most))
+    }
+
+    /// Takes every packet that is here and was not handed out, and gives the kernel the frames of those that are not to be
+    /// kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Received) -> bool) {
+        let waiting = self.rings.waiting();
+        let Self { rings, frames, incoming, bad_descriptors, .. } = self;
+        let before = incoming.len();
+        rings.receive(waiting, |descriptor| match frames.accept(descriptor) {
+            Ok(packet) => incoming.push(packet),
+            Err(_) => *bad_descriptors += 1,
+        });
+        self.packets += (self.incoming.len() - before) as u64;
+        self.rest = 0;
+        for packet in std::mem::take(&mut self.incoming) {
+            if keep(&packet) {
+                self.incoming.push(packet);
+            } else {
+                self.frames.release(packet);
+            }
+        }
+        self.refill();
     }
 
     /// Whether packets are here that were so already when those handed out last were taken out of the receive ring.

@@ -1,0 +1,230 @@
+//! Expressions in tcpdump's filter language, and the places that they are compiled for.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use netring_filter::{
+    Filter as Compiled, FilterErrorKind, LinkType as KnownLinkType, Options, Resolver, System, Target, Transport, Vlan,
+};
+
+use super::WHOLE_PACKET;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link_type::LinkType;
+
+/// An expression, and what the compiler has to know beside it. What it means depends on where it runs ([`Place`]): on the link
+/// type, and on where the outermost VLAN tag is.
+///
+/// ```
+/// use netring::LinkType;
+/// use netring::filter::{Expression, Matcher, Place};
+///
+/// # fn main() -> netring::Result<()> {
+/// let filter = Expression::new("ip proto 17").compile(Place::Memory(LinkType::RAW))?;
+/// let mut packet = [0u8; 28];
+/// (packet[0], packet[9]) = (0x45, 17);
+/// assert!(Matcher::of(filter.program().clone()).matches(packet[..].into(), 28));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expression {
+    /// The expression, as pcap-filter(7) has it.
+    pub text: String,
+    /// How much of a packet that matches is kept.
+    pub snaplen: u32,
+    /// Of the network, for `ip broadcast`.
+    pub netmask: Option<Ipv4Addr>,
+    /// The addresses of host names that stand in the expression. Compiling asks no name server: a name that is not here is
+    /// an error.
+    pub hosts: HashMap<String, Vec<IpAddr>>,
+}
+
+/// Where an expression is to run, and what packets begin with there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a packet socket: the outermost VLAN tag is in the packet's metadata, and direction and interface can be asked for.
+    Socket(LinkType),
+    /// In XDP, which sees the bytes and nothing else.
+    Xdp(LinkType),
+    /// Here, on bytes.
+    Memory(LinkType),
+}
+
+impl Place {
+    /// The link type.
+    pub fn link_type(self) -> LinkType {
+        match self {
+            Self::Socket(link) | Self::Xdp(link) | Self::Memory(link) => link,
+        }
+    }
+}
+
+impl Expression {
+    /// Of the text alone.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), snaplen: WHOLE_PACKET, netmask: None, hosts: HashMap::new() }
+    }
+
+    /// Compiles it. Names of services and protocols are looked up in /etc and in a table of the usual ones.
+    pub fn compile(&self, place: Place) -> Result<Compiled> {
+        self.try_compile(place).map_err(|failure| match failure {
+            Failure::Link(error) => error,
+            Failure::Filter(error) => Error::new(ErrorKind::Filter, self.describe(&error)),
+        })
+    }
+
+    /// The host names in it whose addresses [`hosts`](Self::hosts) lacks.
+    pub fn unknown_hosts(&self, place: Place) -> Result<Vec<String>> {
+        match self.try_compile(place) {
+            Err(Failure::Filter(error)) => match error.kind {
+                FilterErrorKind::UnresolvedHosts(names) => Ok(names),
+                _ => Err(Error::new(ErrorKind::Filter, self.describe(&error))),
+            },
+            Err(Failure::Link(error)) => Err(error),
+            Ok(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn try_compile(&self, place: Place) -> std::result::Result<Compiled, Failure> {
+        let link_type = KnownLinkType::from_number(place.link_type().0).ok_or_else(|| {
+            let message = format!(
+                "filter expressions know no packets of link type {}: only ethernet, raw, ipv4, ipv6, null, loop, linuxSll and \
+                 linuxSll2",
+                place.link_type()
+            );
+            Failure::Link(Error::new(ErrorKind::Filter, message))
+        })?;
+        let mut options = Options::default();
+        options.link_type = link_type;
+        options.snap_len = self.snaplen;
+        options.netmask = self.netmask;
+        (options.target, options.vlan) = match place {
+            Place::Socket(_) => (Target::Socket, Vlan::Metadata),
+            Place::Xdp(_) => (Target::Xdp, Vlan::Bytes),
+            Place::Memory(_) => (Target::Memory, Vlan::Bytes),
+        };
+        let names = Names { hosts: &self.hosts, system: OnceCell::new() };
+        netring_filter::compile(&self.text, &options, &names).map_err(Failure::Filter)
+    }
+
+    /// With the place in the expression, counted in characters from 1 as editors do.
+    fn describe(&self, error: &netring_filter::FilterError) -> String {
+        let before = |at: usize| self.text.get(..at).map_or(at, |text| text.chars().count());
+        let (start, end) = (before(error.span.start), before(error.span.end));
+        let place = match end.saturating_sub(start) {
+            _ if self.text.is_empty() => String::new(),
+            0 | 1 => format!(" (character {})", start + 1),
+            _ => format!(" (characters {} to {end})", start + 1),
+        };
+        let advice = match error.kind {
+            FilterErrorKind::UnresolvedHosts(_) => "; no name server is asked here: `hosts` has to give their addresses",
+            _ => "",
+        };
+        format!("filter {}: {}{place}{advice}", excerpt(&self.text), error.message)
+    }
+}
+
+enum Failure {
+    Link(Error),
+    Filter(netring_filter::FilterError),
+}
+
+/// The expression in quotes, or its beginning where it is long.
+fn excerpt(text: &str) -> String {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+/// Names as this system has them; the files in /etc are read when a name is first asked for.
+struct Names<'a> {
+    hosts: &'a HashMap<String, Vec<IpAddr>>,
+    system: OnceCell<System>,
+}
+
+impl Names<'_> {
+    fn system(&self) -> &System {
+        self.system.get_or_init(System::read)
+    }
+}
+
+impl Resolver for Names<'_> {
+    fn service(&self, name: &str, transport: Transport) -> Option<u16> {
+        self.system().service(name, transport)
+    }
+
+    fn protocol(&self, name: &str) -> Option<u16> {
+        self.system().protocol(name)
+    }
+
+    fn network(&self, name: &str) -> Option<u32> {
+        self.system().network(name)
+    }
+
+    fn ethernet(&self, name: &str) -> Option<[u8; 6]> {
+        self.system().ethernet(name)
+    }
+
+    fn host(&self, name: &str) -> Option<Vec<IpAddr>> {
+        self.hosts.get(name).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str, place: Place) -> String {
+        let error = Expression::new(text).compile(place).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Filter);
+        error.message
+    }
+
+    #[test]
+    fn the_place_decides_what_an_expression_means() {
+        let lengths: Vec<_> = [Place::Socket(LinkType::ETHERNET), Place::Xdp(LinkType::ETHERNET), Place::Memory(LinkType::RAW)]
+            .into_iter()
+            .map(|place| Expression::new("vlan or ip").compile(place).map(|filter| filter.to_string()))
+            .collect();
+        let (socket, xdp) = (lengths[0].as_ref().unwrap(), lengths[1].as_ref().unwrap());
+        assert_ne!(socket, xdp, "the tag is in metadata on a socket");
+        assert!(lengths[2].is_err(), "raw IP has no tags");
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        let ethernet = Place::Memory(LinkType::ETHERNET);
+        let message = error("tcp port 80 and portrange 8080", ethernet);
+        assert!(message.starts_with("filter \"tcp port 80 and portrange 8080\": "), "{message}");
+        assert!(message.contains("(characters 27 to 30)"), "{message}");
+        assert!(error("host a.example or host b.example", ethernet).contains("`hosts`"));
+        let long = "ip or ".repeat(100);
+        assert!(error(&long, ethernet).contains('…'));
+        assert!(error("ip", Place::Memory(LinkType(147))).contains("link type 147"));
+    }
+
+    #[test]
+    fn what_cannot_run_somewhere_is_refused_with_the_reason() {
+        let (socket, xdp) = (Place::Socket(LinkType::ETHERNET), Place::Xdp(LinkType::ETHERNET));
+        assert!(error("ip protochain 6", socket).contains("loop"));
+        for text in ["inbound", "ifindex 3", "ip6 protochain 6"] {
+            error(text, xdp);
+        }
+        assert!(Expression::new("inbound").compile(socket).is_ok());
+        assert!(Expression::new("ip protochain 6").compile(Place::Memory(LinkType::ETHERNET)).is_ok());
+    }
+
+    #[test]
+    fn hosts_are_those_that_were_looked_up() {
+        let place = Place::Memory(LinkType::ETHERNET);
+        let mut expression = Expression::new("host a.example or b.example");
+        assert_eq!(expression.unknown_hosts(place).unwrap(), ["a.example", "b.example"]);
+        expression.hosts.insert("a.example".into(), vec!["192.0.2.1".parse().unwrap()]);
+        expression.hosts.insert("b.example".into(), vec!["2001:db8::1".parse().unwrap()]);
+        assert!(expression.unknown_hosts(place).unwrap().is_empty());
+        assert!(expression.compile(place).is_ok());
+    }
+}
