@@ -6,10 +6,11 @@ use napi_derive::napi;
 use netring::bridge::runner::RunnerEvent;
 use netring::bridge::xdp::XdpSideOptions;
 use netring::bridge::{Bridge, DirectionStats, PacketPort, Port, Runner, SideOptions};
+use netring::filter::Filter;
 
 use crate::callback::{JsCallback, Message};
 use crate::error::{closed, texts, to_js};
-use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
+use crate::options::{NativeCaptureOptions, NativeFilterOption, NativeInjectorOptions, milliseconds};
 use crate::xdp::NativeXdpOptions;
 
 /// What errors call it.
@@ -68,6 +69,13 @@ impl From<DirectionStats> for NativeDirectionStats {
     }
 }
 
+/// What is forwarded in each direction; absent: everything.
+#[napi(object)]
+pub struct NativeBridgeFilters {
+    pub a_to_b: Option<NativeFilterOption>,
+    pub b_to_a: Option<NativeFilterOption>,
+}
+
 /// A bridge over whatever backend.
 trait Forwarding {
     fn start(&mut self, tell: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()>;
@@ -121,10 +129,17 @@ pub struct NativeBridge {
 
 #[napi]
 impl NativeBridge {
+    /// Forwards only what the filters match.
     #[napi(factory)]
-    pub fn open(a: String, b: String, a_options: NativeSideOptions, b_options: NativeSideOptions) -> Result<Self> {
+    pub fn open(
+        a: String,
+        b: String,
+        a_options: NativeSideOptions,
+        b_options: NativeSideOptions,
+        filters: NativeBridgeFilters,
+    ) -> Result<Self> {
         let bridge = Bridge::<PacketPort>::open(&a, &b, a_options.into(), b_options.into()).map_err(to_js)?;
-        Self::running(bridge)
+        Self::running(bridge, filters)
     }
 
     #[napi(factory)]
@@ -133,14 +148,17 @@ impl NativeBridge {
         b: String,
         a_options: NativeXdpSideOptions,
         b_options: NativeXdpSideOptions,
+        filters: NativeBridgeFilters,
     ) -> Result<Self> {
-        Self::running(Bridge::open_xdp(&a, &b, &a_options.into(), &b_options.into()).map_err(to_js)?)
+        Self::running(Bridge::open_xdp(&a, &b, &a_options.into(), &b_options.into()).map_err(to_js)?, filters)
     }
 
-    fn running<P: Port + Send + 'static>(bridge: Bridge<P>) -> Result<Self>
+    fn running<P: Port + Send + 'static>(mut bridge: Bridge<P>, filters: NativeBridgeFilters) -> Result<Self>
     where
         Bridge<P>: Send,
     {
+        let filters = [filters.a_to_b, filters.b_to_a].map(|filter| filter.map(Filter::from));
+        bridge.set_filters([filters[0].as_ref(), filters[1].as_ref()]).map_err(to_js)?;
         Ok(Self { bridge: Some(Box::new(Runner::new(bridge).map_err(to_js)?)), signal: None })
     }
 

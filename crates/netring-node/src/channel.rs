@@ -18,7 +18,7 @@ use crate::array::JsArray;
 use crate::callback::{JsCallback, Message};
 use crate::capture::NativeRing;
 use crate::error::{closed, to_js};
-use crate::options::{NativeCaptureOptions, NativeProgram};
+use crate::options::{NativeCaptureOptions, NativeFilterOption, NativeProgram};
 use crate::source::NativeStats;
 use crate::view::View;
 use crate::xdp::{NativeXdpLayout, NativeXdpOptions};
@@ -237,11 +237,10 @@ impl NativeChannel {
         Ok(any!(self.queue()?, channel => channel.overflowed()) as f64)
     }
 
-    /// Of a channel over AF_PACKET.
     #[napi]
-    pub fn set_filter(&self, filter: Option<NativeProgram>) -> Result<()> {
+    pub fn set_filter(&self, filter: Option<NativeFilterOption>) -> Result<()> {
         let filter: Option<Filter> = filter.map(Into::into);
-        self.packet()?.call_and_clear(|capture| capture.set_filter(filter)).map_err(to_js)
+        any!(self.queue()?, channel => channel.call_and_clear(|source| source.set_filter(filter))).map_err(to_js)
     }
 
     /// Of a channel over AF_PACKET.

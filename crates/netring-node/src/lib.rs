@@ -15,6 +15,7 @@ pub mod constants;
 mod erased;
 pub mod error;
 mod events;
+pub mod filter;
 pub mod forwarder;
 pub mod interfaces;
 pub mod options;

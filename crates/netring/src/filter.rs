@@ -5,7 +5,7 @@ mod matcher;
 
 use std::os::fd::RawFd;
 
-pub use netring_filter::{Instruction, Program};
+pub use netring_filter::{Filter as CompiledFilter, Instruction, Program};
 use netring_filter::{ProgramError, Rules};
 
 pub use self::expression::{Expression, Place};
@@ -46,10 +46,13 @@ impl Filter {
     /// What runs here, on the bytes of packets of this link type.
     pub fn for_memory(&self, link_type: LinkType) -> Result<Matcher> {
         let program = match self {
-            Self::Classic(code) => Program::new(code.clone(), Rules::Kernel)
-                .map_err(|error| Error::new(ErrorKind::Filter, format!("the classic BPF program is not valid: {error}")))?,
+            Self::Classic(code) => Program::new(code.clone(), Rules::Kernel).map_err(|error| {
+                Error::new(ErrorKind::Filter, format!("the classic BPF program is not valid: {error}"))
+            })?,
             Self::Ebpf(fd) => {
-                let message = format!("fd {fd} is a program that only the kernel runs: give an expression or classic instructions");
+                let message = format!(
+                    "fd {fd} is a program that only the kernel runs: give an expression or classic instructions"
+                );
                 return Err(Error::new(ErrorKind::Filter, message));
             }
             Self::Expression(expression) => expression.compile(Place::Memory(link_type))?.program().clone(),
@@ -191,7 +194,10 @@ mod tests {
     fn a_constant_return_is_capped_but_a_refusal_stays_one() {
         let program =
             [instruction(code::JGT, 0, 1, 5), instruction(code::RET, 0, 0, 0), instruction(code::RET, 0, 0, u32::MAX)];
-        let Some(SocketProgram::Classic(cut)) = with_snaplen(Some(&SocketProgram::Classic(program.to_vec())), 96) else { panic!() };
+        let Some(SocketProgram::Classic(cut)) = with_snaplen(Some(&SocketProgram::Classic(program.to_vec())), 96)
+        else {
+            panic!()
+        };
         assert_eq!(run(&cut, 9), 0);
         assert_eq!(run(&cut, 1), 96);
     }
@@ -200,7 +206,9 @@ mod tests {
     fn a_computed_return_is_capped_in_an_epilogue() {
         for (value, expected) in [(0, 0), (95, 95), (96, 96), (97, 96), (u32::MAX, 96)] {
             let program = vec![instruction(0, 0, 0, value), instruction(code::RET_A, 0, 0, 0)];
-            let Some(SocketProgram::Classic(cut)) = with_snaplen(Some(&SocketProgram::Classic(program)), 96) else { panic!() };
+            let Some(SocketProgram::Classic(cut)) = with_snaplen(Some(&SocketProgram::Classic(program)), 96) else {
+                panic!()
+            };
             assert_eq!(run(&cut, 7), expected);
         }
     }

@@ -137,7 +137,8 @@ impl<P: Port> Bridge<P> {
     /// frames come from, where a VLAN tag is in the bytes.
     pub fn set_filters(&mut self, filters: [Option<&Filter>; 2]) -> Result<()> {
         let [there, back] = filters;
-        let matcher = |filter: Option<&Filter>, link_type| filter.map(|filter| filter.for_memory(link_type)).transpose();
+        let matcher =
+            |filter: Option<&Filter>, link_type| filter.map(|filter| filter.for_memory(link_type)).transpose();
         let there = matcher(there, self.a.input().link_type())?;
         let back = matcher(back, self.b.input().link_type())?;
         self.a_to_b.set_filter(there);

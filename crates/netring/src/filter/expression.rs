@@ -4,11 +4,9 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use netring_filter::{
-    Filter as Compiled, FilterErrorKind, LinkType as KnownLinkType, Options, Resolver, System, Target, Transport, Vlan,
-};
+use netring_filter::{FilterErrorKind, LinkType as KnownLinkType, Options, Resolver, System, Target, Transport, Vlan};
 
-use super::WHOLE_PACKET;
+use super::{CompiledFilter, WHOLE_PACKET};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link_type::LinkType;
 
@@ -67,7 +65,7 @@ impl Expression {
     }
 
     /// Compiles it. Names of services and protocols are looked up in /etc and in a table of the usual ones.
-    pub fn compile(&self, place: Place) -> Result<Compiled> {
+    pub fn compile(&self, place: Place) -> Result<CompiledFilter> {
         self.try_compile(place).map_err(|failure| match failure {
             Failure::Link(error) => error,
             Failure::Filter(error) => Error::new(ErrorKind::Filter, self.describe(&error)),
@@ -86,7 +84,7 @@ impl Expression {
         }
     }
 
-    fn try_compile(&self, place: Place) -> std::result::Result<Compiled, Failure> {
+    fn try_compile(&self, place: Place) -> std::result::Result<CompiledFilter, Failure> {
         let link_type = KnownLinkType::from_number(place.link_type().0).ok_or_else(|| {
             let message = format!(
                 "filter expressions know no packets of link type {}: only ethernet, raw, ipv4, ipv6, null, loop, linuxSll and \
@@ -118,7 +116,9 @@ impl Expression {
             _ => format!(" (characters {} to {end})", start + 1),
         };
         let advice = match error.kind {
-            FilterErrorKind::UnresolvedHosts(_) => "; no name server is asked here: `hosts` has to give their addresses",
+            FilterErrorKind::UnresolvedHosts(_) => {
+                "; no name server is asked here: `hosts` has to give their addresses"
+            }
             _ => "",
         };
         format!("filter {}: {}{place}{advice}", excerpt(&self.text), error.message)
@@ -185,10 +185,11 @@ mod tests {
 
     #[test]
     fn the_place_decides_what_an_expression_means() {
-        let lengths: Vec<_> = [Place::Socket(LinkType::ETHERNET), Place::Xdp(LinkType::ETHERNET), Place::Memory(LinkType::RAW)]
-            .into_iter()
-            .map(|place| Expression::new("vlan or ip").compile(place).map(|filter| filter.to_string()))
-            .collect();
+        let lengths: Vec<_> =
+            [Place::Socket(LinkType::ETHERNET), Place::Xdp(LinkType::ETHERNET), Place::Memory(LinkType::RAW)]
+                .into_iter()
+                .map(|place| Expression::new("vlan or ip").compile(place).map(|filter| filter.to_string()))
+                .collect();
         let (socket, xdp) = (lengths[0].as_ref().unwrap(), lengths[1].as_ref().unwrap());
         assert_ne!(socket, xdp, "the tag is in metadata on a socket");
         assert!(lengths[2].is_err(), "raw IP has no tags");

@@ -274,7 +274,11 @@ pub fn redirect(map: &XskMap) -> [EbpfInstruction; 6] {
 
 /// As this machine's kernel has it: bit fields go to the low bits first on little-endian machines, to the high ones elsewhere.
 fn native(step: EbpfInstruction) -> EbpfInstruction {
-    if cfg!(target_endian = "little") { step } else { EbpfInstruction { registers: step.registers.rotate_left(4), ..step } }
+    if cfg!(target_endian = "little") {
+        step
+    } else {
+        EbpfInstruction { registers: step.registers.rotate_left(4), ..step }
+    }
 }
 
 /// A loaded XDP program.

@@ -44,9 +44,9 @@ impl AttachedProgram {
     /// Puts another filter before the redirect, or none.
     pub(super) fn set_filter(&self, filter: Option<&[Instruction]>) -> Result<()> {
         let program = load(&self.map, filter)?;
-        self.lead
-            .update(&program)
-            .map_err(|error| failed("bpf", &error, "cannot put a program with this filter in the place of the one before"))
+        self.lead.update(&program).map_err(|error| {
+            failed("bpf", &error, "cannot put a program with this filter in the place of the one before")
+        })
     }
 
     /// What leads packets here.
@@ -101,13 +101,15 @@ pub(super) struct PreparedProgram {
 
 /// The program that leads what a filter matches to the sockets of a map, and passes the rest on to the network stack.
 fn load(map: &XskMap, filter: Option<&[Instruction]>) -> Result<XdpProgram> {
-    let redirect = bpf::redirect(map);
-    let code = match filter {
-        None => redirect.to_vec(),
-        Some(filter) => netring_filter::translate(filter, &redirect)
-            .map_err(|error| Error::new(ErrorKind::Filter, format!("XDP cannot run the filter: {error}")))?,
+    let loaded = match filter {
+        None => XdpProgram::redirect(map),
+        Some(filter) => {
+            let code = netring_filter::translate(filter, &bpf::redirect(map))
+                .map_err(|error| Error::new(ErrorKind::Filter, format!("XDP cannot run the filter: {error}")))?;
+            XdpProgram::load(&code)
+        }
     };
-    XdpProgram::load(&code).map_err(|error| failed("bpf", &error, "cannot load the XDP program"))
+    loaded.map_err(|error| failed("bpf", &error, "cannot load the XDP program"))
 }
 
 /// Makes the map and the program for an interface of this thread's network namespace. The interface stays as it is.
