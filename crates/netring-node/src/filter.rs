@@ -38,7 +38,7 @@ impl From<NativeExpression> for Expression {
             text: from.text,
             snaplen: from.snap_len,
             netmask: from.netmask.and_then(|mask| mask.parse::<Ipv4Addr>().ok()),
-            hosts: from.hosts.into_iter().map(addresses).collect(),
+            known_hosts: from.hosts.into_iter().map(addresses).collect(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct Expression {
     pub netmask: Option<Ipv4Addr>,
     /// The addresses of host names that stand in the expression. Compiling asks no name server: a name that is not here is
     /// an error.
-    pub hosts: HashMap<String, Vec<IpAddr>>,
+    pub known_hosts: HashMap<String, Vec<IpAddr>>,
 }
 
 /// Where an expression is to run, and what packets begin with there.
@@ -61,7 +61,7 @@ impl Place {
 impl Expression {
     /// Of the text alone.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), snaplen: WHOLE_PACKET, netmask: None, hosts: HashMap::new() }
+        Self { text: text.into(), snaplen: WHOLE_PACKET, netmask: None, known_hosts: HashMap::new() }
     }
 
     /// Compiles it. Names of services and protocols are looked up in /etc and in a table of the usual ones.
@@ -72,7 +72,7 @@ impl Expression {
         })
     }
 
-    /// The host names in it whose addresses [`hosts`](Self::hosts) lacks.
+    /// The host names in it whose addresses [`known_hosts`](Self::known_hosts) lacks.
     pub fn unknown_hosts(&self, place: Place) -> Result<Vec<String>> {
         match self.try_compile(place) {
             Err(Failure::Filter(error)) => match error.kind {
@@ -102,7 +102,7 @@ impl Expression {
             Place::Xdp(_) => (Target::Xdp, Vlan::Bytes),
             Place::Memory(_) => (Target::Memory, Vlan::Bytes),
         };
-        let names = Names { hosts: &self.hosts, system: OnceCell::new() };
+        let names = Names { hosts: &self.known_hosts, system: OnceCell::new() };
         netring_filter::compile(&self.text, &options, &names).map_err(Failure::Filter)
     }
 
@@ -117,7 +117,7 @@ impl Expression {
         };
         let advice = match error.kind {
             FilterErrorKind::UnresolvedHosts(_) => {
-                "; no name server is asked here: `hosts` has to give their addresses"
+                "; no name server is asked at this point: their addresses come from `known_hosts`"
             }
             _ => "",
         };
@@ -201,7 +201,7 @@ mod tests {
         let message = error("tcp port 80 and portrange 8080", ethernet);
         assert!(message.starts_with("filter \"tcp port 80 and portrange 8080\": "), "{message}");
         assert!(message.contains("(characters 27 to 30)"), "{message}");
-        assert!(error("host a.example or host b.example", ethernet).contains("`hosts`"));
+        assert!(error("host a.example or host b.example", ethernet).contains("`known_hosts`"));
         let long = "ip or ".repeat(100);
         assert!(error(&long, ethernet).contains('…'));
         assert!(error("ip", Place::Memory(LinkType(147))).contains("link type 147"));
@@ -223,8 +223,8 @@ mod tests {
         let place = Place::Memory(LinkType::ETHERNET);
         let mut expression = Expression::new("host a.example or b.example");
         assert_eq!(expression.unknown_hosts(place).unwrap(), ["a.example", "b.example"]);
-        expression.hosts.insert("a.example".into(), vec!["192.0.2.1".parse().unwrap()]);
-        expression.hosts.insert("b.example".into(), vec!["2001:db8::1".parse().unwrap()]);
+        expression.known_hosts.insert("a.example".into(), vec!["192.0.2.1".parse().unwrap()]);
+        expression.known_hosts.insert("b.example".into(), vec!["2001:db8::1".parse().unwrap()]);
         assert!(expression.unknown_hosts(place).unwrap().is_empty());
         assert!(expression.compile(place).is_ok());
     }
