@@ -61,8 +61,9 @@ fn a_kernel_that_takes_nothing_ends_the_flush() {
     kernel.refusals.push_back(libc::ENETDOWN);
     let error = transmitter.flush(&mut kernel).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::ENETDOWN));
-    assert_eq!(transmitter.pending(), 40, "nothing is lost");
+    assert_eq!((transmitter.pending(), transmitter.has_failed()), (40, true), "nothing is lost");
     assert!(matches!(transmitter.flush(&mut kernel).unwrap(), (0, Flushed::Everything)));
+    assert!(!transmitter.has_failed());
     assert_eq!(kernel.sent.len(), 40);
 }
 
