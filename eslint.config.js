@@ -11,7 +11,9 @@ export default defineConfig(
     'coverage',
     'npm',
     // Compiled against the installed package, by scripts/pack/types.mjs.
-    'scripts/pack/consumer/types',
+    'testkit/consumer/types',
+    // Made by `npm run api`.
+    '__test__/types/api.d.ts',
     'benchmark/peers',
     'benchmark/results',
   ]),

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NetringError, type Capture, type Injector } from '../src/index.js'
-import { frame } from './helpers/frames.js'
+import { frame } from '../testkit/frames.mjs'
 import { remove, soon } from './helpers/link.js'
 import { network, setDown, type End, type Network } from './helpers/network.js'
 import { captureOn, injectorOn, sendAll, until } from './helpers/traffic.js'

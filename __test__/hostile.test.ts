@@ -2,7 +2,7 @@
 import test from 'ava'
 import { Worker } from 'node:worker_threads'
 import { addon } from '../src/binding.js'
-import { frame, numberOf } from './helpers/frames.js'
+import { frame, numberOf } from '../testkit/frames.mjs'
 import { network } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
 

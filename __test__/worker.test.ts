@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { frame, numberOf } from './helpers/frames.js'
+import { frame, numberOf } from '../testkit/frames.mjs'
 import { network, shape, type End, type Network } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
 
@@ -29,7 +29,7 @@ function work(t: ExecutionContext, { a, b }: Network, source: string): Worker {
       // Not by --import: Node 20 ignores that where the code is a string.
       await import('${import.meta.resolve('@oxc-node/core/register')}')
       const netring = await import('${new URL('../src/index.ts', import.meta.url).href}')
-      const { frame, numberOf } = await import('${new URL('helpers/frames.ts', import.meta.url).href}')
+      const { frame, numberOf } = await import('${new URL('../testkit/frames.mjs', import.meta.url).href}')
       const capture = netring.Capture.open('${b.name}', { netns: '${b.netns}', promiscuous: true, ...${JSON.stringify(roomy)} })
       const injector = netring.Injector.open('${a.name}', { netns: '${a.netns}', frameCount: 64 })
       const take = async (number) => {

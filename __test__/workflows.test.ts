@@ -1,13 +1,13 @@
-/** The workflows run what is here, from actions that cannot be exchanged, with the least rights. */
+/** The workflows run what is here, and may do what this project lets them: what any project's should not, zizmor looks for (npm run check:supply). */
 import test from 'ava'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const files = readdirSync(join(root, '.github'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => /\.ya?ml$/.test(name))
+  .filter((name) => /^(workflows|actions)\/.+\.ya?ml$/.test(name))
   .map((name) => join('.github', name))
 const text = (file: string): string => readFileSync(join(root, file), 'utf8')
 const workflows = files.filter((file) => file.startsWith('.github/workflows/'))
@@ -30,10 +30,10 @@ function entries(value: unknown, path = ''): Entry[] {
   })
 }
 
-/** What one workflow, or one action, may do beyond reading the code and running it: a line for each. */
+/** What one workflow, or one action, may do beyond reading the code and running it, and what it knows: a line for each. */
 function faultsOf(source: string): string[] {
   const all = entries(parse(source))
-  return [...rights(all), ...secrets(all), ...outsiders(all), ...checkouts(all)]
+  return [...rights(all), ...secrets(all)]
 }
 
 function rights(all: Entry[]): string[] {
@@ -55,47 +55,18 @@ function secrets(all: Entry[]): string[] {
     .map(({ path }) => `${path} asks for a secret`)
 }
 
-/** What strangers write must not run with the project's rights, nor be put into a shell's line. */
-function outsiders(all: Entry[]): string[] {
-  return all
-    .filter(({ key, value, path }) => {
-      if (path === 'on') return /pull_request_target|workflow_run|issue/.test(JSON.stringify(value))
-      return key === 'run' && String(value).includes('${{')
-    })
-    .map(({ path }) => `${path} lets strangers in`)
-}
-
-function checkouts(all: Entry[]): string[] {
-  return all
-    .filter(({ key, value }) => key === 'uses' && String(value).startsWith('actions/checkout@'))
-    .filter(({ parent }) => (parent.with as Record<string, unknown> | undefined)?.['persist-credentials'] !== false)
-    .map(({ path }) => `${path} leaves credentials behind`)
-}
-
 test('there are workflows for every change, every night and every release', (t) => {
   t.deepEqual(workflows.map((file) => file.split('/').at(-1)).toSorted(), ['ci.yml', 'nightly.yml', 'release.yml'])
 })
 
-test('every action is pinned by its commit, with its version beside it, everywhere the same', (t) => {
+test('every action has its version beside its commit, everywhere the same', (t) => {
   const pinned = new Map<string, string>()
   for (const file of files) {
-    for (const { value } of entries(parse(text(file))).filter(({ key }) => key === 'uses')) {
-      const action = String(value)
-      if (action.startsWith('./')) {
-        t.true(existsSync(join(root, action)), `${file}: ${action}`)
-        continue
-      }
-      const [, name = '', pin = ''] = /^([\w.-]+\/[\w./-]+)@([0-9a-f]{40})$/.exec(action) ?? []
-      t.not(pin, '', `${file}: ${action}`)
-      // A comment, which parsing does not keep.
-      for (const line of text(file)
-        .split('\n')
-        .filter((line) => line.includes(action))) {
-        const [, version = ''] = / # (v\d+\.\d+\.\d+)$/.exec(line) ?? []
-        t.not(version, '', `${file}: ${line}`)
-        t.is(pinned.get(name) ?? `${pin} ${version}`, `${pin} ${version}`, `${file}: ${name}`)
-        pinned.set(name, `${pin} ${version}`)
-      }
+    // A comment, which parsing does not keep.
+    for (const [, name = '', pin = ''] of text(file).matchAll(/uses: ([\w.-]+\/[\w./-]+)@(.*)$/gm)) {
+      t.regex(pin, /^[0-9a-f]{40} # v\d+\.\d+\.\d+$/, `${file}: ${name}`)
+      t.is(pinned.get(name) ?? pin, pin, `${file}: ${name}`)
+      pinned.set(name, pin)
     }
   }
   t.true(pinned.size > 0)
@@ -160,8 +131,7 @@ test('what is published has been checked, and nothing is installed or built besi
   t.deepEqual(lines, ['npm run publish:packages -- "$GITHUB_REF_NAME"'])
 })
 
-const step = '{ uses: actions/checkout@08c6903, with: { persist-credentials: false } }'
-const harmless = `on: [push]\njobs: { a: { permissions: { contents: read }, steps: [${step}] } }\n`
+const harmless = `on: [push]\njobs: { a: { permissions: { contents: read }, steps: [{ run: 'true' }] } }\n`
 
 for (const [what, more] of [
   ['a right that is written', 'permissions: { contents: write }'],
@@ -176,17 +146,9 @@ for (const [what, more] of [
   ['the token', 'env: { A: "${{ github.token }}" }'],
   ['the token by another way', `env: { A: "\${{ github['token'] }}" }`],
   ['all that there is', 'env: { A: "${{ toJSON(github) }}" }'],
-  ['a title in a shell', 'b: [{ run: "echo ${{ github.event.issue.title }}" }]'],
-  ['a checkout with credentials', 'b: [{ uses: actions/checkout@08c6903 }]'],
 ] as const) {
   test(`${what} is found`, (t) => {
     t.deepEqual(faultsOf(harmless), [])
     t.is(faultsOf(`${harmless}${more}\n`).length, 1)
   })
 }
-
-test('what strangers ask for is not run with the rights of the project', (t) => {
-  for (const event of ['pull_request_target', '[push, pull_request_target]', '{ workflow_run: {} }', 'issue_comment']) {
-    t.deepEqual(faultsOf(harmless.replace('[push]', event)), ['on lets strangers in'], event)
-  }
-})

@@ -5,12 +5,13 @@
 // bridge runs on CPU 1, where what it sends is also received and thrown away. The rate is what the far end's interface
 // counts, CPU is the bridge's own, both over the same seconds in the middle of a trial. Trials are interleaved, each a
 // fresh process in a fresh network namespace.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
+import { addNetns, addVeth, deleteNetns, received, run } from '../testkit/network.mjs'
 import { environment, keep } from './report.mjs'
 
 const { values } = parseArgs({
@@ -37,7 +38,7 @@ const CONTENDERS = {
   'netring-hook': [process.execPath, '--input-type=module', '-e', netring(HOOK)],
 }
 
-run('make', ['-s', '-C', here('c'), 'bin/bridge', 'bin/livesource'])
+run('make', '-s', '-C', here('c'), 'bin/bridge', 'bin/livesource')
 const results = []
 for (const size of values.sizes.split(',').map(Number)) {
   for (let trial = 1; trial <= Number(values.trials); trial++) {
@@ -70,23 +71,18 @@ async function measure(command, size) {
     children.push(child)
     return child
   }
-  run('ip', ['netns', 'add', namespace])
+  const netns = addNetns(namespace)
+  const end = (name) => ({ ...netns, name })
   try {
-    for (const [one, other] of [
-      ['bm-near', 'bm-left'],
-      ['bm-right', 'bm-far'],
-    ]) {
-      run('ip', ['-n', namespace, 'link', 'add', one, 'type', 'veth', 'peer', 'name', other])
-      for (const end of [one, other]) run('ip', ['-n', namespace, 'link', 'set', end, 'addrgenmode', 'none', 'up'])
-    }
-    await sleep(300)
+    addVeth(end('bm-near'), end('bm-left'))
+    addVeth(end('bm-right'), end('bm-far'))
     const bridge = start('1', command)
     await ready(bridge)
     start('0', [here('c/bin/livesource'), '--interface', 'bm-left', '--size', `${size}`, '--repeat', `${2 ** 40}`])
     await sleep(500)
-    const before = look(namespace, bridge.pid)
+    const before = look(end('bm-far'), bridge.pid)
     await sleep(Number(values.seconds) * 1000)
-    const after = look(namespace, bridge.pid)
+    const after = look(end('bm-far'), bridge.pid)
     const frames = after.frames - before.frames
     return {
       frames,
@@ -95,10 +91,7 @@ async function measure(command, size) {
     }
   } finally {
     await Promise.all(children.map(ended))
-    for (let attempt = 0; attempt < 50; attempt++) {
-      if (spawnSync('ip', ['netns', 'del', namespace]).status === 0) break
-      await sleep(50)
-    }
+    deleteNetns(namespace)
   }
 }
 
@@ -123,13 +116,13 @@ function ready(child) {
 }
 
 /** Frames that the far end has received, CPU of a process in nanoseconds, and when that was, in seconds. */
-function look(namespace, pid) {
+function look(far, pid) {
   const start = performance.now()
-  const [link] = JSON.parse(run('ip', ['-n', namespace, '-j', '-s', 'link', 'show', 'bm-far']))
+  const frames = received(far)
   const at = (start + performance.now()) / 2000
   // Fields 14 and 15 of proc(5), in ticks of 10 ms; the second field may have spaces in it.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-  return { frames: link.stats64.rx.packets, cpu: (Number(fields[11]) + Number(fields[12])) * 1e7, at }
+  return { frames, cpu: (Number(fields[11]) + Number(fields[12])) * 1e7, at }
 }
 
 function summarize() {
@@ -152,11 +145,4 @@ function summarize() {
     ...row,
     ratio: row.pps / rows.find(({ size, contender }) => size === row.size && contender === 'bridge-c').pps,
   }))
-}
-
-function run(command, argv) {
-  const { status, stdout, stderr, error } = spawnSync(command, argv, { encoding: 'utf8' })
-  if (error) throw error
-  if (status !== 0) throw new Error(`${command} ${argv.join(' ')}: ${stderr.trim()} (the benchmark has to run as root)`)
-  return stdout
 }

@@ -1,6 +1,6 @@
 // Draws docs/performance.svg from recorded results: `node benchmark/chart.mjs`.
-import { readFileSync, writeFileSync } from 'node:fs'
-import { summarize } from './report.mjs'
+import { writeFileSync } from 'node:fs'
+import { recall, summarize } from './report.mjs'
 
 const LABELS = {
   'recv-raw': 'C, TPACKET_V3',
@@ -15,13 +15,9 @@ const BAR = 16
 const LEFT = 190
 const RIGHT = 70
 
-const results = SOURCES.flatMap((name) => JSON.parse(read(`./results/${name}.json`)).results)
+const results = SOURCES.flatMap((name) => recall(name).results)
 const charts = [64, 1400].map((size) => ({ size, bars: bars(size) }))
 writeFileSync(new URL('../docs/performance.svg', import.meta.url), draw(charts))
-
-function read(path) {
-  return readFileSync(new URL(path, import.meta.url), 'utf8')
-}
 
 function bars(size) {
   return Object.entries(LABELS).flatMap(([contender, label]) => {

@@ -5,51 +5,22 @@
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { Capture, Injector } from '../dist/index.js'
+import { ethernet, ipv4, ipv6, tcp, udp } from '../testkit/headers.mjs'
+import { addNetns, addVeth, deleteNetns } from '../testkit/network.mjs'
 
 const { values } = parseArgs({ options: { packets: { type: 'string', default: '400000' } } })
 const wanted = Number(values.packets)
 const TRIALS = 5
 
-function ip(...args) {
-  execFileSync('ip', args)
-}
-
 /** TCP and UDP over IPv4 and IPv6, one with a tag, with payloads of 0 to 1400 bytes: as in the Rust example. */
 function frames() {
-  const link = (type, tag = '') => Buffer.from(`020000000002020000000001${tag}${type}`, 'hex')
-  const u16 = (value) => Buffer.from([value >> 8, value & 0xff])
-  const v4 = (protocol, payload) =>
-    Buffer.concat([
-      Buffer.from('4500', 'hex'),
-      u16(20 + payload.length),
-      Buffer.from('0000000040', 'hex'),
-      Buffer.from([protocol]),
-      Buffer.from('00000a0000010a000002', 'hex'),
-      payload,
-    ])
-  const v6 = (protocol, payload) =>
-    Buffer.concat([
-      Buffer.from('60000000', 'hex'),
-      u16(payload.length),
-      Buffer.from([protocol, 64]),
-      Buffer.alloc(32, 1),
-      payload,
-    ])
-  const tcp = (payload, options = '') =>
-    Buffer.concat([
-      Buffer.from('c35001bb0000000100000000', 'hex'),
-      Buffer.from([(5 + options.length / 8) << 4, 0x10]),
-      Buffer.from(`03e800000000${options}`, 'hex'),
-      payload,
-    ])
-  const udp = (payload) => Buffer.concat([Buffer.from('c3500035', 'hex'), u16(8 + payload.length), u16(0), payload])
   return [0, 64, 512, 1400].flatMap((length) => {
     const payload = Buffer.alloc(length, 7)
     return [
-      Buffer.concat([link('0800'), v4(6, tcp(payload, '0101080a0000000100000002'))]),
-      Buffer.concat([link('0800'), v4(17, udp(payload))]),
-      Buffer.concat([link('86dd'), v6(6, tcp(payload))]),
-      Buffer.concat([link('0800', '81000005'), v4(17, udp(payload))]),
+      ethernet(0x0800, ipv4(6, tcp(0x10, '0101080a0000000100000002', payload))),
+      ethernet(0x0800, ipv4(17, udp(50_000, 53, payload))),
+      ethernet(0x86dd, ipv6(6, tcp(0x10, '', payload))),
+      ethernet(0x0800, ipv4(17, udp(50_000, 53, payload)), [0x8100, 5]),
     ]
   })
 }
@@ -93,10 +64,9 @@ function measure(injector, capture, batchOfFrames) {
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1]
 
 const namespace = `bm-parse-${process.pid}`
-ip('netns', 'add', namespace)
+const place = addNetns(namespace)
 try {
-  ip('-n', namespace, 'link', 'add', 'bm-tx', 'type', 'veth', 'peer', 'name', 'bm-rx')
-  for (const name of ['bm-tx', 'bm-rx']) ip('-n', namespace, 'link', 'set', name, 'addrgenmode', 'none', 'up')
+  addVeth({ ...place, name: 'bm-tx' }, { ...place, name: 'bm-rx' })
   const netns = namespace
   const injector = Injector.open('bm-tx', { netns, frameCount: 4096 })
   const capture = Capture.open('bm-rx', { netns, blockSize: 1 << 21, blockCount: 32, blockTimeoutMs: 5 })
@@ -110,7 +80,7 @@ try {
   injector.close()
   capture.close()
 } finally {
-  ip('netns', 'del', namespace)
+  deleteNetns(namespace)
 }
 execFileSync('cargo', ['run', '--quiet', '--release', '--locked', '-p', 'netring', '--example', 'parse'], {
   stdio: 'inherit',

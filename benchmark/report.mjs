@@ -1,6 +1,6 @@
 // From trials to what is printed and kept: medians with their spread, tables, and the environment
 // without which a number means nothing.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 
 /** @param {number[]} values */
@@ -43,10 +43,40 @@ export function environment() {
   }
 }
 
-/** Keeps a measurement under results/. Returns the path, relative to the repository. */
+const folder = new URL('results/', import.meta.url)
+
+/**
+ * Keeps a measurement in one file: a line for each of its parts, and for each trial. Returns the path, relative to the repository.
+ *
+ * @param {string} name
+ * @param {Record<string, unknown>} content
+ */
 export function keep(name, content) {
-  const folder = new URL('results/', import.meta.url)
   mkdirSync(folder, { recursive: true })
-  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(content, null, 2)}\n`)
+  const parts = Object.entries(content).map(([key, value]) => `${JSON.stringify(key)}: ${written(value)}`)
+  writeFileSync(new URL(`${name}.json`, folder), `{\n${parts.join(',\n')}\n}\n`)
   return `benchmark/results/${name}.json`
+}
+
+/**
+ * What was kept under a name.
+ *
+ * @param {string} name
+ */
+export function recall(name) {
+  return JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'), (_key, value) => {
+    return value?.columns === undefined ? value : fromTable(value)
+  })
+}
+
+/** Objects are told as a table, which names their fields once; one that has not all of them is told with null. */
+function written(value) {
+  if (!Array.isArray(value) || typeof value[0] !== 'object') return JSON.stringify(value)
+  const columns = [...new Set(value.flatMap(Object.keys))]
+  const rows = value.map((one) => JSON.stringify(columns.map((column) => one[column] ?? null)))
+  return `{"columns": ${JSON.stringify(columns)}, "rows": [\n${rows.join(',\n')}\n]}`
+}
+
+function fromTable({ columns, rows }) {
+  return rows.map((row) => Object.fromEntries(row.map((value, place) => [columns[place], value])))
 }

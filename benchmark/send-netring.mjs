@@ -2,6 +2,7 @@
 // filled in place. Prints the same JSON line as c/send.c.
 import { parseArgs } from 'node:util'
 import { Injector, XdpSocket } from '../dist/index.js'
+import { ethernet, ipv4, udp } from '../testkit/headers.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -27,14 +28,8 @@ const injector = XDP
     })
 
 /** An IPv4 UDP frame for nobody; its sequence number goes to the first bytes of the payload. */
-const frame = Buffer.alloc(size)
-frame.write('020000000002020000000001080045000000000040004011', 0, 'hex')
-frame.writeUInt16BE(size - 14, 16)
-frame.write('0a0000010a000002', 26, 'hex')
-frame.writeUInt16BE(9, 34)
-frame.writeUInt16BE(9, 36)
-frame.writeUInt16BE(size - 34, 38)
 const SEQUENCE = 42
+const frame = ethernet(0x0800, ipv4(17, udp(9, 9, Buffer.alloc(size - SEQUENCE))))
 
 const modes = {
   sendbatch() {

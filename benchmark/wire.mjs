@@ -1,9 +1,9 @@
 // The place where measurements happen: two network namespaces joined by a veth pair, and processes
 // started in them. Nothing here outlives this process, however it ends (short of SIGKILL).
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
-import { waitUntilOperating } from '../scripts/links.mjs'
+import { addNetns, addVeth, deleteNetns, received } from '../testkit/network.mjs'
 
 const READY_MS = 30_000
 
@@ -17,8 +17,12 @@ export class Wire {
   /** @type {Set<import('node:child_process').ChildProcess>} */
   #children = new Set()
 
+  /** @type {import('../testkit/network.mjs').Interface} */
+  #receiving
+
   /** @param {number} mtu */
   constructor(mtu) {
+    if (process.getuid() !== 0) throw new TypeError('the benchmark has to run as root')
     process.on('exit', () => this.close())
     for (const [signal, number] of [
       ['SIGINT', 2],
@@ -27,25 +31,18 @@ export class Wire {
     ]) {
       process.on(signal, () => process.exit(128 + number))
     }
-    const { tx, rx } = this.#namespaces
-    for (const namespace of [tx, rx]) {
-      ip('netns', 'add', namespace)
-      this.#made.push(namespace)
-    }
-    ip('link', 'add', 'bm-tx', 'netns', tx, 'type', 'veth', 'peer', 'name', 'bm-rx', 'netns', rx)
-    // Without a link-local address IPv6 stays silent: the only frames are the ones that are counted.
-    ip('-n', tx, 'link', 'set', 'bm-tx', 'mtu', `${mtu}`, 'addrgenmode', 'none', 'up')
-    ip('-n', rx, 'link', 'set', 'bm-rx', 'mtu', `${mtu}`, 'addrgenmode', 'none', 'up')
-    waitUntilOperating([
-      ['bm-tx', tx],
-      ['bm-rx', rx],
-    ])
+    const [tx, rx] = /** @type {const} */ (['tx', 'rx']).map((end) => {
+      const netns = addNetns(this.#namespaces[end])
+      this.#made.push(this.#namespaces[end])
+      return { ...netns, name: `bm-${end}` }
+    })
+    addVeth(tx, rx, { mtu })
+    this.#receiving = rx
   }
 
   /** Frames that came out of the receiving end so far. */
   arrived() {
-    const [link] = JSON.parse(ip('-n', this.#namespaces.rx, '-j', '-s', 'link', 'show', 'bm-rx'))
-    return link.stats64.rx.packets
+    return received(this.#receiving)
   }
 
   /**
@@ -68,7 +65,7 @@ export class Wire {
   close() {
     for (const child of this.#children) child.kill('SIGKILL')
     this.#children.clear()
-    for (const namespace of this.#made.splice(0)) removeNamespace(namespace)
+    for (const namespace of this.#made.splice(0)) deleteNetns(namespace)
   }
 }
 
@@ -129,24 +126,4 @@ class Running {
   stop() {
     this.#child.kill('SIGKILL')
   }
-}
-
-/** Removes it, trying again for a while: it is busy as long as a process that was killed still ends. */
-function removeNamespace(namespace) {
-  const pause = new Int32Array(new SharedArrayBuffer(4))
-  let stderr = ''
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const result = spawnSync('ip', ['netns', 'del', namespace], { encoding: 'utf8' })
-    if (result.status === 0) return
-    stderr = result.stderr
-    Atomics.wait(pause, 0, 0, 50)
-  }
-  console.error(`namespace ${namespace} is left over: ${stderr.trim()}`)
-}
-
-function ip(...argv) {
-  const { status, stdout, stderr, error } = spawnSync('ip', argv, { encoding: 'utf8' })
-  if (error) throw new Error('the benchmark needs the ip command of iproute2', { cause: error })
-  if (status !== 0) throw new Error(`ip ${argv.join(' ')}: ${stderr.trim()} (the benchmark has to run as root)`)
-  return stdout
 }

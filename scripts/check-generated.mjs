@@ -1,4 +1,4 @@
-/** Fails when the committed index.d.ts is not what the Rust code gives. */
+/** Fails when the committed index.d.ts is not what the Rust code gives, or the public API not what is committed of it. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, read, run, say, stop, temporaryFolder } from './run.mjs'
@@ -12,3 +12,4 @@ if (readFileSync(join(folder, 'index.d.ts'), 'utf8').trim() !== read('git', 'sho
   stop('index.d.ts is not what the Rust code gives. Run:\n  npm run build:native && git add index.d.ts')
 }
 say('index.d.ts is what the Rust code gives')
+if (!run(npm('run', '--silent', 'api', '--', '--check'))) process.exitCode = 1

@@ -1,12 +1,14 @@
 /**
- * `npm run check:supply`: what netring is made of, against deny.toml and Cargo.lock. Installs cargo-deny, in node_modules.
+ * `npm run check:supply`: what netring is made of, against deny.toml and Cargo.lock, and the workflows that build it. Installs
+ * cargo-deny and zizmor, in node_modules.
  * What cannot be checked here is skipped by name. `-- --need-advisories`: that the known vulnerabilities cannot be fetched is
- * a failure, for where they can. There, and in CI, so is that cargo-deny cannot be installed.
+ * a failure, for where they can. There, and in CI, so is that a tool cannot be installed.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, root, runLines, say } from './run.mjs'
 import { runAsCaller } from './setup/caller.mjs'
+import { ensureZizmor } from './zizmor.mjs'
 import { suite } from './test/suite.mjs'
 import { StepTally, Tally } from './test/tally.mjs'
 
@@ -19,6 +21,7 @@ const fuzz = ['--manifest-path', join(root, 'crates/netring/fuzz/Cargo.toml')]
 const needAdvisories = process.argv.includes('--need-advisories')
 
 const total = new Tally()
+const unchecked = needAdvisories || process.env.CI ? total.failed : total.skipped
 const step = (name, command) => suite(total, new StepTally(), name, command)
 
 await step('what is linked into the addon', npm('run', '--silent', 'notice', '--', '--check'))
@@ -28,9 +31,12 @@ if (hasCargoDeny()) {
   await step('bans, sources of fuzzing', [deny, ...config, ...fuzz, 'check', ...unused, 'bans', 'sources'])
   await advisories()
 } else {
-  const unchecked = needAdvisories || process.env.CI ? total.failed : total.skipped
   unchecked.push(`licences, bans, sources, advisories: cargo-deny ${version} could not be installed`)
 }
+const zizmor = ensureZizmor()
+// Without a way to the outside: what is asked of GitHub would need a token.
+if (zizmor) await step('workflows', [zizmor, '--offline', '--no-progress', '--persona', 'pedantic', '.github'])
+else unchecked.push('workflows: zizmor could not be installed')
 
 console.log(total.report())
 process.exitCode = total.failed.length === 0 ? 0 : 1

@@ -1,33 +1,16 @@
-/**
- * A network namespace of one's own: raw sockets and interfaces without touching, or seeing, the host's. It goes away
- * with the last process in it. Root enters one directly; anyone else through a user namespace, where it is allowed.
- */
+/** Running a script in a private network namespace, or saying what keeps it from one. */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
+import { insidePrivateNamespace } from '../testkit/namespace.mjs'
 import { exitStatus, onSignals, root, stop } from './run.mjs'
-
-// `ip netns` keeps its names in /run/netns, which is the host's: a tmpfs hides it. Where a user cannot make that
-// folder, the tmpfs goes over the whole of /run. Each step replaces the one before it, so one process remains, and
-// what is sent to it arrives at the program.
-const prepare = `
-set -e
-run=$(readlink -f /var/run)
-if ! mkdir -p "$run/netns" 2>/dev/null; then
-  mount -t tmpfs -o mode=755 tmpfs "$run"
-  mkdir "$run/netns"
-fi
-mount -t tmpfs -o mode=755 tmpfs "$run/netns"
-ip link set lo up
-exec "$@"
-`
 
 /** Runs `node ...argv` in a private namespace and ends this process as that one ends. */
 export function enterPrivateNamespace(argv) {
-  const check = spawnSync('unshare', inside(['true']), { encoding: 'utf8' })
+  const check = spawnSync('unshare', insidePrivateNamespace(['true']), { encoding: 'utf8' })
   if (check.status !== 0) stop(refusal(check))
 
-  const child = spawn('unshare', inside([process.execPath, ...argv]), {
+  const child = spawn('unshare', insidePrivateNamespace([process.execPath, ...argv]), {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, NETRING_NAMESPACE: '1' },
@@ -38,11 +21,6 @@ export function enterPrivateNamespace(argv) {
   })
   child.on('error', (error) => stop(`unshare: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(exitStatus(code, signal)))
-}
-
-function inside(command) {
-  const user = process.getuid() === 0 ? [] : ['--user', '--map-root-user']
-  return [...user, '--net', '--mount', '--propagation', 'private', 'sh', '-c', prepare, 'sh', ...command]
 }
 
 function refusal({ stderr, error }) {

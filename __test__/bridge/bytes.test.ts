@@ -1,7 +1,7 @@
 /** What comes in at one side leaves at the other, byte for byte and in order, and is counted. */
 import test, { type ExecutionContext } from 'ava'
 import { bridged, bridgeOn, engines, listener, running, unaccounted } from '../helpers/bridged.js'
-import { everyKind, frame, hex, inner, numbered, numbers, outer, tagged, upTo } from '../helpers/frames.js'
+import { everyKind, frame, hex, inner, numbered, numbers, outer, tagged, upTo } from '../../testkit/frames.mjs'
 import { testThatNeeds, tcpdump } from '../helpers/needs.js'
 import { record } from '../helpers/tcpdump.js'
 import { injectorOn, receive, receiveNoMoreThan, sendAll } from '../helpers/traffic.js'

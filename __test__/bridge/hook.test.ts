@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { BridgeDirection, Packet } from '../../src/index.js'
 import { bridged, bridgeOn, counted, listener, running, unaccounted } from '../helpers/bridged.js'
-import { frame, hex, inner, numbered, numberOf, numbers, outer, tagged, upTo } from '../helpers/frames.js'
+import { frame, hex, inner, numbered, numberOf, numbers, outer, tagged, upTo } from '../../testkit/frames.mjs'
 import { injectorOn, receive, receiveFor, receiveNoMoreThan, sendAll, until } from '../helpers/traffic.js'
 
 test.serial('packets are forwarded, dropped and replaced as it says, in order', async (t) => {

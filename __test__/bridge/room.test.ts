@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { BridgeDirection, NetringError } from '../../src/index.js'
 import { bridged, bridgeOn, counted, engines, listener, running, unaccounted } from '../helpers/bridged.js'
-import { frame, inner, numbered, numbers, tagged, upTo } from '../helpers/frames.js'
+import { frame, inner, numbered, numbers, tagged, upTo } from '../../testkit/frames.mjs'
 import type { End } from '../helpers/network.js'
 import { injectorOn, receive, receiveNoMoreThan, sendAll, until } from '../helpers/traffic.js'
 

@@ -15,7 +15,7 @@ import {
   unaccounted,
   type Bridged,
 } from '../helpers/bridged.js'
-import { checksum } from '../helpers/checksum.js'
+import { transportChecksum as checksum } from '../../testkit/checksum.mjs'
 import { captureOn, receiveUntilSilent } from '../helpers/traffic.js'
 
 const MIB = 1024 * 1024

@@ -15,7 +15,7 @@ import {
   unaccounted,
   type Bridged,
 } from '../helpers/bridged.js'
-import { frame, hex, inner, numbered, numberOf, numbers, outer, tagged, upTo } from '../helpers/frames.js'
+import { frame, hex, inner, numbered, numberOf, numbers, outer, tagged, upTo } from '../../testkit/frames.mjs'
 import { remove } from '../helpers/link.js'
 import { programOn, xdpTest } from '../helpers/xdp.js'
 import { injectorOn, receive, receiveNoMoreThan, sendAll, until } from '../helpers/traffic.js'

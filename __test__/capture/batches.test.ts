@@ -3,7 +3,7 @@ import test from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Capture } from '../../src/index.js'
 import { PacketStatus } from '../../src/index.js'
-import { frame, inner, numbered, numberOf, tagged } from '../helpers/frames.js'
+import { frame, inner, numbered, numberOf, tagged } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll, sendAsOne, until } from '../helpers/traffic.js'
 

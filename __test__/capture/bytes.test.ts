@@ -1,6 +1,6 @@
 /** What is received is what was sent: bytes, order, tags, lengths. */
 import test from 'ava'
-import { ETHERTYPE, frame, inner, numberOf, outer, tagged } from '../helpers/frames.js'
+import { ETHERTYPE, frame, inner, numberOf, outer, tagged } from '../../testkit/frames.mjs'
 import { tcpdump, testThatNeeds } from '../helpers/needs.js'
 import { network } from '../helpers/network.js'
 import { record } from '../helpers/tcpdump.js'

@@ -1,6 +1,6 @@
 /** Nothing is lost without being counted. */
 import test from 'ava'
-import { frame, numberOf, upTo } from '../helpers/frames.js'
+import { frame, numberOf, upTo } from '../../testkit/frames.mjs'
 import { network, received } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, receiveUntilSilent, sendAll } from '../helpers/traffic.js'
 

@@ -1,7 +1,7 @@
 /** Loops over packets and batches: when they end, and what else they are. */
 import test from 'ava'
 import type { Packet } from '../../src/index.js'
-import { frame, numbered, numberOf, numbers, upTo } from '../helpers/frames.js'
+import { frame, numbered, numberOf, numbers, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { Capture } from '../../src/index.js'
 import { captureDefaults, profiles } from '../../src/options/capture.js'
-import { frame } from '../helpers/frames.js'
+import { frame } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, receiveFor, sendAll } from '../helpers/traffic.js'
 

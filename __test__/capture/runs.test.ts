@@ -1,7 +1,7 @@
 /** Large blocks, which come as several batches. */
 import test from 'ava'
 import { Buffer } from 'node:buffer'
-import { frame, numbered, numberOf } from '../helpers/frames.js'
+import { frame, numbered, numberOf } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
 

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { block, channelOn, drained, receiveMany } from '../helpers/channel.js'
 import { flood } from '../helpers/child.js'
-import { ETHERTYPE, numbers, numbered, upTo } from '../helpers/frames.js'
+import { ETHERTYPE, numbers, numbered, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { injectorOn, sendAll } from '../helpers/traffic.js'
 

@@ -1,7 +1,7 @@
 /** What happens beyond the capacity, counted exactly. */
 import test from 'ava'
 import { block, channelOn, drained, receiveMany, takeAll } from '../helpers/channel.js'
-import { frame, numbers, numbered, upTo } from '../helpers/frames.js'
+import { frame, numbers, numbered, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { arrived, captureOn, injectorOn, sendAll, until } from '../helpers/traffic.js'
 

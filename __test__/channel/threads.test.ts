@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { ChannelCapture } from '../../src/index.js'
 import { channelOn, drained } from '../helpers/channel.js'
 import { runModule } from '../helpers/child.js'
-import { numbered } from '../helpers/frames.js'
+import { numbered } from '../../testkit/frames.mjs'
 import { network, type End } from '../helpers/network.js'
 import { injectorOn, sendAll, until } from '../helpers/traffic.js'
 

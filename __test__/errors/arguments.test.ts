@@ -10,7 +10,7 @@ import {
   XdpSocket,
 } from '../../src/index.js'
 import { errorOf, named, openDescriptors, range, type, value } from '../helpers/arguments.js'
-import { frame } from '../helpers/frames.js'
+import { frame } from '../../testkit/frames.mjs'
 import { network, received } from '../helpers/network.js'
 import { captureOn, injectorOn } from '../helpers/traffic.js'
 

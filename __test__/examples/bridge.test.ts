@@ -1,7 +1,7 @@
 /** async-bridge joins two interfaces, and says what became of the frames. */
 import test, { type ExecutionContext } from 'ava'
 import { exampleCommand, receiving, type Running } from '../helpers/example.js'
-import { everyKind, frame, hex, numbered } from '../helpers/frames.js'
+import { everyKind, frame, hex, numbered } from '../../testkit/frames.mjs'
 import { network, setUp, type End } from '../helpers/network.js'
 import { captureOn, injectorOn, receiveNoMoreThan, sendAll } from '../helpers/traffic.js'
 

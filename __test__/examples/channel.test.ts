@@ -1,7 +1,7 @@
 /** channel blocks its event loop, and every packet is passed on or counted. */
 import test from 'ava'
 import { exampleCommand, receiving } from '../helpers/example.js'
-import { numbered } from '../helpers/frames.js'
+import { numbered } from '../../testkit/frames.mjs'
 import { network, received } from '../helpers/network.js'
 import { injectorOn, sendAll, until } from '../helpers/traffic.js'
 

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { exampleCommand, receiving, start } from '../helpers/example.js'
 import { network } from '../helpers/network.js'
-import { ethernet, ipv4, tcp } from '../helpers/protocols.js'
+import { ethernet, ipv4, tcp } from '../../testkit/headers.mjs'
 import { injectorOn, sendAll } from '../helpers/traffic.js'
 
 /** The services that the clients below talk to. TLS is answered by nobody: the ClientHello is what is looked at. */

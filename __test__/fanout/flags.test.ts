@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { Capture } from '../../src/index.js'
 import { eachOnce, members, sorted, tight } from '../helpers/fanout.js'
-import { numbered, udp, upTo } from '../helpers/frames.js'
+import { numbered, udp, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { injectorOn, sendAll, shares, until } from '../helpers/traffic.js'
 

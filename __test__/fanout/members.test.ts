@@ -5,7 +5,7 @@ import { type Capture, NetringError } from '../../src/index.js'
 import { step } from '../helpers/bpf.js'
 import { flood } from '../helpers/child.js'
 import { eachOnce, members } from '../helpers/fanout.js'
-import { ETHERTYPE, numberOf, numbered, udp, upTo } from '../helpers/frames.js'
+import { ETHERTYPE, numberOf, numbered, udp, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll, shares } from '../helpers/traffic.js'
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { eachOnce, members, membersOfFlows, tight } from '../helpers/fanout.js'
-import { frame, numbered, numbers, udp, upTo } from '../helpers/frames.js'
+import { frame, numbered, numbers, udp, upTo } from '../../testkit/frames.mjs'
 import { network, received } from '../helpers/network.js'
 import { arrived, injectorOn, sendAll, shares } from '../helpers/traffic.js'
 

@@ -4,7 +4,7 @@ import { type Capture, type Filter, NetringError } from '../../src/index.js'
 import { bpf, step } from '../helpers/bpf.js'
 import { flood } from '../helpers/child.js'
 import { OTHER, first, second, typed, types } from '../helpers/ethertypes.js'
-import { ETHERTYPE, frame, tagged, udp } from '../helpers/frames.js'
+import { ETHERTYPE, frame, tagged, udp } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, receiveFor, sendAll } from '../helpers/traffic.js'
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import { type Filter, NetringError } from '../../src/index.js'
 import { step } from '../helpers/bpf.js'
 import { OTHER, first, second, typed, types } from '../helpers/ethertypes.js'
-import { ETHERTYPE, frame, numberOf, upTo } from '../helpers/frames.js'
+import { ETHERTYPE, frame, numberOf, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 

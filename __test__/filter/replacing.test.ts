@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { flood } from '../helpers/child.js'
 import { OTHER, first, second, typed, types } from '../helpers/ethertypes.js'
-import { ETHERTYPE, frame, numberOf, upTo } from '../helpers/frames.js'
+import { ETHERTYPE, frame, numberOf, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { arrived, captureOn, injectorOn, receive, receiveFor, sendAll, sendAsOne } from '../helpers/traffic.js'
 

@@ -10,7 +10,7 @@ const folder = new URL('../..', import.meta.url).href
 function nodeArguments(source: string): string[] {
   const imports = [
     `import * as netring from '${folder}src/index.ts'`,
-    `import * as frames from '${folder}__test__/helpers/frames.ts'`,
+    `import * as frames from '${folder}testkit/frames.mjs'`,
     `import * as traffic from '${folder}__test__/helpers/traffic.ts'`,
   ]
   return ['--import=@oxc-node/core/register', '--input-type=module', '-e', [...imports, source].join('\n')]

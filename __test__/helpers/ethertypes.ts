@@ -1,7 +1,7 @@
 /** Frames of two ethertypes, and filters that let in one of them. */
 import type { Filter } from '../../src/index.js'
 import { bpf } from './bpf.js'
-import { frame } from './frames.js'
+import { frame } from '../../testkit/frames.mjs'
 
 export const OTHER = 0x88b6
 

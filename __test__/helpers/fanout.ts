@@ -1,7 +1,7 @@
 /** Fanout groups in tests. */
 import type { ExecutionContext } from 'ava'
 import type { Capture, CaptureOptions, FanoutOptions, OwnedPacket } from '../../src/index.js'
-import { numbers, upTo } from './frames.js'
+import { numbers, upTo } from '../../testkit/frames.mjs'
 import type { End } from './network.js'
 import { captureOn } from './traffic.js'
 

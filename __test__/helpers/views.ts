@@ -1,8 +1,10 @@
 /** Everything of a batch that JavaScript can hold on to, and what must be so of it when it is over. */
 import type { ExecutionContext } from 'ava'
 import type { Batch, PacketSink, PacketSource } from '../../src/index.js'
-import { frame, numberOf } from './frames.js'
+import { frame, numberOf } from '../../testkit/frames.mjs'
 import { sendAll, sendAsOne } from './traffic.js'
+
+export { collect } from '../../testkit/memory.mjs'
 
 export const tiny = { blockSize: 65536, blockCount: 4, blockTimeoutMs: 5 } as const
 
@@ -39,14 +41,6 @@ export async function usableBlocks(capture: PacketSource, injector: PacketSink):
   }
   for (const batch of held) batch.release()
   return held.length
-}
-
-/** Lets finalizers run. */
-export async function collect(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) {
-    globalThis.gc?.()
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 }
 
 /** Everything of a batch that gives views. */

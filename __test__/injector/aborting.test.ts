@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { once } from 'node:events'
 import type { PacketSink } from '../../src/index.js'
-import { frame, numbered } from '../helpers/frames.js'
+import { frame, numbered } from '../../testkit/frames.mjs'
 import { network, type End } from '../helpers/network.js'
 import { injectorOn } from '../helpers/traffic.js'
 import { xdpOn, xdpTest } from '../helpers/xdp.js'

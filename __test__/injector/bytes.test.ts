@@ -1,7 +1,7 @@
 /** What is sent arrives: bytes, order, counts. */
 import test from 'ava'
 import type { Injector } from '../../src/index.js'
-import { everyKind, frame, hex, numbered, numbers, upTo } from '../helpers/frames.js'
+import { everyKind, frame, hex, numbered, numbers, upTo } from '../../testkit/frames.mjs'
 import { tcpdump, testThatNeeds } from '../helpers/needs.js'
 import { network, received } from '../helpers/network.js'
 import { record } from '../helpers/tcpdump.js'

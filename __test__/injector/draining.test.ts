@@ -2,7 +2,7 @@
 import test from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NetringError } from '../../src/index.js'
-import { frame, numbers, upTo } from '../helpers/frames.js'
+import { frame, numbers, upTo } from '../../testkit/frames.mjs'
 import { network, received, setUp, shape } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Batch } from '../../src/index.js'
-import { ETHERTYPE, frame } from '../helpers/frames.js'
+import { ETHERTYPE, frame } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
 import {

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { NetringError } from '../../src/errors.js'
 import type { Batch } from '../../src/index.js'
-import { frame } from '../helpers/frames.js'
+import { frame } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn } from '../helpers/traffic.js'
 import { assertOver, columnsOf, fields, numbersOf, RELEASED, take, tiny } from '../helpers/views.js'

@@ -1,7 +1,7 @@
 /** After release and close everything made from a batch or a slot is empty. */
 import test from 'ava'
 import type { Batch, Capture } from '../../src/index.js'
-import { frame, numberOf } from '../helpers/frames.js'
+import { frame, numberOf } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 import { RELEASED, assertOver, collect, fields, numbersOf, take, tiny, viewsOf } from '../helpers/views.js'

@@ -1,7 +1,7 @@
 /** Interfaces that go down and come up under captures and injectors. */
 import test from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { frame, numberOf } from '../helpers/frames.js'
+import { frame, numberOf } from '../../testkit/frames.mjs'
 import { DOWN, eventsOf, remove, soon, until } from '../helpers/link.js'
 import { network, setDown, setUp } from '../helpers/network.js'
 import { comesToRest } from '../helpers/quiet.js'

@@ -5,7 +5,7 @@ import { FanoutPool, suggestFanoutThreads, type FanoutMode } from '../../src/ind
 import { bpfExec, step } from '../helpers/bpf.js'
 import { runModule } from '../helpers/child.js'
 import { sorted, tight } from '../helpers/fanout.js'
-import { numbered, udp, upTo } from '../helpers/frames.js'
+import { numbered, udp, upTo } from '../../testkit/frames.mjs'
 import { ebpf, testThatNeeds } from '../helpers/needs.js'
 import { network } from '../helpers/network.js'
 import { collected, counted, module, poolOn } from '../helpers/pool.js'

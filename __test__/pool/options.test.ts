@@ -6,7 +6,7 @@ import { FanoutPool, NetringError, type FanoutPoolOptions } from '../../src/inde
 import { errorOf, named, openDescriptors, range, type, value, type Code } from '../helpers/arguments.js'
 import { runModule } from '../helpers/child.js'
 import { step } from '../helpers/bpf.js'
-import { upTo } from '../helpers/frames.js'
+import { upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { module, poolOn } from '../helpers/pool.js'
 import { smallRing, until } from '../helpers/traffic.js'

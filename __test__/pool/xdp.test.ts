@@ -2,7 +2,7 @@
 import { FanoutPool, NetringError, type FanoutPoolOptions } from '../../src/index.js'
 import { openDescriptors } from '../helpers/arguments.js'
 import { sorted } from '../helpers/fanout.js'
-import { frame, numbered, upTo } from '../helpers/frames.js'
+import { frame, numbered, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { collected, module } from '../helpers/pool.js'
 import { injectorOn, sendAll, until } from '../helpers/traffic.js'

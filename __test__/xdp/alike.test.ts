@@ -2,7 +2,7 @@
 import type { ExecutionContext } from 'ava'
 import { once } from 'node:events'
 import type { Batch, PacketSink, PacketSource } from '../../src/index.js'
-import { frame, numberOf, numbered, numbers, upTo } from '../helpers/frames.js'
+import { frame, numberOf, numbered, numbers, upTo } from '../../testkit/frames.mjs'
 import { network, type End } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from '../helpers/traffic.js'
 import { assertOver, collect, numbersOf, viewsOf } from '../helpers/views.js'

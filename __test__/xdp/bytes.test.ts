@@ -1,6 +1,6 @@
 /** What is sent arrives, byte for byte and in order, whoever sends and whoever receives. */
 import type { XdpSocket } from '../../src/index.js'
-import { everyKind, frame, hex, numbered, numbers, upTo } from '../helpers/frames.js'
+import { everyKind, frame, hex, numbered, numbers, upTo } from '../../testkit/frames.mjs'
 import { tcpdump, testThatNeeds } from '../helpers/needs.js'
 import { network } from '../helpers/network.js'
 import { record } from '../helpers/tcpdump.js'

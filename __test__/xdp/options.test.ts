@@ -3,7 +3,7 @@ import test from 'ava'
 import { XdpSocket, type XdpOptions } from '../../src/index.js'
 import { errorOf, named, range, type, value, type Code } from '../helpers/arguments.js'
 import { network } from '../helpers/network.js'
-import { frame } from '../helpers/frames.js'
+import { frame } from '../../testkit/frames.mjs'
 import { xdpOn, xdpTest } from '../helpers/xdp.js'
 
 /** Were it looked for, it would not be found. */

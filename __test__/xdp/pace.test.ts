@@ -1,7 +1,7 @@
 /** Fast packets wake few times (coalesceUs): every one still comes, and whoever waits meanwhile can be told of other things. */
 import type { ExecutionContext } from 'ava'
 import type { XdpSocket } from '../../src/index.js'
-import { frame, numbered, numbers, upTo } from '../helpers/frames.js'
+import { frame, numbered, numbers, upTo } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { injectorOn, receive, sendAll } from '../helpers/traffic.js'
 import { xdpOn, xdpTest } from '../helpers/xdp.js'

@@ -1,24 +1,14 @@
-/** One line a packet, as `tcpdump -e`-less tcpdump prints it: enough of each protocol for the demo. */
+/** One line a packet, as tcpdump prints it: enough of each protocol for the demo. */
 
-const dotted = (bytes, at) => bytes.subarray(at, at + 4).join('.')
-
-function time(packet) {
-  const date = new Date(packet.seconds * 1000)
-  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()]
-    .map((part) => String(part).padStart(2, '0'))
-    .join(':')
-  return `${clock}.${String(Math.trunc(packet.nanoseconds / 1000)).padStart(6, '0')}`
+function time({ seconds, nanoseconds }) {
+  const clock = new Date(seconds * 1000).toTimeString().slice(0, 8)
+  return `${clock}.${String(Math.trunc(nanoseconds / 1000)).padStart(6, '0')}`
 }
 
-function arp(bytes, at) {
-  if (bytes.readUInt16BE(at + 6) === 1)
-    return `ARP, Request who-has ${dotted(bytes, at + 24)} tell ${dotted(bytes, at + 14)}`
-  const mac = bytes
-    .subarray(at + 8, at + 14)
-    .toString('hex')
-    .match(/../g)
-    .join(':')
-  return `ARP, Reply ${dotted(bytes, at + 14)} is-at ${mac}`
+function arpText({ operation, senderHardware, senderAddress, targetAddress }) {
+  return operation === 1
+    ? `ARP, Request who-has ${targetAddress} tell ${senderAddress}`
+    : `ARP, Reply ${senderAddress} is-at ${senderHardware}`
 }
 
 const flagNames = [
@@ -29,53 +19,37 @@ const flagNames = [
   [0x10, '.'],
 ]
 
-function tcp(bytes, at, end) {
-  const flags = flagNames
-    .filter(([bit]) => bytes[at + 13] & bit)
-    .map(([, name]) => name)
-    .join('')
-  const length = end - at - (bytes[at + 12] >> 4) * 4
-  const text = length > 0 ? `: ${JSON.stringify(bytes.toString('latin1', end - length, end).slice(0, 32))}` : ''
-  return `Flags [${flags}], seq ${bytes.readUInt32BE(at + 4)}, ack ${bytes.readUInt32BE(at + 8)}, length ${length}${text}`
+function tcpText({ flags, sequence, acknowledgment }, payload) {
+  const names = flagNames.flatMap(([bit, name]) => (flags & bit ? [name] : [])).join('')
+  const text = payload.length > 0 ? `: ${JSON.stringify(payload.toString('latin1').slice(0, 32))}` : ''
+  return `Flags [${names}], seq ${sequence}, ack ${acknowledgment}, length ${payload.length}${text}`
 }
 
-function ipv4(bytes, at) {
-  const header = (bytes[at] & 15) * 4
-  const end = at + bytes.readUInt16BE(at + 2)
-  const [from, to, inner] = [dotted(bytes, at + 12), dotted(bytes, at + 16), at + header]
-  const ports = () => `IP ${from}.${bytes.readUInt16BE(inner)} > ${to}.${bytes.readUInt16BE(inner + 2)}: `
-  switch (bytes[at + 9]) {
-    case 1:
-      return `IP ${from} > ${to}: ICMP echo ${bytes[inner] === 8 ? 'request' : 'reply'}, seq ${bytes.readUInt16BE(inner + 6)}, length ${end - inner}`
-    case 6:
-      return ports() + tcp(bytes, inner, end)
-    case 17:
-      return `${ports()}UDP, length ${bytes.readUInt16BE(inner + 4) - 8}`
-    default:
-      return `IP ${from} > ${to}: protocol ${bytes[at + 9]}, length ${end - at}`
-  }
-}
+const echoes = { 8: 'echo request', 0: 'echo reply' }
 
-function network(bytes, etherType, at) {
-  switch (etherType) {
-    case 0x0800:
-      return ipv4(bytes, at)
-    case 0x0806:
-      return arp(bytes, at)
-    case 0x8100:
-    case 0x88a8: {
-      const tci = bytes.readUInt16BE(at)
-      return `vlan ${tci & 0xfff}, p ${tci >> 13}, ${network(bytes, bytes.readUInt16BE(at + 2), at + 4)}`
-    }
-    case 0x86dd:
-      return `IP6, next header ${bytes[at + 6]}, length ${bytes.readUInt16BE(at + 4)}`
-    default:
-      return `ethertype 0x${etherType.toString(16).padStart(4, '0')}, length ${bytes.length}`
+function ipText({ ip, tcp, udp, icmp, payload }) {
+  const name = ip.version === 4 ? 'IP' : 'IP6'
+  const ports = tcp ?? udp
+  if (ports === undefined) {
+    const what =
+      icmp === undefined
+        ? `protocol ${ip.protocol}`
+        : `ICMP ${echoes[icmp.type] ?? `type ${icmp.type}`}, seq ${icmp.sequence}`
+    return `${name} ${ip.source} > ${ip.destination}: ${what}, length ${payload.length}`
   }
+  const what = tcp === undefined ? `UDP, length ${payload.length}` : tcpText(tcp, payload)
+  return `${name} ${ip.source}.${ports.sourcePort} > ${ip.destination}.${ports.destinationPort}: ${what}`
 }
 
 export function format(packet) {
-  const bytes = packet.data
+  const parsed = packet.parse()
   const way = packet.direction === 'outgoing' ? 'Out' : 'In '
-  return `${time(packet)} ${way} ${network(bytes, bytes.readUInt16BE(12), 14)}`
+  const tags = parsed.vlans.map(({ id, priority }) => `vlan ${id}, p ${priority}, `).join('')
+  const type = parsed.link?.etherType.toString(16).padStart(4, '0')
+  const what = parsed.arp
+    ? arpText(parsed.arp)
+    : parsed.ip
+      ? ipText(parsed)
+      : `ethertype 0x${type}, length ${packet.length}`
+  return `${time(packet)} ${way} ${tags}${what}`
 }

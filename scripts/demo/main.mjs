@@ -46,7 +46,7 @@ async function converse(injector) {
   injector.send(arpRequest({ from: us, to: peer }))
   for (const sequence of [1, 2, 3]) injector.send(echoRequest({ from: us, to: peer, sequence }))
   const slot = injector.allocate(64)
-  const tagged = echoRequest({ from: us, to: peer, sequence: 4, tag: 0x602a })
+  const tagged = echoRequest({ from: us, to: peer, sequence: 4, tci: 0x602a })
   slot.setLength(tagged.length)
   tagged.copy(slot.data)
   slot.send()

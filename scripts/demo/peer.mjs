@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { Injector } from '../../dist/index.js'
 import { peer, us } from './network.mjs'
-import { udpFrame } from './frames.mjs'
+import { discarded } from './frames.mjs'
 
 const udp = createSocket('udp4')
 udp.on('message', (message, from) => udp.send(message, from.port, from.address))
@@ -14,8 +14,7 @@ process.on('message', async ({ flood }) => {
   const size = 64
   const batch = Buffer.alloc(size * 1024)
   const lengths = new Uint32Array(1024).fill(size)
-  for (let n = 0; n < 1024; n++)
-    udpFrame({ from: peer, to: us, sourcePort: 9, destinationPort: 9, length: size }).copy(batch, n * size)
+  for (let n = 0; n < 1024; n++) discarded({ from: peer, to: us, length: size }).copy(batch, n * size)
   for (let left = flood; left > 0;) {
     left -= injector.sendBatch(batch, left < 1024 ? lengths.subarray(0, left) : lengths, size)
     injector.flush()

@@ -25,9 +25,20 @@ mount -t tmpfs tmp /tmp
 mount -t bpf bpf /sys/fs/bpf
 insmod /modules/veth.ko
 ip link set lo up
-node --expose-gc /app/checks/main.mjs
+node --expose-gc /app/main.mjs
 echo "# checks ended with $?"
 poweroff -f
+`
+
+/** What runs there: the network, and the checks over it. */
+const main = (label) => `
+import { makeNetwork } from './testkit/consumer/network.mjs'
+import { disableIpv6, netnsOf } from './testkit/network.mjs'
+disableIpv6(netnsOf())
+makeNetwork()
+process.argv[2] = ${JSON.stringify(label)}
+process.env.NETRING_CHECK_ROUNDS = '1'
+await import('./testkit/consumer/main.mjs')
 `
 
 /** Writes the archive and returns its path. */
@@ -44,7 +55,8 @@ export function makeInitramfs(system, { folder, system: debian, node, version })
   copyModule(image, join(debian, 'lib', 'modules', version, 'kernel', 'drivers', 'net', 'veth.ko'))
 
   installPackages(join(image, 'app', 'node_modules'), folder, system.binary)
-  cpSync(join(root, 'scripts', 'machine', 'guest'), join(image, 'app', 'checks'), { recursive: true })
+  cpSync(join(root, 'testkit'), join(image, 'app', 'testkit'), { recursive: true })
+  writeFileSync(join(image, 'app', 'main.mjs'), main(system.binary))
 
   writeFileSync(join(image, 'init'), init)
   for (const program of ['init', 'bin/node', 'bin/busybox']) chmodSync(join(image, program), 0o755)

@@ -1,4 +1,4 @@
-/** Runs a program that does what consumer/try.mjs does, and compares what it says. */
+/** Runs a program that does what testkit/consumer/try.mjs does, and compares what it says. */
 import { spawnSync } from 'node:child_process'
 
 /** What is wrong, `expected` being `{ packets, pool, message }` with a pattern for the message. */

@@ -57,7 +57,7 @@ const bundles = [
 export async function* bundleChecks(options) {
   for (const { name, file, make, expected } of bundles) {
     const output = join(options.cwd, 'bundles', file)
-    await make(join(options.cwd, 'try.mjs'), output)
+    await make(join(options.cwd, 'testkit/consumer/try.mjs'), output)
     yield [name, attempt([process.execPath, output], expected, options)]
   }
 }

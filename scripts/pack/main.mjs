@@ -1,8 +1,8 @@
 /** The checks of `npm run pack:check`, on what scripts/pack-check.mjs has packed and installed: the file that it names says where. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { waitUntilOperating } from '../links.mjs'
+import { makeNetwork } from '../../testkit/consumer/network.mjs'
+import { disableIpv6, netnsOf } from '../../testkit/network.mjs'
 import { platformPackages } from '../release.mjs'
 import { root, say } from '../run.mjs'
 import { suite } from '../test/suite.mjs'
@@ -13,12 +13,13 @@ import { bundleChecks } from './bundles.mjs'
 import { permissionChecks } from './permissions.mjs'
 import { hidden, installScripts, platformsIn } from './project.mjs'
 import { runtimes } from './runtimes.mjs'
-import { describe, faultsOf } from './tarballs.mjs'
+import { describe, faultsOf, linkFaults } from './tarballs.mjs'
 import { typeChecks } from './types.mjs'
 
 const [packed] = process.argv.slice(2)
 const { tarballs, project, bare, ...others } = JSON.parse(readFileSync(packed, 'utf8'))
 const options = { cwd: project, env: hidden(project), timeoutMs: 3 * 60_000 }
+const checks = 'testkit/consumer/main.mjs'
 const total = new Tally()
 
 /** Something that is right when there is nothing to say against it. */
@@ -43,6 +44,7 @@ for (const tarball of tarballs) {
 }
 const unbuilt = platformPackages.filter(({ name }) => !tarballs.some((tarball) => tarball.name === name))
 for (const { name } of unbuilt) total.skipped.push(`contents of ${name}: not built; npm run prebuild builds it`)
+step('links of README.md', linkFaults(join(project, 'node_modules', 'netring')))
 step('no install script', installScripts(project))
 selected('', project, [`netring-linux-${process.arch}-gnu`])
 selected('--omit=optional', bare, [])
@@ -66,46 +68,29 @@ for (const [name, command] of typeChecks(project)) {
   else await suite(total, new StepTally(), name, command, options)
 }
 
+disableIpv6(netnsOf())
 makeNetwork()
 for (const { name, command } of runtimes()) {
   if (command === undefined) unchecked.push(`the package on ${name}: its npm package could not be installed`)
-  else
-    await suite(
-      total,
-      new TapTally(),
-      `the package on ${name}`,
-      [...command, join(project, 'check.mjs'), name],
-      options,
-    )
+  else await suite(total, new TapTally(), `the package on ${name}`, [...command, join(project, checks), name], options)
 }
 if (tarballs.some(({ name }) => name === 'netring-linux-x64-musl') && process.arch === 'x64') {
   const [label, node, cwd] = ['Node 24 with musl', muslNode(), others.musl]
   if (node === undefined) unchecked.push(`the package on ${label}: that could not be installed`)
   else
-    await suite(
-      total,
-      new TapTally(),
-      `the package on ${label}`,
-      [node, '--expose-gc', join(cwd, 'check.mjs'), label],
-      { ...options, cwd, env: hidden(cwd) },
-    )
+    await suite(total, new TapTally(), `the package on ${label}`, [node, '--expose-gc', join(cwd, checks), label], {
+      ...options,
+      cwd,
+      env: hidden(cwd),
+    })
 }
 const withoutBinary = refused('ERR_NETRING_UNSUPPORTED', /there is no package netring-linux-\w+-gnu.*--omit=optional/)
 step(
   'installed without optional dependencies',
-  attempt([process.execPath, join(bare, 'try.mjs')], withoutBinary, { ...options, cwd: bare }),
+  attempt([process.execPath, join(bare, 'testkit/consumer/try.mjs')], withoutBinary, { ...options, cwd: bare }),
 )
 for (const [name, faults] of permissionChecks(options)) step(name, faults)
 for await (const [name, faults] of bundleChecks(options)) step(name, faults)
 
 console.log(total.report())
 process.exitCode = total.failed.length === 0 ? 0 : 1
-
-/** A veth pair without addresses and IPv6: nothing is on the wire but what a check sends. */
-function makeNetwork() {
-  const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' })
-  execFileSync('sysctl', ['-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1'])
-  ip('link', 'add', 'va', 'type', 'veth', 'peer', 'name', 'vb')
-  for (const name of ['va', 'vb']) ip('link', 'set', name, 'up')
-  waitUntilOperating([['va'], ['vb']])
-}

@@ -8,7 +8,7 @@ export function* permissionChecks(options) {
   for (const { name, program } of runtimes()) {
     if (program === undefined) continue
     for (const [flags, expected] of casesOf(name, options.cwd)) {
-      const command = [program, ...flags, join(options.cwd, 'try.mjs')]
+      const command = [program, ...flags, join(options.cwd, 'testkit/consumer/try.mjs')]
       const told = flags.filter((flag) => /^--(?!allow-fs-read|no-prompt)/.test(flag)).join(' ')
       yield [`${name} with ${told}`, attempt(command, expected, options)]
     }
@@ -32,7 +32,7 @@ function casesOf(name, project) {
     const flags = ['run', '--no-prompt', '--allow-read']
     return [
       [flags, refused('ERR_NETRING_PERMISSION', /--allow-ffi/)],
-      // Of a pool see consumer/threads.mjs.
+      // Of a pool see testkit/consumer/threads.mjs.
       [[...flags, '--allow-ffi'], { packets: 'works', pool: 'ERR_NETRING_UNSUPPORTED' }],
     ]
   }

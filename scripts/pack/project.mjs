@@ -1,5 +1,5 @@
 /** Projects of users: empty but for the packages, outside of the repository. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { npm, root, run, say, stop, which } from '../run.mjs'
 
@@ -29,7 +29,7 @@ function makeProject(above, name, [main, ...platforms], flags) {
   say(`installing ${main.name} in an empty project ${flags.join(' ')}`)
   const install = npm('install', '--no-global', '--no-audit', '--no-fund', '--loglevel=error', ...flags, main.file)
   if (!run(byPath(install), { cwd: folder, env: hidden(folder) })) stop('npm install failed: see above')
-  cpSync(join(root, 'scripts/pack/consumer'), folder, { recursive: true })
+  cpSync(join(root, 'testkit'), join(folder, 'testkit'), { recursive: true })
   // As a project that is written in TypeScript has them; netring itself needs none.
   for (const name of ['@types/node', 'undici-types']) {
     cpSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
@@ -42,14 +42,13 @@ export function platformsIn(folder) {
   return readdirSync(join(folder, 'node_modules')).filter((name) => name.startsWith('netring-linux-'))
 }
 
-/** An environment without compilers: in PATH is Node alone. */
+/** An environment without compilers: in PATH is Node, and ip where that is here, by which checks look at interfaces. */
 export function hidden(folder) {
   const bin = join(folder, 'bin')
   mkdirSync(bin, { recursive: true })
-  try {
-    symlinkSync(process.execPath, join(bin, 'node'))
-  } catch (error) {
-    if (error.code !== 'EEXIST') throw error
+  const programs = { node: process.execPath, ip: which('ip') }
+  for (const [name, file] of Object.entries(programs)) {
+    if (file !== undefined && !existsSync(join(bin, name))) symlinkSync(file, join(bin, name))
   }
   return { ...process.env, PATH: bin }
 }

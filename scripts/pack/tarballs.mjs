@@ -1,5 +1,5 @@
 /** The packages as they would be published, and what may be in them. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -10,7 +10,7 @@ import { npm, read, root, run, stop } from '../run.mjs'
 
 /** What is published; all else is a mistake: sources, tests, maps, what an editor left. */
 const allowed = {
-  main: /^(dist\/[\w/-]+\.(js|d\.ts)|index\.d\.ts|package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
+  main: /^(dist\/[\w/-]+\.(js|d\.ts)|index\.d\.ts|package\.json|docs\/[\w-]+\.(md|svg)|examples\/(lib\/)?[\w-]+\.ts|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
   platform: /^(netring\.linux-[\w-]+\.node|package\.json|README\.md|LICENSE-(MIT|APACHE)|THIRD-PARTY[\w.-]*)$/,
 }
 
@@ -31,21 +31,34 @@ export function packAll(folder, needed = `linux-${process.arch}-gnu`) {
   }
   const staged = stage(folder, Object.fromEntries(platformPackages.map(({ name, version }) => [name, version])))
   const main = pack(folder, staged, 'main')
-  return [main, ...built.map((one) => pack(folder, join(root, one.folder), 'platform'))]
+  return [main, ...built.map((one) => packPlatform(folder, one))]
 }
 
 /** Tarballs of the other platform packages: without a binary, to stand where a registry would have something of that name. */
 export function packUnbuilt(folder) {
   const unbuilt = platformPackages.filter(({ name }) => !isBuilt(name.replace('netring-', '')))
-  return unbuilt.map((one) => pack(folder, join(root, one.folder), 'platform'))
+  return unbuilt.map((one) => packPlatform(folder, one))
 }
 
-/** The files of the main package in a folder of their own, with the manifest that is published. */
+/** Licences and notices lie in the repository once, and in every package: each is passed on by itself. */
+function packPlatform(folder, { name, folder: source }) {
+  const staged = join(folder, `staged-${name}`)
+  cpSync(join(root, source), staged, { recursive: true })
+  for (const file of notices) cpSync(join(root, file), join(staged, file))
+  return pack(folder, staged, 'platform')
+}
+
+/**
+ * The files of the main package in a folder of their own, with the manifest that is published. The binary that `npm pack` of a clone
+ * takes along is in the platform packages.
+ */
 function stage(folder, optionalDependencies) {
   const { file } = pack(folder, root, 'main')
   const staged = join(folder, 'staged')
   unpack(file, staged)
   rmSync(file)
+  for (const name of readdirSync(join(staged, 'package')))
+    if (name.endsWith('.node')) rmSync(join(staged, 'package', name))
   const manifest = join(staged, 'package', 'package.json')
   const { devDependencies, scripts, ava, ...published } = JSON.parse(readFileSync(manifest, 'utf8'))
   if (devDependencies === undefined || scripts === undefined || ava === undefined)
@@ -84,7 +97,7 @@ const required = {
   main: ['dist/index.js', 'dist/index.d.ts', 'index.d.ts', 'README.md'],
   platform: ['README.md'],
 }
-const notices = ['package.json', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md']
+const notices = ['LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.md']
 
 /** What npm decides by whether a package goes onto a machine, and onto which. */
 export function manifestFaults(manifest, paths) {
@@ -105,9 +118,18 @@ export function manifestFaults(manifest, paths) {
   const faults = Object.entries(wanted)
     .filter(([key, value]) => !isDeepStrictEqual(manifest[key], value))
     .map(([key, value]) => `${manifest.name}: ${key} is ${JSON.stringify(manifest[key])}, not ${JSON.stringify(value)}`)
-  const files = [...notices, ...(target ? [...required.platform, binary] : required.main)]
+  const files = ['package.json', ...notices, ...(target ? [...required.platform, binary] : required.main)]
   for (const file of files) if (!paths.includes(file)) faults.push(`${manifest.name} lacks ${file}`)
   return faults
+}
+
+/** Links of a package's README that lead to no file of it: whoever has only the package reads it, too. */
+export function linkFaults(contents) {
+  const readme = readFileSync(join(contents, 'README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\(([^)\s#]+)/g)].map(([, link]) => link)
+  return links
+    .filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(contents, link)))
+    .map((link) => `README.md leads to ${link}, which is not packed`)
 }
 
 /** What is wrong with a package that packAll() has packed. It is unpacked in `folder` to see. */

@@ -25,7 +25,7 @@ const resolutions = {
 
 /** Name and command line of each check; undefined where its compiler is not installed. */
 export function typeChecks(project) {
-  const types = join(project, 'types')
+  const types = join(project, 'testkit/consumer/types')
   writeFileSync(join(types, 'package.json'), JSON.stringify({ type: 'module' }))
   const checks = Object.entries(resolutions).map(([name, { options, files }]) => {
     const file = join(types, `tsconfig.${name}.json`)

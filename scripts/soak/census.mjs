@@ -1,6 +1,6 @@
 /** What this process holds. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { readFileSync } from 'node:fs'
+import { collect, openDescriptors } from '../../testkit/memory.mjs'
 
 /** Of V8 and libc, which come and go. As in __test__/leak.test.ts. */
 const MAPPINGS = 64
@@ -11,7 +11,7 @@ const PATIENCE = 100
 function now() {
   const kinds = mappings()
   return {
-    descriptors: readdirSync('/proc/self/fd').length,
+    descriptors: openDescriptors(),
     mappings: [...kinds.values()].reduce((sum, count) => sum + count, 0),
     bytes: process.memoryUsage.rss(),
     kinds,
@@ -36,10 +36,7 @@ function mappings() {
 
 /** Once everything that nothing refers to has been collected. */
 export async function census() {
-  for (let turn = 0; turn < 5; turn++) {
-    globalThis.gc()
-    await sleep(20)
-  }
+  await collect()
   return now()
 }
 

@@ -1,35 +1,29 @@
 /** The soak's network: two hosts, each behind a veth pair of its own, and this namespace between them. */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { waitUntilOperating } from '../links.mjs'
+import { addNetns, addVeth, deleteNetns, disableIpv6, netnsOf, received } from '../../testkit/network.mjs'
 
 /** Our ends; their other ends, named `far`, are alone in namespaces of these names. */
 export const near = { source: 'left', target: 'right' }
 const hosts = { left: 'soak-source', right: 'soak-target' }
-const quiet = ['net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1']
+const farOf = (host) => ({ ...netnsOf(host), name: 'far' })
 
 export function makeNetwork() {
-  run('sysctl', '-qw', ...quiet)
-  for (const [end, host] of Object.entries(hosts)) {
-    run('ip', 'netns', 'add', host)
-    run('ip', 'netns', 'exec', host, 'sysctl', '-qw', ...quiet)
-    run('ip', 'link', 'add', end, 'type', 'veth', 'peer', 'name', 'far', 'netns', host)
-    run('ip', '-n', host, 'link', 'set', 'far', 'up')
-    run('ip', 'link', 'set', end, 'up')
+  const here = netnsOf()
+  disableIpv6(here)
+  for (const [name, host] of Object.entries(hosts)) {
+    addNetns(host)
+    addVeth({ ...here, name }, farOf(host))
   }
-  waitUntilOperating(Object.entries(hosts).flatMap(([end, host]) => [[end], ['far', host]]))
 }
 
 export function removeNetwork() {
-  for (const host of Object.values(hosts)) run('ip', 'netns', 'del', host)
+  for (const host of Object.values(hosts)) deleteNetns(host)
 }
 
 /** Frames that the host at the target's end has received since its interface is there. */
-export function arrivedAtTarget() {
-  const [link] = JSON.parse(run('ip', '-n', hosts.right, '-j', '-s', 'link', 'show', 'far'))
-  return link.stats64.rx.packets
-}
+export const arrivedAtTarget = () => received(farOf(hosts.right))
 
 /** The sending host: a process of its own. */
 export class Traffic {
@@ -59,8 +53,4 @@ export class Traffic {
     this.#child.disconnect()
     await this.#ended.catch(() => undefined)
   }
-}
-
-function run(command, ...args) {
-  return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 }

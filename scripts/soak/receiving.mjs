@@ -1,7 +1,7 @@
 /** Scenarios that receive: what is sent is what was seen and what was dropped, to the frame. */
 import { Capture, ChannelCapture, XdpSocket } from '../../dist/index.js'
-import { Order } from './frames.mjs'
-import { until } from './until.mjs'
+import { Order } from './order.mjs'
+import { settled } from './settled.mjs'
 
 /** One that overflows, and one that need not; neither has the size of a page of V8's heap (census.mjs). */
 const rings = [
@@ -32,7 +32,7 @@ async function receiveAll(source, traffic, count, escapes = false) {
   })()
   const sent = await traffic.send(count)
   const now = () => ({ ...source.cumulativeStats(), seen: order.seen })
-  await until(reading, now, ({ packets, drops, seen }) => packets + drops === sent && seen === packets)
+  await settled(reading, now, ({ packets, drops, seen }) => packets + drops === sent && seen === packets)
   const { seen, drops } = now()
   source.close()
   await reading
@@ -50,7 +50,7 @@ export async function channel({ near, traffic, count, round }) {
   })()
   const sent = await traffic.send(count)
   const now = () => ({ ...source.cumulativeStats(), overflowed: source.overflowed, seen: order.seen })
-  await until(reading, now, ({ packets, drops, overflowed, seen }) => {
+  await settled(reading, now, ({ packets, drops, overflowed, seen }) => {
     return packets + drops === sent && seen + overflowed === packets
   })
   const { seen, drops, overflowed } = now()

@@ -78,6 +78,12 @@ export function explain(cause: unknown, host: Host): Refusal {
 }
 
 function missing(host: Host): string {
+  if (host.fromClone?.() === true) {
+    return [
+      `this netring was packed or linked from a clone that holds no netring.${binariesFor(host)[0] ?? ''}.node.`,
+      'On the system it is to run on, run `npm run build` in the clone, and pack it again.',
+    ].join(' ')
+  }
   return [
     `netring's binary for this machine is not installed: there is no package netring-${binariesFor(host)[0] ?? ''} that this user may read.`,
     'It is an optional dependency of netring: install without --omit=optional, and on the system it is to run on,',

@@ -9,6 +9,8 @@ export interface Host {
   readonly mainThread: boolean
   /** The program that the system starts this process's with, and its C library with it; undefined where it cannot be found out. */
   readonly interpreter?: string | undefined
+  /** Whether this netring is a clone, or was packed from one. Asked only where there is no binary. */
+  readonly fromClone?: () => boolean
 }
 
 /** The architectures that there are binaries for, and those of them for musl. */

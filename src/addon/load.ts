@@ -39,14 +39,26 @@ export function loadAddon(host: Host = thisHost(), load: (name: string) => unkno
 function thisHost(): Host {
   const { platform, arch, versions } = process
   const interpreter = platform === 'linux' ? interpreterOf('/proc/self/exe') : undefined
-  return { platform, arch, versions, interpreter, mainThread: isMainThread && !('WorkerGlobalScope' in globalThis) }
+  const mainThread = isMainThread && !('WorkerGlobalScope' in globalThis)
+  return { platform, arch, versions, interpreter, mainThread, fromClone }
+}
+
+/** What is published names its platform packages, which a clone's package.json cannot. */
+function fromClone(): boolean {
+  if (inBundle()) return false
+  const manifest = createRequire(import.meta.url)('../../package.json') as { readonly optionalDependencies?: object }
+  return manifest.optionalDependencies === undefined
+}
+
+/** There this module lies anywhere, and two folders further up may be what others write into. */
+function inBundle(): boolean {
+  return !/\/(?:src|dist)\/addon\/load\.[jt]s$/.test(import.meta.url)
 }
 
 /** Not at the top: a bundler that makes CommonJS of this module leaves no URL to start from, which is for explain() to say. */
 function requireHere(name: string): unknown {
   const require = createRequire(import.meta.url)
-  // In a bundle this module lies anywhere, and two folders further up may be what others write into.
-  if (name.startsWith('.') && !/\/(?:src|dist)\/addon\/load\.[jt]s$/.test(import.meta.url)) {
+  if (name.startsWith('.') && inBundle()) {
     throw Object.assign(new Error(`${name} is not looked for from a bundle`), { code: 'MODULE_NOT_FOUND' })
   }
   const path = require.resolve(name)

@@ -1,7 +1,7 @@
 /** Counts what comes and fails as `workerData.how` says, at the frame with that number; `at` is which worker does. */
 import type { FanoutContext, PacketSource } from '../../../src/index.js'
 import { NetringError } from '../../../src/index.js'
-import { numberOf } from '../../helpers/frames.js'
+import { numberOf } from '../../../testkit/frames.mjs'
 
 export interface Failing {
   readonly how: 'throws' | 'later' | 'exits' | 'rejects' | 'empty' | 'netring' | 'string'

@@ -1,6 +1,6 @@
 /** Posts the numbers of frame() that come, a message a batch, and when it is stopped those that are left. */
 import type { FanoutContext, PacketSource } from '../../../src/index.js'
-import { numberOf } from '../../helpers/frames.js'
+import { numberOf } from '../../../testkit/frames.mjs'
 
 export default async function (source: PacketSource, context: FanoutContext): Promise<void> {
   const note = (data: Iterable<{ readonly data: Buffer }>): void => {

@@ -1,6 +1,6 @@
 /** Waits in one blocking call until it is stopped, which it asks for between two of them. */
 import type { FanoutContext, PacketSource } from '../../../src/index.js'
-import { numberOf } from '../../helpers/frames.js'
+import { numberOf } from '../../../testkit/frames.mjs'
 
 export default function (source: PacketSource, context: FanoutContext): void {
   const { signal } = context

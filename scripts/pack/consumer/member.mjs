@@ -1,9 +1,0 @@
-/** A worker of the pool in threads.mjs. */
-import { numberOf } from './network.mjs'
-
-export default async function (source, { post, signal }) {
-  while (!signal.aborted) {
-    const packets = await source.recv({ signal }).catch(() => [])
-    if (packets.length > 0) post(packets.map(({ data }) => numberOf(data)))
-  }
-}
