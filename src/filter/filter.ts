@@ -1,8 +1,8 @@
 /** What `filter` takes, wherever packets come from. */
 import type { NativeExpression, NativeFilterOption } from '../addon/binding.js'
 import { wrongType } from '../check/arguments.js'
-import { expressionOf, PacketFilter, plainExpression } from './packet-filter.js'
-import { checkInstructions, checkProgram, type BpfInstruction, type Program } from './program.js'
+import { expressionOf, plainExpression, type PacketFilter } from './packet-filter.js'
+import { checkInstructions, checkProgram, type Program } from './program.js'
 
 /**
  * What decides which packets are taken: an expression in tcpdump's filter language (`'tcp port 443'`, docs/filters.md), such an
@@ -11,13 +11,9 @@ import { checkInstructions, checkProgram, type BpfInstruction, type Program } fr
  */
 export type Filter = Program | PacketFilter | string
 
-/** A filter without which program runs it: what is no descriptor. */
-export type XdpFilter = readonly BpfInstruction[] | PacketFilter | string
-
 /** An expression, if it is one. */
 function expression(value: unknown): NativeExpression | undefined {
-  if (typeof value === 'string') return plainExpression(value)
-  return value instanceof PacketFilter ? expressionOf(value) : undefined
+  return typeof value === 'string' ? plainExpression(value) : expressionOf(value)
 }
 
 /** Checks a filter and makes it what the addon takes. Whether an expression is right says the addon. */

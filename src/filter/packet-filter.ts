@@ -46,11 +46,25 @@ interface Recipe {
   readonly target: 'memory' | 'socket'
 }
 
-let recipeOf: (filter: PacketFilter) => Recipe
+/** What is inside of a filter. Not its own fields: whatever has the members of a PacketFilter is one to the compiler of TypeScript. */
+interface Inside {
+  readonly recipe: Recipe
+  /** For each link type that packets were of. */
+  readonly compiled: Map<number, NativeFilter>
+  instructions?: readonly BpfInstruction[]
+}
 
-/** What the addon compiles for the place where the filter is used. */
-export function expressionOf(filter: PacketFilter): NativeExpression {
-  return recipeOf(filter).source
+const insides = new WeakMap<object, Inside>()
+
+function inside(filter: PacketFilter): Inside {
+  const found = insides.get(filter)
+  if (found === undefined) throw new TypeError('this is no PacketFilter')
+  return found
+}
+
+/** What the addon compiles for the place where the filter is used; undefined for what is no filter. */
+export function expressionOf(value: unknown): NativeExpression | undefined {
+  return typeof value === 'object' && value !== null ? insides.get(value)?.recipe.source : undefined
 }
 
 /** What the addon compiles of a text alone. */
@@ -104,24 +118,12 @@ export class PacketFilter {
   readonly expression: string
   /** What packets begin with, as it was compiled. */
   readonly linkType: LinkType
-  readonly #recipe: Recipe
-  /** For each link type that packets were of. */
-  readonly #compiled = new Map<number, NativeFilter>()
-  #instructions: readonly BpfInstruction[] | undefined
-
-  static {
-    recipeOf = (filter) => filter.#recipe
-  }
 
   private constructor(recipe: Recipe, compiled: NativeFilter) {
-    this.#compiled.set(recipe.linkType, constructing('PacketFilter', addon().NativeFilter, compiled, 'compile'))
+    constructing('PacketFilter', addon().NativeFilter, compiled, 'compile')
     this.expression = recipe.source.text
     this.linkType = linkTypeOf(recipe.linkType)
-    this.#recipe = recipe
-  }
-
-  static #of(recipe: Recipe): PacketFilter {
-    return new PacketFilter(recipe, compile(recipe, recipe.linkType))
+    insides.set(this, { recipe, compiled: new Map([[recipe.linkType, compiled]]) })
   }
 
   /**
@@ -131,7 +133,8 @@ export class PacketFilter {
    * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option
    */
   static compile(expression: string, options: PacketFilterOptions = {}): PacketFilter {
-    return PacketFilter.#of(checkRecipe(expression, options, []))
+    const recipe = checkRecipe(expression, options, [])
+    return new PacketFilter(recipe, compile(recipe, recipe.linkType))
   }
 
   /**
@@ -143,24 +146,16 @@ export class PacketFilter {
     const signal = checkSignal('options.signal', options.signal)
     signal?.throwIfAborted()
     const names = native(() => addon().nativeUnknownHosts(recipe.source, recipe.linkType, recipe.target))
-    if (names.length === 0) return PacketFilter.#of(recipe)
-    const hosts = await lookUp(names, signal)
-    return PacketFilter.#of({ ...recipe, source: { ...recipe.source, hosts } })
+    const hosts = names.length === 0 ? [] : await lookUp(names, signal)
+    const resolved = { ...recipe, source: { ...recipe.source, hosts } }
+    return new PacketFilter(resolved, compile(resolved, resolved.linkType))
   }
 
   /** The program in classic BPF. */
   get instructions(): readonly BpfInstruction[] {
-    this.#instructions ??= Object.freeze(this.#for(this.#recipe.linkType).instructions().map(Object.freeze<BpfInstruction>))
-    return this.#instructions
-  }
-
-  #for(linkType: number): NativeFilter {
-    let compiled = this.#compiled.get(linkType)
-    if (compiled === undefined) {
-      compiled = compile(this.#recipe, linkType)
-      this.#compiled.set(linkType, compiled)
-    }
-    return compiled
+    const own = inside(this)
+    own.instructions ??= Object.freeze(compiledFor(own).instructions().map((step) => Object.freeze(step)))
+    return own.instructions
   }
 
   /**
@@ -171,7 +166,7 @@ export class PacketFilter {
   matches(frame: Uint8Array, originalLength?: number): boolean {
     const bytes = checkBytes('frame', frame)
     const length = checkInteger('originalLength', originalLength, bytes.length)
-    return this.#for(this.#recipe.linkType).matches(bytes, length)
+    return compiledFor(inside(this)).matches(bytes, length)
   }
 
   /**
@@ -182,15 +177,25 @@ export class PacketFilter {
     if (batch.released) throw new NetringError('ERR_NETRING_RELEASED', 'the batch has been given back')
     const indices = new Uint32Array(batch.length)
     const { offset, capturedLength, originalLength } = batch.columns
-    const compiled = this.#for(linkTypeNumber('batch.linkType', batch.linkType))
+    const compiled = compiledFor(inside(this), linkTypeNumber('batch.linkType', batch.linkType))
     const count = native(() => compiled.select(batch.buffer, offset, capturedLength, originalLength, indices))
     return indices.subarray(0, count)
   }
 
   /** The program as `tcpdump -d` prints it. */
   toString(): string {
-    return this.#for(this.#recipe.linkType).listing()
+    return compiledFor(inside(this)).listing()
   }
+}
+
+/** For packets of a link type; default: that which was asked for. */
+function compiledFor({ recipe, compiled }: Inside, linkType: number = recipe.linkType): NativeFilter {
+  let found = compiled.get(linkType)
+  if (found === undefined) {
+    found = compile(recipe, linkType)
+    compiled.set(linkType, found)
+  }
+  return found
 }
 
 function compile({ source, target }: Recipe, linkType: number): NativeFilter {
