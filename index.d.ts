@@ -349,6 +349,8 @@ export interface NativeInterfaceInfo {
   up: boolean
   flags: Array<string>
   macAddress: string
+  /** A LINKTYPE_ number; 0xffff_ffff where the registry has none. */
+  linkType: number
 }
 
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>

@@ -3,7 +3,7 @@ import test from 'ava'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { captureDefaults, profiles } from '../src/options/capture.js'
+import { captureDefaults, profiles } from '../src/capture/options.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')

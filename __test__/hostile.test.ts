@@ -1,7 +1,7 @@
 /** Arrays and times that lie: JavaScript runs while they are read, and must not get at freed memory. */
 import test from 'ava'
 import { Worker } from 'node:worker_threads'
-import { addon } from '../src/binding.js'
+import { addon } from '../src/addon/binding.js'
 import { frame, numberOf } from '../testkit/frames.mjs'
 import { network } from './helpers/network.js'
 import { captureOn, injectorOn, receive, sendAll } from './helpers/traffic.js'
@@ -66,7 +66,7 @@ test.serial('a getter that gives a slot back does not send what is in it afterwa
 test.serial('the native class itself copies each frame before it looks at the next', (t) => {
   const { a } = network(t)
   const options = { frameSize: 2048, frameCount: 8, qdiscBypass: false, stopOnMalformed: false, netns: a.netns }
-  const injector = addon().NativeInjector.open(a.name, options)
+  const injector = addon().nativeOpenInjector(a.name, options)
   const memory = new ArrayBuffer(1 << 20)
   const frames = withGetter(new Uint8Array(memory, 0, 60), () => {
     if (memory.byteLength > 0) structuredClone(memory, { transfer: [memory] })

@@ -15,6 +15,7 @@ import { captureOn } from './helpers/traffic.js'
 
 interface Link {
   readonly ifname: string
+  readonly link_type: string
   readonly ifindex: number
   readonly mtu: number
   readonly flags: readonly string[]
@@ -55,6 +56,7 @@ function byTools(run: typeof here, link: Link): Omit<InterfaceInfo, 'flags'> {
     carrier: link.flags.includes('LOWER_UP'),
     up: link.flags.includes('UP'),
     macAddress: link.address ?? '',
+    linkType: ['ether', 'loopback'].includes(link.link_type) ? 'ethernet' : 'raw',
   }
 }
 

@@ -1,8 +1,8 @@
 /** The same over AF_XDP: no offloads, one copy a frame. */
 import { once } from 'node:events'
-import { addon } from '../../src/binding.js'
+import { addon } from '../../src/addon/binding.js'
 import type { BridgeOptions } from '../../src/index.js'
-import { checkXdpOptions } from '../../src/options/xdp.js'
+import { checkXdpOptions } from '../../src/xdp/options.js'
 import {
   addresses,
   bridged,

@@ -1,7 +1,7 @@
 /** Options of a capture, each by what it does. */
 import test from 'ava'
 import { Capture } from '../../src/index.js'
-import { captureDefaults, profiles } from '../../src/options/capture.js'
+import { captureDefaults, profiles } from '../../src/capture/options.js'
 import { frame } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, receive, receiveFor, sendAll } from '../helpers/traffic.js'

@@ -1,7 +1,7 @@
 /** How a channel ends: closed, stopped, its interface down or gone, whoever waits. */
 import test from 'ava'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasCode } from '../../src/errors.js'
+import { hasCode } from '../../src/errors/netring-error.js'
 import type { ChannelCapture } from '../../src/index.js'
 import { channelOn, drained, receiveMany, takeAll } from '../helpers/channel.js'
 import { frame, numbered, numbers, upTo } from '../../testkit/frames.mjs'

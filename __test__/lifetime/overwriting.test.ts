@@ -1,6 +1,6 @@
 /** JavaScript may write whatever it likes into a batch. */
 import test from 'ava'
-import { NetringError } from '../../src/errors.js'
+import { NetringError } from '../../src/errors/netring-error.js'
 import type { Batch } from '../../src/index.js'
 import { frame } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasCode } from '../../src/errors.js'
+import { hasCode } from '../../src/errors/netring-error.js'
 import type { Capture } from '../../src/index.js'
 import { frame, numberOf, numbers, upTo } from '../../testkit/frames.mjs'
 import { DOWN, REMOVED, eventsOf, remove, removeMeanwhile, soon, until } from '../helpers/link.js'

@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { addon } from '../../src/binding.js'
-import { native } from '../../src/errors.js'
+import { addon } from '../../src/addon/binding.js'
+import { native } from '../../src/errors/native.js'
 import { FanoutPool } from '../../src/index.js'
-import { checkXdpOptions } from '../../src/options/xdp.js'
-import { adoptXdpSocket } from '../../src/xdp.js'
+import { checkXdpOptions } from '../../src/xdp/options.js'
+import { XdpSocket } from '../../src/xdp/xdp-socket.js'
 import { runModule } from '../helpers/child.js'
 import { compile } from '../helpers/compile.js'
 import { frame, numbered, numbers, upTo } from '../../testkit/frames.mjs'
@@ -150,7 +150,7 @@ xdpTest('a gate without a program stays shut, says so each time, and opens once 
   const shared = addon().NativeSharedProgram.prepare(b.name, options)
   const program = { xskMapFd: shared.mapFd() }
   const opened = addon().NativeXdpSocket.open(b.name, { ...options, program, paused: true })
-  const socket = adoptXdpSocket(b.name, opened, 100)
+  const socket = XdpSocket.adopt(b.name, opened, 100)
   t.teardown(() => {
     socket.close()
     shared.close()

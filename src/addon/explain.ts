@@ -1,6 +1,6 @@
 /** Why the addon did not load, in words that say what to do. */
 import { inspect } from 'node:util'
-import type { NetringErrorCode } from '../errors.js'
+import type { NetringErrorCode } from '../errors/netring-error.js'
 import { binariesFor, lacksBinary, type Host } from './host.js'
 
 /** Why there is no addon. */

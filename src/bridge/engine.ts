@@ -1,6 +1,6 @@
 /** What forwards, behind a Bridge: a native thread, or JavaScript with a hook. */
-import type { NativeDirectionStats } from '../binding.js'
-import { NetringError } from '../errors.js'
+import type { NativeDirectionStats } from '../addon/binding.js'
+import { NetringError } from '../errors/netring-error.js'
 
 /** Which way a packet goes. */
 export type BridgeDirection = 'aToB' | 'bToA'

@@ -1,21 +1,22 @@
 /** Forwarding with a hook: JavaScript decides a batch at a time, and the addon sends. */
 import { types } from 'node:util'
-import type { NativeDirectionStats, NativeForwarder } from '../binding.js'
-import { fromNative, hasCode, NetringError } from '../errors.js'
-import { wrongType } from '../options/check.js'
-import type { BridgeHook } from '../options/bridge.js'
-import { LoanedBatch } from '../source/batch.js'
-import { BatchHead } from '../source/head.js'
-import { columnsToFill, type Lender } from '../source/loan.js'
-import type { Packet } from '../source/packet.js'
-import { nextTurn } from '../source/turns.js'
-import { Waiters } from '../source/waiters.js'
-import { weakly } from '../weakly.js'
+import type { NativeDirectionStats, NativeForwarder, NativeSource } from '../addon/binding.js'
+import { constants, numbers } from '../addon/constants.js'
+import { fromNative } from '../errors/native.js'
+import { hasCode, NetringError } from '../errors/netring-error.js'
+import { wrongType } from '../check/arguments.js'
+import type { BridgeHook } from './options.js'
+import { BatchHeader } from '../source/batch-header.js'
+import { BatchView } from '../source/batch-view.js'
+import { columnsToFill, sourceState, type SourceState } from '../source/source-state.js'
+import type { Packet } from '../packet/packet.js'
+import { nextTurn } from '../async/event-loop.js'
+import { Waiters } from '../async/waiters.js'
+import { weakCallback } from '../async/weak-callback.js'
 import { bridgeDirections, closedError, type BridgeDirection, type Engine, type Reporter } from './engine.js'
 
-/** Verdicts and outcomes, with the numbers of crates/netring-node/src/forwarder.rs. */
-const verdict = { forward: 0, drop: 1, replace: 2 } as const
-const pushed = { nothingLeft: 0, more: 1, noRoom: 2 } as const
+const verdict = numbers(constants?.verdicts, ['forward', 'drop', 'replace'])
+const pushed = numbers(constants?.pushStates, ['nothingLeft', 'more', 'noRoom'])
 
 /** Nothing tells when the other side has room, or has sent what it took: look again after this. */
 const LOOK_AGAIN_MS = 1
@@ -27,44 +28,49 @@ const SMALLEST_FRAME = 14
 const LARGEST_FRAME = 0xffff + SMALLEST_FRAME
 
 /** One direction. */
-interface Forwarder {
+interface Direction {
   readonly native: NativeForwarder
-  readonly direction: BridgeDirection
-  readonly head: BatchHead
-  readonly lender: Lender & { closed: boolean }
+  readonly source: NativeSource
+  readonly name: BridgeDirection
+  readonly header: BatchHeader
+  readonly state: SourceState
   /** The other side has no room. */
   blocked: boolean
 }
 
 export class HookedEngine implements Engine {
-  readonly #forwarders: readonly Forwarder[]
+  readonly #directions: readonly Direction[]
   readonly #hook: BridgeHook
   readonly #report: Reporter
   readonly #waiters: Waiters
   #closed = false
 
   constructor(forwarders: readonly NativeForwarder[], hook: BridgeHook, report: Reporter) {
-    this.#forwarders = forwarders.map((native, index) => ({
-      native,
-      direction: bridgeDirections[index] ?? 'aToB',
-      head: new BatchHead(native.head()),
-      lender: { native, closed: false, wanted: 0, used: 0, batches: 0 },
-      blocked: false,
-    }))
+    this.#directions = forwarders.map((native, index) => {
+      const source = native.source()
+      return {
+        native,
+        source,
+        name: bridgeDirections[index] ?? 'aToB',
+        header: new BatchHeader(source.header()),
+        state: sourceState(source),
+        blocked: false,
+      }
+    })
     this.#hook = hook
     this.#report = report
-    const wake = weakly<HookedEngine>(this, this.#wake)
+    const wake = weakCallback<HookedEngine>(this, this.#wake)
     this.#waiters = new Waiters({
       arm: () => {
         // Both, whatever the first says: either wakes. One without room has no use for another batch.
-        const ready = this.#forwarders.map((forwarder) => !forwarder.blocked && forwarder.native.pollOrWait(wake))
+        const ready = this.#directions.map((direction) => !direction.blocked && direction.source.pollOrWait(wake))
         return ready.includes(true)
       },
       disarm: () => {
-        for (const { native } of this.#forwarders) native.stopWaiting()
+        for (const { source } of this.#directions) source.stopWaiting()
       },
       keepAlive: (keep) => {
-        for (const { native } of this.#forwarders) native.keepAlive(keep)
+        for (const { source } of this.#directions) source.keepAlive(keep)
       },
     })
   }
@@ -84,7 +90,7 @@ export class HookedEngine implements Engine {
   round(timeoutMs: number): boolean {
     if (this.#turn()) return true
     if (this.#closed) return false
-    const [first, second] = this.#forwarders
+    const [first, second] = this.#directions
     try {
       if (first && second) first.native.waitWith(second.native, timeoutMs)
     } catch (error) {
@@ -95,7 +101,7 @@ export class HookedEngine implements Engine {
 
   /** Waits until either direction has something to do. A link that is down is not the end. */
   async #wait(signal: AbortSignal | undefined): Promise<void> {
-    const soon = this.#forwarders.some(({ blocked, native }) => blocked || native.isUnsettled())
+    const soon = this.#directions.some(({ blocked, native }) => blocked || native.isUnsettled())
     try {
       await this.#waiters.wait(signal, soon ? LOOK_AGAIN_MS : undefined)
     } catch (error) {
@@ -107,63 +113,63 @@ export class HookedEngine implements Engine {
   #turn(): boolean {
     let moved = false
     try {
-      for (const forwarder of this.#forwarders) {
-        if (!this.#closed) moved = this.#step(forwarder) || moved
+      for (const direction of this.#directions) {
+        if (!this.#closed) moved = this.#step(direction) || moved
       }
     } catch (error) {
       throw fromNative(error)
     } finally {
-      if (!this.#closed) this.#report(this.#forwarders.map(({ native }) => native.takeRejections()))
+      if (!this.#closed) this.#report(this.#directions.map(({ native }) => native.takeRejections()))
     }
     return moved
   }
 
-  #step(forwarder: Forwarder): boolean {
-    const state = forwarder.native.push()
-    forwarder.blocked = state === pushed.noRoom
+  #step(direction: Direction): boolean {
+    const state = direction.native.push()
+    direction.blocked = state === pushed.noRoom
     if (state !== pushed.nothingLeft) return state === pushed.more
     try {
-      if (!this.#decide(forwarder)) return false
+      if (!this.#decide(direction)) return false
     } catch (error) {
-      this.#carryOut(forwarder)
+      this.#carryOut(direction)
       throw error
     }
-    if (!this.#closed) forwarder.blocked = forwarder.native.push() === pushed.noRoom
+    if (!this.#closed) direction.blocked = direction.native.push() === pushed.noRoom
     return true
   }
 
   /** Sends what was decided before the hook threw. What there is no room for goes with the next run. */
-  #carryOut(forwarder: Forwarder): void {
+  #carryOut(direction: Direction): void {
     if (this.#closed) return
     let state: number = pushed.more
     try {
-      while (state === pushed.more) state = forwarder.native.push()
-      forwarder.blocked = state === pushed.noRoom
+      while (state === pushed.more) state = direction.native.push()
+      direction.blocked = state === pushed.noRoom
     } catch {
       // The next run hears of it: what the hook threw comes first.
     }
   }
 
   /** Asks the hook about the next batch, if there is one. Where it throws, that packet and all behind it are dropped. */
-  #decide(forwarder: Forwarder): boolean {
-    const { native, lender, head } = forwarder
-    const wanted = columnsToFill(lender)
-    const id = native.next(wanted)
+  #decide(direction: Direction): boolean {
+    const { native, source, state, header } = direction
+    const wanted = columnsToFill(state)
+    const id = source.next(wanted)
     if (id < 0) return false
-    const batch = new LoanedBatch(lender, id, head, wanted)
+    const batch = new BatchView(state, id, header, wanted)
     const verdicts = new Uint8Array(batch.length).fill(verdict.drop)
     const replacements: Uint8Array[] = []
     try {
       let index = 0
       for (const packet of batch) {
-        verdicts[index] = this.#ask(packet, forwarder.direction, replacements)
+        verdicts[index] = this.#ask(packet, direction.name, replacements)
         index++
         if (this.#closed) break
       }
     } finally {
       // Nothing is sent any more of a bridge that its hook has closed.
       if (!this.#closed) {
-        batch.surrender()
+        batch.detach()
         native.decide(id, verdicts, replacements)
       }
     }
@@ -197,7 +203,7 @@ export class HookedEngine implements Engine {
   }
 
   stats(): readonly NativeDirectionStats[] {
-    return this.#forwarders.map(({ native }) => native.stats())
+    return this.#directions.map(({ native }) => native.stats())
   }
 
   halt(): void {
@@ -210,13 +216,13 @@ export class HookedEngine implements Engine {
     try {
       this.#waiters.fail(closedError())
     } finally {
-      for (const { lender, native } of this.#forwarders) {
-        lender.closed = true
+      for (const { state, native } of this.#directions) {
+        state.closed = true
         native.endSending()
       }
-      for (const { native } of this.#forwarders) {
+      for (const { source } of this.#directions) {
         try {
-          native.close()
+          source.close()
         } catch (error) {
           failure = { reason: fromNative(error) }
         }

@@ -1,9 +1,9 @@
 /** Forwarding on a native thread. */
-import type { NativeBridge, NativeDirectionStats } from '../binding.js'
-import { fromNative } from '../errors.js'
-import { Message } from '../source/signals.js'
-import { rejected } from '../source/turns.js'
-import { weakly } from '../weakly.js'
+import type { NativeBridge, NativeDirectionStats } from '../addon/binding.js'
+import { fromNative } from '../errors/native.js'
+import { Message } from '../events/messages.js'
+import { rejected } from '../async/sequence.js'
+import { weakCallback } from '../async/weak-callback.js'
 import type { Engine, Reporter } from './engine.js'
 
 /** Engines that run are reachable from here: what the addon holds refers to them weakly. */
@@ -22,7 +22,7 @@ export class ThreadedEngine implements Engine {
   run(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return rejected(signal.reason)
     try {
-      this.#native.start(weakly<ThreadedEngine>(this, this.#receive))
+      this.#native.start(weakCallback<ThreadedEngine>(this, this.#receive))
     } catch (error) {
       return rejected(fromNative(error))
     }

@@ -1,16 +1,16 @@
 /** The loop behind `for await` over a channel. */
-import { hasCode } from '../errors.js'
-import type { OwnedPacket } from '../source/packet.js'
+import { hasCode } from '../errors/netring-error.js'
+import type { OwnedPacket } from '../packet/packet.js'
 
 /** What a {@link ChannelLoop} asks of its channel. */
 export interface PacketSupply {
-  /** The next packet, where it is fetched already and nobody waits for it. */
+  /** The next packet, where it is fetched already and no other call waits for it. */
   next(): OwnedPacket | undefined
   /** The next packet, waiting for it. */
   wait(signal: AbortSignal): Promise<OwnedPacket>
 }
 
-/** By hand, because an async generator costs several promises a packet. */
+/** Written by hand, because an async generator costs several promises a packet. */
 export class ChannelLoop implements AsyncIterableIterator<OwnedPacket, undefined> {
   readonly #supply: PacketSupply
   readonly #over = new AbortController()

@@ -1,5 +1,5 @@
 /** The headers of a batch's packets as columns. */
-import { parsedStarts as starts } from '../binding.js'
+import { columnNumbers, columnStarts, constants } from '../addon/constants.js'
 
 /**
  * The headers of a batch's packets. Each array has `batch.length` entries, addresses 16 bytes each, and is empty after
@@ -39,31 +39,31 @@ export interface ParsedColumns {
   readonly error: Uint8Array
 }
 
-/** The columns in the order of `Parsed` in crates/netring/src/parse/columns.rs. */
-const Parsed = {
-  networkOffset: 0,
-  transportOffset: 1,
-  payloadOffset: 2,
-  payloadLength: 3,
-  etherType: 4,
-  vlanId: 5,
-  sourcePort: 6,
-  destinationPort: 7,
-  tcpFlags: 8,
-  ipVersion: 9,
-  ipProtocol: 10,
-  fragment: 11,
-  error: 12,
-  sourceAddress: 13,
-  destinationAddress: 14,
-} as const satisfies Record<keyof ParsedColumns, number>
-type Parsed = (typeof Parsed)[keyof typeof Parsed]
+const Parsed: Readonly<Record<keyof ParsedColumns, number>> = columnNumbers(constants?.parsedColumns, [
+  'networkOffset',
+  'transportOffset',
+  'payloadOffset',
+  'payloadLength',
+  'etherType',
+  'vlanId',
+  'sourcePort',
+  'destinationPort',
+  'tcpFlags',
+  'ipVersion',
+  'ipProtocol',
+  'fragment',
+  'error',
+  'sourceAddress',
+  'destinationAddress',
+])
+
+const starts = columnStarts(constants?.parsedColumns)
 
 const ADDRESS = 16
 
 /** The parsed columns of `count` packets, over the memory that native code filled. */
 export function parsedColumns(buffer: ArrayBuffer, count: number): ParsedColumns {
-  const start = (column: Parsed): number => (starts[column] ?? 0) * count
+  const start = (column: number): number => (starts[column] ?? 0) * count
   return {
     etherType: new Uint16Array(buffer, start(Parsed.etherType), count),
     vlanId: new Uint16Array(buffer, start(Parsed.vlanId), count),

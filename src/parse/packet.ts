@@ -1,7 +1,7 @@
 /** One packet's headers as an object. */
-import { addon } from '../binding.js'
-import { fromNative } from '../errors.js'
-import { bufferOver } from '../source/buffer.js'
+import { addon } from '../addon/binding.js'
+import { fromNative } from '../errors/native.js'
+import { bufferOver } from '../memory/views.js'
 import { hardwareAddress, ipv4Address, ipv6Address } from './address.js'
 import { packetError, type PacketError } from './errors.js'
 import { Part, record, recordBytes, Word } from './record.js'
@@ -266,7 +266,7 @@ function tcp(bytes: Buffer): ParsedTcp {
 
 function tcpOptions(bytes: Buffer): TcpOption[] {
   return Array.from({ length: word(Word.options) }, (_, index) => {
-    const at = Part.options + 2 * index
+    const at = Part.tcpOptions + 2 * index
     return { kind: word(at) >>> 16, data: view(bytes, word(at + 1), word(at) & 0xffff) }
   })
 }

@@ -1,55 +1,51 @@
 /** The record that native code fills with one packet's headers: crates/netring/src/parse/record.rs. */
-import { recordWords } from '../binding.js'
+import { constants, numbers } from '../addon/constants.js'
 
-/** The words that hold one value each, in the order of `Word` there. */
-export const Word = {
-  error: 0,
-  link: 1,
-  etherType: 2,
-  vlans: 3,
-  networkOffset: 4,
-  payloadOffset: 5,
-  payloadLength: 6,
-  arp: 7,
-  arpOperation: 8,
-  arpProtocol: 9,
-  arpHardwareSize: 10,
-  arpProtocolSize: 11,
-  ipVersion: 12,
-  ipProtocol: 13,
-  hopLimit: 14,
-  dscp: 15,
-  ecn: 16,
-  fragment: 17,
-  fragmentOffset: 18,
-  moreFragments: 19,
-  identification: 20,
-  transport: 21,
-  sourcePort: 22,
-  destinationPort: 23,
-  sequence: 24,
-  acknowledgment: 25,
-  tcpFlags: 26,
-  window: 27,
-  options: 28,
-  udpLength: 29,
-  icmpType: 30,
-  icmpCode: 31,
-  icmpIdentifier: 32,
-  icmpSequence: 33,
-} as const
+const single = [
+  'error',
+  'link',
+  'etherType',
+  'vlans',
+  'networkOffset',
+  'payloadOffset',
+  'payloadLength',
+  'arp',
+  'arpOperation',
+  'arpProtocol',
+  'arpHardwareSize',
+  'arpProtocolSize',
+  'ipVersion',
+  'ipProtocol',
+  'hopLimit',
+  'dscp',
+  'ecn',
+  'fragment',
+  'fragmentOffset',
+  'moreFragments',
+  'identification',
+  'transport',
+  'sourcePort',
+  'destinationPort',
+  'sequence',
+  'acknowledgment',
+  'tcpFlags',
+  'window',
+  'options',
+  'udpLength',
+  'icmpType',
+  'icmpCode',
+  'icmpIdentifier',
+  'icmpSequence',
+] as const
+const parts = ['linkDestination', 'linkSource', 'sourceAddress', 'destinationAddress', 'tags', 'tcpOptions'] as const
 
-/** Where those that take several words start. */
-export const Part = {
-  linkDestination: 34,
-  linkSource: 36,
-  sourceAddress: 38,
-  destinationAddress: 42,
-  tags: 46,
-  options: 54,
-} as const
+/** Where the words are that hold one value each. */
+export const Word: Readonly<Record<(typeof single)[number], number>> = numbers(constants?.recordWords, single)
 
-/** One for all packets: whoever has it filled reads it before anything else can run. */
-export const record: Uint32Array = new Uint32Array(recordWords)
-/** Its bytes. */
+/** Where the values start that take several words. */
+export const Part: Readonly<Record<(typeof parts)[number], number>> = numbers(constants?.recordWords, parts)
+
+/** One record for all packets: its values are read before anything else can run. */
+export const record: Uint32Array = new Uint32Array(constants?.recordLength ?? 0)
+/** The bytes of the record. */
 export const recordBytes: Uint8Array = new Uint8Array(record.buffer)

@@ -1,6 +1,6 @@
 /** Errors on their way from one thread to another: a structured clone keeps neither class nor code. */
 import { inspect, types } from 'node:util'
-import { NetringError, type NetringErrorCode, type NetringErrorDetails } from '../errors.js'
+import { NetringError, type NetringErrorCode, type NetringErrorDetails } from '../errors/netring-error.js'
 
 /** What a clone loses, beside the clone. */
 export interface PackedError {

@@ -1,11 +1,11 @@
 /** What a pool and its workers say to each other, over a port of their own: `parentPort` is the module's. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
-import type { NativeCaptureOptions, NativeXdpOptions } from '../binding.js'
-import type { CaptureStats } from '../source/packet-source.js'
+import type { NativeCaptureOptions, NativeXdpOptions } from '../addon/binding.js'
+import type { CaptureStats } from '../source/counters.js'
 import type { PackedError } from './failures.js'
 
 /** How a worker opens its source. */
-export type SourcePlan =
+export type SourceConfig =
   | { readonly backend: 'packet'; readonly options: NativeCaptureOptions; readonly pollTimeoutMs: number }
   | { readonly backend: 'xdp'; readonly options: NativeXdpOptions; readonly pollTimeoutMs: number }
 
@@ -16,7 +16,7 @@ export interface WorkerPlan {
   readonly interfaceName: string
   readonly index: number
   readonly workers: number
-  readonly source: SourcePlan
+  readonly source: SourceConfig
   /** The CPU to run on, if it is pinned. */
   readonly cpu: number | undefined
   readonly workerData: unknown

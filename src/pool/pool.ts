@@ -1,30 +1,31 @@
 /** Worker threads that share an interface's packets. */
 import type { Worker } from 'node:worker_threads'
 import { workerRefusal } from '../addon/host.js'
-import { addon } from '../binding.js'
-import { Emitter } from '../emitter.js'
-import { NetringError } from '../errors.js'
-import { checkPool, type FanoutPoolOptions, type PoolPlan } from '../options/pool.js'
-import { waitSignal } from '../options/wait.js'
-import type { CaptureStats, WaitOptions } from '../source/packet-source.js'
+import { addon } from '../addon/binding.js'
+import { Emitter } from '../events/emitter.js'
+import { NetringError } from '../errors/netring-error.js'
+import { checkPool, type FanoutPoolOptions, type PoolPlan } from './options.js'
+import { waitSignal } from '../check/wait.js'
+import { noStats, type CaptureStats } from '../source/counters.js'
+import type { WaitOptions } from '../check/wait.js'
 import { Backoff } from './backoff.js'
-import { merged, minus, nothing, plus, type FanoutPoolStats } from './counts.js'
-import { Member, type Ending } from './member.js'
-import { share, type Sharing } from './sharing.js'
+import { add, subtract, total, type FanoutPoolStats } from './stats.js'
+import { PoolWorker, type Ending } from './pool-worker.js'
+import { openBackend, type WorkBackend } from './work-backend.js'
 
 /** Events of a {@link FanoutPool}. */
 export type FanoutPoolEvent = 'message' | 'restart' | 'error' | 'close'
 const events: readonly string[] = ['message', 'restart', 'error', 'close']
 
-/** Somebody who waits for the end. */
+/** A call that waits for the end. */
 interface Waiter {
   readonly resolve: () => void
   readonly reject: (reason: Error) => void
 }
 
-/** A worker's place in the pool: whoever has it now, and what those before have counted. */
-interface Place {
-  member: Member
+/** A worker's slot in the pool: the worker that has it now, and what the workers before it have counted. */
+interface WorkerSlot {
+  worker: PoolWorker
   before: CaptureStats
   reported: CaptureStats
   readonly backoff: Backoff
@@ -61,10 +62,10 @@ interface Place {
  */
 export class FanoutPool extends Emitter implements AsyncDisposable {
   readonly #plan: PoolPlan
-  readonly #sharing: Sharing
-  /** Events that wait until who has started the pool could add listeners. */
+  readonly #backend: WorkBackend
+  /** Events that wait until the caller of start() could add listeners. */
   #early: (readonly [event: FanoutPoolEvent, ...args: unknown[]])[] | undefined = []
-  #places: Place[] = []
+  #slots: WorkerSlot[] = []
   #group: number | undefined
   /** One worker joins at a time. */
   #joining: Promise<unknown> = Promise.resolve()
@@ -72,10 +73,10 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   readonly #waiters = new Set<Waiter>()
   #closed = false
   #failure: Error | undefined
-  /** Failures of which listeners are about to hear, and when they have. */
-  #untold = 0
-  #told: Promise<void> = Promise.resolve()
-  /** Somebody has called finished(): failures have a way out. */
+  /** Failures that are not reported to listeners yet, and when all are. */
+  #unreported = 0
+  #reported: Promise<void> = Promise.resolve()
+  /** finished() was called: it reports failures. */
   #awaited = false
   #referenced = true
   readonly #onAbort = (): void => {
@@ -85,12 +86,12 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   private constructor(plan: PoolPlan) {
     super(events)
     this.#plan = plan
-    this.#sharing = share(plan.interfaceName, plan.sharing)
+    this.#backend = openBackend(plan.interfaceName, plan.backend)
   }
 
   /**
    * Starts the workers, and resolves when every one's ring is there, the group is whole and each module's function has been
-   * called. Before the last has joined nothing is let into any ring. Each worker's number in the group is its index.
+   * called. No packet enters any ring before the last one has joined. Each worker's number in the group is its index.
    *
    * `module` is a URL, an absolute path, or one that begins with ./ or ../ and counts from the working directory; its default
    * export is called as `(source, context)` in each worker.
@@ -102,7 +103,7 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   static async start(interfaceName: string, module: URL | string, options?: FanoutPoolOptions): Promise<FanoutPool> {
     const plan = checkPool(interfaceName, module, options)
     plan.signal?.throwIfAborted()
-    // Each worker would come to it by itself, after a thread was started for it.
+    // Otherwise each worker would fail with the same error, after a thread was started for it.
     addon()
     const reason = workerRefusal(process.versions)
     if (reason !== undefined) throw new NetringError('ERR_NETRING_UNSUPPORTED', reason)
@@ -113,34 +114,34 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { signal } = this.#plan
-    const { workers } = this.#sharing
+    const { workers } = this.#backend
     const abort = (): void => {
-      for (const { member } of this.#places) member.stop(this.#plan.stopTimeoutMs)
+      for (const { worker } of this.#slots) worker.stop(this.#plan.stopTimeoutMs)
     }
     signal?.addEventListener('abort', abort, { once: true })
     try {
       for (let index = 0; index < workers; index++) {
         const backoff = new Backoff()
-        this.#places.push({
-          member: this.#make(index),
-          before: nothing,
-          reported: nothing,
+        this.#slots.push({
+          worker: this.#make(index),
+          before: noStats,
+          reported: noStats,
           backoff,
           restart: undefined,
         })
       }
-      const members = this.#places.map(({ member }) => member)
-      await Promise.all(members.map((member) => member.ready()))
-      for (const member of members) await this.#join(member)
-      // Here and not in each worker: they would come to it milliseconds apart.
-      this.#sharing.open(this.#barriers())
-      await Promise.all(members.map((member) => member.go()))
+      const started = this.#slots.map(({ worker }) => worker)
+      await Promise.all(started.map((worker) => worker.ready()))
+      for (const worker of started) await this.#join(worker)
+      // Here and not in each worker: workers would do it milliseconds apart.
+      this.#backend.startAll(this.#barriers())
+      await Promise.all(started.map((worker) => worker.go()))
       signal?.throwIfAborted()
-      for (const member of members) this.#follow(member)
+      for (const worker of started) this.#follow(worker)
     } catch (error) {
       abort()
-      await Promise.all(this.#places.map(({ member }) => member.ended))
-      this.#sharing.close()
+      await Promise.all(this.#slots.map(({ worker }) => worker.ended))
+      this.#backend.close()
       signal?.throwIfAborted()
       throw error
     } finally {
@@ -152,50 +153,50 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
     })
   }
 
-  #make(index: number): Member {
+  #make(index: number): PoolWorker {
     const { interfaceName, module, cpus, workerData } = this.#plan
-    const { workers } = this.#sharing
-    const source = this.#sharing.sourceOf(index)
+    const { workers } = this.#backend
+    const source = this.#backend.sourceOf(index)
     const cpu = cpus[index % cpus.length]
     const plan = { interfaceName, module, index, workers, source, cpu, workerData }
-    const member = new Member(plan, (message) => {
-      this.#tell('message', message, index)
+    const worker = new PoolWorker(plan, (message) => {
+      this.#report('message', message, index)
     })
-    member.referenced = this.#referenced
-    return member
+    worker.referenced = this.#referenced
+    return worker
   }
 
-  /** The group is a new one as long as nobody is in it: by its id one might join somebody else's. */
-  #join(member: Member): Promise<void> {
+  /** Joins a new group while no worker is in one: by its id a worker might join another program's group. */
+  #join(worker: PoolWorker): Promise<void> {
     const join = async (): Promise<void> => {
-      const alive = this.#places.some((place) => place.member !== member && place.member.joined)
-      this.#group = await member.join(alive ? this.#group : undefined)
+      const alive = this.#slots.some((slot) => slot.worker !== worker && slot.worker.joined)
+      this.#group = await worker.join(alive ? this.#group : undefined)
     }
     const joined = this.#joining.then(join)
     this.#joining = joined.catch(() => undefined)
     return joined
   }
 
-  /** What becomes of a worker that runs. */
-  #follow(member: Member): void {
-    void member.ended.then((ending) => {
-      this.#left(member, ending)
+  /** Waits for the end of a worker that runs. */
+  #follow(worker: PoolWorker): void {
+    void worker.ended.then((ending) => {
+      this.#left(worker, ending)
     })
   }
 
-  #left({ index, startedAt }: Member, { error, counts }: Ending): void {
-    const place = this.#places[index]
-    if (place === undefined) return
-    place.before = plus(place.before, counts)
+  #left({ index, startedAt }: PoolWorker, { error, counts }: Ending): void {
+    const slot = this.#slots[index]
+    if (slot === undefined) return
+    slot.before = add(slot.before, counts)
     if (error !== undefined) {
       const { restart } = this.#plan
       const pause =
-        restart && this.#stopping === undefined ? place.backoff.next(startedAt, performance.now()) : undefined
+        restart && this.#stopping === undefined ? slot.backoff.next(startedAt, performance.now()) : undefined
       if (pause !== undefined) {
-        place.restart = setTimeout(() => {
-          void this.#restart(place, error)
+        slot.restart = setTimeout(() => {
+          void this.#restart(slot, error)
         }, pause)
-        if (!this.#referenced) place.restart.unref()
+        if (!this.#referenced) slot.restart.unref()
         return
       }
       this.#fail(error, index)
@@ -203,27 +204,27 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
     this.#closeIfOver()
   }
 
-  async #restart(place: Place, cause: Error): Promise<void> {
-    const { index } = place.member
-    place.restart = undefined
-    let member
+  async #restart(slot: WorkerSlot, cause: Error): Promise<void> {
+    const { index } = slot.worker
+    slot.restart = undefined
+    let worker
     try {
-      member = this.#make(index)
+      worker = this.#make(index)
     } catch (error) {
       this.#fail(error as Error, index)
       this.#closeIfOver()
       return
     }
-    place.member = member
-    this.#follow(member)
+    slot.worker = worker
+    this.#follow(worker)
     try {
-      await member.ready()
-      await this.#join(member)
-      await member.go()
-      this.#tell('restart', index, cause)
+      await worker.ready()
+      await this.#join(worker)
+      await worker.go()
+      this.#report('restart', index, cause)
     } catch {
-      // It has ended, of which #left hears.
-      member.terminate()
+      // It has ended, which #left handles.
+      worker.terminate()
     }
   }
 
@@ -233,39 +234,39 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
       this.#early.push(['error', error, worker])
       return
     }
-    // Also of the second worker that fails, when nobody waits any more, and of one that fails while it is stopped.
+    // True also for the second worker that fails, when no call waits any more, and for one that fails during stop().
     const heard = this.#awaited || this.#stopping !== undefined
     const waiting = [...this.#waiters]
     this.#waiters.clear()
-    // In a turn of its own, so that who calls start() or stop() has gone on. Who listens hears of it before who waits, who may
-    // go on to end the process.
-    this.#untold++
-    this.#told = new Promise((resolve) => {
+    // In a turn of its own, so that the caller of start() or stop() has gone on. Listeners come before waits, whose callers may
+    // end the process.
+    this.#unreported++
+    this.#reported = new Promise((resolve) => {
       process.nextTick(() => {
-        if (!heard || this.hears('error')) this.emitApart('error', error, worker)
+        if (!heard || this.hasListener('error')) this.emitApart('error', error, worker)
         for (const { reject } of waiting) reject(error)
-        this.#untold--
+        this.#unreported--
         this.#closeIfOver()
         resolve()
       })
     })
   }
 
-  /** Once no worker is left, and everybody has heard why. */
+  /** Closes the pool once no worker is left and every failure is reported. */
   #closeIfOver(): void {
-    if (this.#closed || this.#places.some(({ restart, member }) => restart !== undefined || !member.over)) return
+    if (this.#closed || this.#slots.some(({ restart, worker }) => restart !== undefined || !worker.over)) return
     this.#flush()
-    if (this.#untold > 0) return
+    if (this.#unreported > 0) return
     this.#closed = true
-    this.#sharing.close()
+    this.#backend.close()
     this.#plan.signal?.removeEventListener('abort', this.#onAbort)
     for (const { resolve } of this.#waiters) resolve()
     this.#waiters.clear()
-    this.#tell('close')
+    this.#report('close')
   }
 
-  /** A listener that throws keeps no worker from ending or from being replaced, and no event from the others. */
-  #tell(event: FanoutPoolEvent, ...args: unknown[]): void {
+  /** Emits. A listener that throws neither keeps a worker from ending or being replaced, nor an event from other listeners. */
+  #report(event: FanoutPoolEvent, ...args: unknown[]): void {
     if (this.#early !== undefined) this.#early.push([event, ...args])
     else this.emitApart(event, ...args)
   }
@@ -275,13 +276,13 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
     this.#early = undefined
     for (const [event, ...args] of early) {
       if (event === 'error') this.#fail(args[0] as Error, args[1] as number)
-      else this.#tell(event, ...args)
+      else this.#report(event, ...args)
     }
   }
 
-  /** Each place's worker of now, by index. One that has ended stays until another takes its place. */
+  /** The present worker of each index. One that has ended stays until another replaces it. */
   get workers(): readonly Worker[] {
-    return this.#places.map(({ member }) => member.worker)
+    return this.#slots.map(({ worker }) => worker.thread)
   }
 
   /** The id of the fanout group. Another one if all workers had to be replaced at once. */
@@ -296,33 +297,33 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
 
   /**
    * What the captures of all workers have counted since the last call of this, those of workers that have ended included,
-   * together and of each place. Waits until every worker has come back to its event loop, or to a blocking call of its source.
+   * together and for each index. Waits until every worker has come back to its event loop, or to a blocking call of its source.
    */
   async stats(): Promise<FanoutPoolStats> {
     const now = await this.#counts()
-    const since = this.#places.map((place, index) => {
-      const counts = now[index] ?? nothing
-      const before = place.reported
-      place.reported = counts
-      return minus(counts, before)
+    const since = this.#slots.map((slot, index) => {
+      const counts = now[index] ?? noStats
+      const before = slot.reported
+      slot.reported = counts
+      return subtract(counts, before)
     })
-    return merged(since)
+    return total(since)
   }
 
   /** The same since the start. Neither disturbs the other, nor what a module asks of its source. */
   async cumulativeStats(): Promise<FanoutPoolStats> {
-    return merged(await this.#counts())
+    return total(await this.#counts())
   }
 
   #counts(): Promise<CaptureStats[]> {
     return Promise.all(
-      this.#places.map(async (place) => {
-        const { member } = place
-        const counts = await member.counts()
-        if (!member.over) return plus(place.before, counts)
-        // Once its end has been heard of, here too, they are among those before.
-        await member.ended
-        return place.before
+      this.#slots.map(async (slot) => {
+        const { worker } = slot
+        const counts = await worker.counts()
+        if (!worker.over) return add(slot.before, counts)
+        // Once #left has handled its end, its counts are among those before.
+        await worker.ended
+        return slot.before
       }),
     )
   }
@@ -392,7 +393,7 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
 
   /**
    * Ends every worker and resolves when all are gone: lets no packet in any more, aborts each `context.signal`, closes sources (see
-   * {@link FanoutContext.signal}), and after `stopTimeoutMs` terminates whoever still runs. Idempotent. What workers post until they
+   * {@link FanoutContext.signal}), and after `stopTimeoutMs` terminates workers that still run. Idempotent. What workers post until they
    * end arrives before it resolves.
    */
   stop(): Promise<void> {
@@ -401,23 +402,23 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   }
 
   #barriers(): number[] {
-    return this.#places.flatMap(({ member }) => member.barrier ?? [])
+    return this.#slots.flatMap(({ worker }) => worker.barrier ?? [])
   }
 
   async #stop(): Promise<void> {
-    // All together: the shares of those who go first would come to the others.
+    // All together: otherwise the last workers would get the packets of the first.
     try {
-      this.#sharing.shut(this.#barriers())
+      this.#backend.stopAll(this.#barriers())
     } catch {
-      // Then they end one after the other.
+      // The workers end one after the other, too.
     }
-    for (const place of this.#places) {
-      clearTimeout(place.restart)
-      place.restart = undefined
-      place.member.stop(this.#plan.stopTimeoutMs)
+    for (const slot of this.#slots) {
+      clearTimeout(slot.restart)
+      slot.restart = undefined
+      slot.worker.stop(this.#plan.stopTimeoutMs)
     }
-    await Promise.all(this.#places.map(({ member }) => member.ended))
-    await this.#told
+    await Promise.all(this.#slots.map(({ worker }) => worker.ended))
+    await this.#reported
     // All may have ended before, while one of them waited for its restart.
     this.#closeIfOver()
   }
@@ -439,8 +440,8 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
 
   #refer(referenced: boolean): this {
     this.#referenced = referenced
-    for (const { member, restart } of this.#places) {
-      if (!member.over) member.referenced = referenced
+    for (const { worker, restart } of this.#slots) {
+      if (!worker.over) worker.referenced = referenced
       if (referenced) restart?.ref()
       else restart?.unref()
     }

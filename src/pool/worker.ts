@@ -1,15 +1,15 @@
-/** The thread of a pool's worker: runs the user's module on a source. Started by member.ts, imported by nobody. */
+/** The thread of a pool's worker: runs the user's module on a source. Started by pool-worker.ts, imported by nobody. */
 import { workerData } from 'node:worker_threads'
-import { addon } from '../binding.js'
-import { native } from '../errors.js'
-import { wrongType } from '../options/check.js'
-import type { CaptureStats, PacketSource } from '../source/packet-source.js'
+import { addon } from '../addon/binding.js'
+import { native } from '../errors/native.js'
+import { wrongType } from '../check/arguments.js'
+import { noStats, type CaptureStats } from '../source/counters.js'
+import type { PacketSource } from '../source/packet-source.js'
 import type { FanoutContext, FanoutFunction } from './context.js'
-import { nothing } from './counts.js'
 import { packError } from './failures.js'
 import type { FromWorker, ToWorker, WorkerPlan } from './messages.js'
-import { prepare, type Prepared } from './sources.js'
-import { countsOf, watch } from './watched.js'
+import { openPaused, type PausedSource } from './paused-source.js'
+import { countsOf, watch } from './watched-source.js'
 
 /** How long a module that knows of the stop may take to end by itself, before its source is closed. */
 const CLOSE_AFTER_MS = 1000
@@ -17,10 +17,10 @@ const CLOSE_AFTER_MS = 1000
 class Task {
   readonly #plan: WorkerPlan
   readonly #stop = new AbortController()
-  #prepared: Prepared | undefined
+  #paused: PausedSource | undefined
   #module: FanoutFunction | undefined
   #source: PacketSource | undefined
-  #counts: CaptureStats = nothing
+  #counts: CaptureStats = noStats
   /** The module has looked at context.signal. */
   #knows = false
   #over = false
@@ -48,7 +48,7 @@ class Task {
       }
       this.#module = await load(module)
       if (this.#over) return
-      this.#prepared = prepare(interfaceName, source)
+      this.#paused = openPaused(interfaceName, source)
       this.#post({ type: 'ready' })
     } catch (error) {
       this.#fail(error)
@@ -60,7 +60,7 @@ class Task {
     try {
       switch (message.type) {
         case 'join':
-          if (this.#prepared !== undefined) this.#post({ type: 'joined', ...this.#prepared.join(message.group) })
+          if (this.#paused !== undefined) this.#post({ type: 'joined', ...this.#paused.join(message.group) })
           break
         case 'go':
           this.#go()
@@ -78,9 +78,9 @@ class Task {
   }
 
   #go(): void {
-    if (this.#prepared === undefined || this.#module === undefined) return
+    if (this.#paused === undefined || this.#module === undefined) return
     const { port, source: plan } = this.#plan
-    const source = this.#prepared.open()
+    const source = this.#paused.start()
     this.#source = source
     const stopping = (): boolean => this.#stop.signal.aborted
     watch(source, port, plan.pollTimeoutMs, {

@@ -1,11 +1,11 @@
 /** A source as a web stream and as a node:stream. */
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
-import { hasCode } from '../errors.js'
-import { checkInteger, checkObject, checkSignal } from '../options/check.js'
-import { copyAndRelease, type Batch } from './batch.js'
+import { hasCode } from '../errors/netring-error.js'
+import { checkInteger, checkObject, checkSignal } from '../check/arguments.js'
+import { copyAndRelease, type Batch } from '../packet/batch.js'
 import type { PacketSource } from './packet-source.js'
-import { nextTurn } from './turns.js'
+import { nextTurn } from '../async/event-loop.js'
 
 /** Nothing is fetched ahead, so no batch waits in the stream where nobody would release it. */
 export function batchStream(source: PacketSource, signal: AbortSignal | undefined): ReadableStream<Batch> {

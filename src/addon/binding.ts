@@ -1,0 +1,34 @@
+/** The one place that the rest of src has the native addon from. Where it did not load, every use says why. */
+import type * as Addon from '../../index.js'
+import { NetringError } from '../errors/netring-error.js'
+import { loaded } from './loaded.js'
+
+/** The addon. Throws NetringError ERR_NETRING_UNSUPPORTED or ERR_NETRING_PERMISSION where there is none. */
+export function addon(): typeof Addon {
+  const { addon: present, refusal } = loaded
+  if (present !== undefined) return present
+  throw new NetringError(refusal.code, refusal.message, { cause: refusal.cause })
+}
+
+export type {
+  NativeBridge,
+  NativeCapture,
+  NativeCaptureOptions,
+  NativeChannel,
+  NativeDirectionStats,
+  NativeFanout,
+  NativeFlush,
+  NativeForwarder,
+  NativeInjectorOptions,
+  NativeInterfaceInfo,
+  NativeProgram,
+  NativeQueueLimits,
+  NativeSideOptions,
+  NativeSink,
+  NativeSource,
+  NativeStats,
+  NativeTxStats,
+  NativeXdpOptions,
+  NativeXdpSideOptions,
+  NativeXdpSocket,
+} from '../../index.js'
