@@ -2,8 +2,9 @@
 /* eslint-disable */
 
 export declare class NativeBridge {
-  static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): NativeBridge
-  static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
+  /** Forwards only what the filters match. */
+  static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions, filters: NativeBridgeFilters): NativeBridge
+  static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions, filters: NativeBridgeFilters): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
   start(waker: (arg: number) => void): void
   /** The thread ends after its turn, and calls the waker. */
@@ -32,7 +33,7 @@ export declare class NativeCapture {
   barrierId(): number | null
   /** Of a paused capture: from now on its filter decides. */
   start(): void
-  setFilter(filter?: NativeProgram | undefined | null): void
+  setFilter(filter?: NativeFilterOption | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
 }
 
@@ -65,8 +66,7 @@ export declare class NativeChannel {
   stopped(): boolean
   queued(): number
   overflowed(): number
-  /** Of a channel over AF_PACKET. */
-  setFilter(filter?: NativeProgram | undefined | null): void
+  setFilter(filter?: NativeFilterOption | undefined | null): void
   /** Of a channel over AF_PACKET. */
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
@@ -74,10 +74,27 @@ export declare class NativeChannel {
   close(): void
 }
 
+export declare class NativeFilter {
+  /** For packets of this LINKTYPE_ number. */
+  static compile(expression: NativeExpression, linkType: number, target: 'socket' | 'xdp' | 'memory'): NativeFilter
+  instructions(): Array<NativeInstruction>
+  /** As `tcpdump -d` prints it. */
+  listing(): string
+  /** Whether a packet matches that has `original` bytes on the wire. */
+  matches(packet: Uint8Array, original: number): boolean
+  /**
+   * Writes into `indices`, which has room for all, which packets match, and gives their number. A packet lies in `bytes` as
+   * the columns say.
+   */
+  select(bytes: Uint8Array, offset: Uint32Array, captured: Uint32Array, original: Uint32Array, indices: Uint32Array): number
+}
+
 /** One direction of a bridge with a hook. */
 export declare class NativeForwarder {
   /** The batches of this direction, one at a time: decide() takes each back. Once. */
   source(): NativeSource
+  /** What the packets of a batch have to match before they are anybody's to decide, if there is a filter: once. */
+  filter(): NativeFilter | null
   /**
    * What becomes of the packets of a batch: a verdict each, and a frame of `replacements` for each 'replace'; what has no
    * verdict is dropped. Its views are empty from now on, and push() sends it.
@@ -205,6 +222,7 @@ export declare class NativeXdpSocket {
   sink(): NativeSink
   /** Of a paused socket: from now on packets come. */
   start(): void
+  setFilter(filter?: NativeFilterOption | undefined | null): void
   layout(): NativeXdpLayout
   /** How packets get here now. */
   attached(): 'native' | 'skb' | 'none'
@@ -214,6 +232,12 @@ export declare class NativeXdpSocket {
 
 /** The processors that this thread may use, by number. */
 export declare function nativeAllowedCpus(): Array<number>
+
+/** What is forwarded in each direction; absent: everything. */
+export interface NativeBridgeFilters {
+  aToB?: NativeExpression
+  bToA?: NativeExpression
+}
 
 export interface NativeBusyPoll {
   us: number
@@ -238,7 +262,7 @@ export interface NativeCaptureOptions {
   reinsertVlan: boolean
   netns?: string
   fanout?: NativeFanout
-  filter?: NativeProgram
+  filter?: NativeFilterOption
   /** Outside its group and receiving nothing, until joinGroup() and start(). Absent: no. */
   paused?: boolean
 }
@@ -287,6 +311,14 @@ export interface NativeDirectionStats {
   kernelDrops: number
 }
 
+export interface NativeExpression {
+  text: string
+  snapLen: number
+  /** Dotted. */
+  netmask?: string
+  hosts: Array<NativeHost>
+}
+
 export interface NativeFanout {
   mode: 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
   /** Absent: a unique id. */
@@ -300,6 +332,13 @@ export interface NativeFanout {
 export interface NativeFetched {
   packets: number
   bytes: number
+}
+
+/** Exactly one of the three is there. */
+export interface NativeFilterOption {
+  expression?: NativeExpression
+  instructions?: Array<NativeInstruction>
+  fd?: number
 }
 
 export interface NativeFlush {
@@ -318,6 +357,13 @@ export interface NativeHeaderWords {
   timedOut: number
   losing: number
   more: number
+}
+
+/** The addresses of a host name. */
+export interface NativeHost {
+  name: string
+  /** As `node:dns` gives them. */
+  addresses: Array<string>
 }
 
 export interface NativeInjectorOptions {
@@ -356,13 +402,13 @@ export interface NativeInterfaceInfo {
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
 
 /** Both directions between two interfaces, a to b first. */
-export declare function nativeOpenForwarders(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): Array<NativeForwarder>
+export declare function nativeOpenForwarders(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions, filters: NativeBridgeFilters): Array<NativeForwarder>
 
 /** Opens an interface for sending. */
 export declare function nativeOpenInjector(interface: string, options: NativeInjectorOptions): NativeSink
 
 /** The same over AF_XDP: a socket receives for one direction and sends for the other. */
-export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeForwarder>
+export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions, filters: NativeBridgeFilters): Array<NativeForwarder>
 
 /** Parses the packet that `bytes` are into a record, whose words `target` has. */
 export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
@@ -416,6 +462,9 @@ export interface NativeTxStats {
   bytes: number
 }
 
+/** The host names in an expression whose addresses it lacks. */
+export declare function nativeUnknownHosts(expression: NativeExpression, linkType: number, target: 'socket' | 'xdp' | 'memory'): Array<string>
+
 /** The version that this binary was built as, by which the TypeScript part knows its own. */
 export declare function nativeVersion(): string
 
@@ -447,6 +496,8 @@ export interface NativeXdpOptions {
   coalesceUs: number
   replace: boolean
   program?: NativeXdpProgram
+  /** Without `fd`. */
+  filter?: NativeFilterOption
   netns?: string
   /** Out of the map until start(). Absent: no. */
   paused?: boolean

@@ -12,13 +12,18 @@ export function addon(): typeof Addon {
 
 export type {
   NativeBridge,
+  NativeBridgeFilters,
   NativeCapture,
   NativeCaptureOptions,
   NativeChannel,
   NativeDirectionStats,
+  NativeExpression,
   NativeFanout,
+  NativeFilter,
+  NativeFilterOption,
   NativeFlush,
   NativeForwarder,
+  NativeHost,
   NativeInjectorOptions,
   NativeInterfaceInfo,
   NativeProgram,

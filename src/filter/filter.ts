@@ -20,7 +20,11 @@ function expression(value: unknown): NativeExpression | undefined {
 export function checkFilter(name: string, value: unknown): NativeFilterOption {
   const source = expression(value)
   if (source !== undefined) return { expression: source }
-  return checkProgram(name, value, 'a filter expression, a PacketFilter, an array of BPF instructions or an object { fd }')
+  return checkProgram(
+    name,
+    value,
+    'a filter expression, a PacketFilter, an array of BPF instructions or an object { fd }',
+  )
 }
 
 /** The same for AF_XDP, which cannot run a socket's eBPF program. */
@@ -32,8 +36,8 @@ export function checkXdpFilter(name: string, value: unknown): NativeFilterOption
 }
 
 /** The same for bytes in memory. */
-export function checkExpressionFilter(name: string, value: unknown): NativeFilterOption {
+export function checkExpression(name: string, value: unknown): NativeExpression {
   const source = expression(value)
-  if (source !== undefined) return { expression: source }
+  if (source !== undefined) return source
   throw wrongType(name, 'a filter expression or a PacketFilter', value)
 }

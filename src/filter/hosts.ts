@@ -16,9 +16,13 @@ export async function lookUp(names: readonly string[], signal: AbortSignal | und
         return { name, addresses: [...new Set(found.map(({ address }) => address))].sort() }
       } catch (cause) {
         const { code } = cause as { readonly code?: string }
-        throw new NetringError('ERR_NETRING_FILTER', `the host name ${JSON.stringify(name)} has no address: ${String(code)}`, {
-          cause,
-        })
+        throw new NetringError(
+          'ERR_NETRING_FILTER',
+          `the host name ${JSON.stringify(name)} has no address: ${String(code)}`,
+          {
+            cause,
+          },
+        )
       }
     }),
   )

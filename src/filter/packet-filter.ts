@@ -18,6 +18,7 @@ import type { Batch } from '../packet/batch.js'
 import { linkTypeNumber, linkTypeOf, type LinkType } from '../packet/link-type.js'
 import { lookUp } from './hosts.js'
 import type { BpfInstruction } from './program.js'
+import { select } from './select.js'
 
 /** Options of {@link PacketFilter.compile}, all optional. */
 export interface PacketFilterOptions {
@@ -141,7 +142,10 @@ export class PacketFilter {
    * The same, after having looked up host names, as the system does it (getaddrinfo): a name stands for all its addresses, IPv4 and
    * IPv6. Rejects as compile() throws, with ERR_NETRING_FILTER for a name that has no address, or with `signal.reason`.
    */
-  static async compileAsync(expression: string, options: PacketFilterOptions & WaitOptions = {}): Promise<PacketFilter> {
+  static async compileAsync(
+    expression: string,
+    options: PacketFilterOptions & WaitOptions = {},
+  ): Promise<PacketFilter> {
     const recipe = checkRecipe(expression, options, ['signal'])
     const signal = checkSignal('options.signal', options.signal)
     signal?.throwIfAborted()
@@ -154,7 +158,11 @@ export class PacketFilter {
   /** The program in classic BPF. */
   get instructions(): readonly BpfInstruction[] {
     const own = inside(this)
-    own.instructions ??= Object.freeze(compiledFor(own).instructions().map((step) => Object.freeze(step)))
+    own.instructions ??= Object.freeze(
+      compiledFor(own)
+        .instructions()
+        .map((step) => Object.freeze(step)),
+    )
     return own.instructions
   }
 
@@ -175,11 +183,7 @@ export class PacketFilter {
    */
   select(batch: Batch): Uint32Array {
     if (batch.released) throw new NetringError('ERR_NETRING_RELEASED', 'the batch has been given back')
-    const indices = new Uint32Array(batch.length)
-    const { offset, capturedLength, originalLength } = batch.columns
-    const compiled = compiledFor(inside(this), linkTypeNumber('batch.linkType', batch.linkType))
-    const count = native(() => compiled.select(batch.buffer, offset, capturedLength, originalLength, indices))
-    return indices.subarray(0, count)
+    return select(compiledFor(inside(this), linkTypeNumber('batch.linkType', batch.linkType)), batch)
   }
 
   /** The program as `tcpdump -d` prints it. */

@@ -1,4 +1,5 @@
 /** Link types: what a packet begins with. */
+import { checkInteger, wrongType, wrongValue } from '../check/arguments.js'
 
 /**
  * What every packet begins with: a name of tcpdump's registry (tcpdump.org/linktypes.html) for those that netring knows by
@@ -16,6 +17,14 @@ const names: ReadonlyMap<number, LinkType> = new Map<number, LinkType>([
   [229, 'ipv6'],
   [276, 'linuxSll2'],
 ])
+
+/** The LINKTYPE_ number of a name or number. */
+export function linkTypeNumber(name: string, value: unknown): number {
+  if (typeof value === 'number') return checkInteger(name, value, 0)
+  for (const [number, known] of names) if (known === value) return number
+  if (typeof value !== 'string') throw wrongType(name, 'a link type', value)
+  throw wrongValue(name, `must be a number or one of ${[...names.values()].join(', ')}`, value)
+}
 
 /** The name of a LINKTYPE_ number, or the number. */
 export function linkTypeOf(number: number): LinkType {

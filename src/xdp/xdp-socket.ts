@@ -2,6 +2,8 @@
 import { addon, type NativeXdpSocket } from '../addon/binding.js'
 import { checkString, constructing } from '../check/arguments.js'
 import { native } from '../errors/native.js'
+import { checkXdpFilter } from '../filter/filter.js'
+import type { PacketFilter } from '../filter/packet-filter.js'
 import type { NetringError } from '../errors/netring-error.js'
 import { mixFrameSink } from '../sink/frame-sink.js'
 import type { PacketSink, Slot, TxStats } from '../sink/packet-sink.js'
@@ -115,6 +117,27 @@ export class XdpSocket extends BatchSource {
    */
   get attached(): 'native' | 'skb' | 'none' {
     return this.closed ? 'none' : native(() => this.#native.attached())
+  }
+
+  /**
+   * Replaces the filter: what it matches comes here, the rest goes on to the network stack. No packet that the new one refuses is
+   * handed out afterwards, those already in the rings included; batches that you have stay. Nothing is lost, either: the
+   * kernel judges every packet by one of the two. Takes some milliseconds.
+   * @throws NetringError ERR_NETRING_FILTER; the filter is then as it was. ERR_NETRING_CONFIG in mode 'tx', with `program`
+   * and in a pool's worker; ERR_NETRING_XDP_PROGRAM where somebody has detached the program; ERR_NETRING_CLOSED
+   */
+  setFilter(filter: PacketFilter | string): void {
+    const checked = checkXdpFilter('filter', filter)
+    native(() => {
+      this.#native.setFilter(checked)
+    })
+  }
+
+  /** Takes the filter away: everything comes here from now on. @throws NetringError as setFilter() */
+  detachFilter(): void {
+    native(() => {
+      this.#native.setFilter()
+    })
   }
 
   /** The kernel's counters since open. A system call a queue. Of a socket that is closed, as they were then. */

@@ -10,7 +10,8 @@ use netring::filter::Filter;
 
 use crate::callback::{JsCallback, Message};
 use crate::error::{closed, texts, to_js};
-use crate::options::{NativeCaptureOptions, NativeFilterOption, NativeInjectorOptions, milliseconds};
+use crate::filter::NativeExpression;
+use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
 use crate::xdp::NativeXdpOptions;
 
 /// What errors call it.
@@ -72,8 +73,8 @@ impl From<DirectionStats> for NativeDirectionStats {
 /// What is forwarded in each direction; absent: everything.
 #[napi(object)]
 pub struct NativeBridgeFilters {
-    pub a_to_b: Option<NativeFilterOption>,
-    pub b_to_a: Option<NativeFilterOption>,
+    pub a_to_b: Option<NativeExpression>,
+    pub b_to_a: Option<NativeExpression>,
 }
 
 /// A bridge over whatever backend.
@@ -157,7 +158,7 @@ impl NativeBridge {
     where
         Bridge<P>: Send,
     {
-        let filters = [filters.a_to_b, filters.b_to_a].map(|filter| filter.map(Filter::from));
+        let filters = [filters.a_to_b, filters.b_to_a].map(|filter| filter.map(|one| Filter::Expression(one.into())));
         bridge.set_filters([filters[0].as_ref(), filters[1].as_ref()]).map_err(to_js)?;
         Ok(Self { bridge: Some(Box::new(Runner::new(bridge).map_err(to_js)?)), signal: None })
     }

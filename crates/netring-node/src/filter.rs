@@ -77,7 +77,11 @@ impl NativeFilter {
         link_type: u32,
         #[napi(ts_arg_type = "'socket' | 'xdp' | 'memory'")] target: String,
     ) -> Result<Self> {
-        let filter = Expression::from(expression).compile(place(&target, link_type)).map_err(to_js)?;
+        Self::of(expression, place(&target, link_type))
+    }
+
+    pub(crate) fn of(expression: NativeExpression, place: Place) -> Result<Self> {
+        let filter = Expression::from(expression).compile(place).map_err(to_js)?;
         let matcher = Matcher::of(filter.program().clone());
         Ok(Self { filter, matcher })
     }

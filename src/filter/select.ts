@@ -1,0 +1,12 @@
+/** Which packets of a batch match, by one native call. */
+import type { NativeFilter } from '../addon/binding.js'
+import { native } from '../errors/native.js'
+import type { Batch } from '../packet/batch.js'
+
+/** Indices of the packets that match, in order. The batch is not released. */
+export function select(filter: NativeFilter, batch: Batch): Uint32Array {
+  const indices = new Uint32Array(batch.length)
+  const { offset, capturedLength, originalLength } = batch.columns
+  const count = native(() => filter.select(batch.buffer, offset, capturedLength, originalLength, indices))
+  return indices.subarray(0, count)
+}
