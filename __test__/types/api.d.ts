@@ -2,9 +2,6 @@ import { Readable, Writable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { Transferable, Worker } from 'node:worker_threads'
 
-type NativeCapture = any
-type NativeInjector = any
-type NativeXdpSocket = any
 type NetringErrorCode =
   | 'ERR_NETRING_PERMISSION'
   | 'ERR_NETRING_INTERFACE_NOT_FOUND'
@@ -54,7 +51,7 @@ declare abstract class Emitter {
   protected constructor()
   off(event: string, listener: (...args: never[]) => void): this
 }
-declare abstract class Endpoint extends Emitter implements Disposable {
+declare abstract class Closable extends Emitter implements Disposable {
   protected constructor()
   get closed(): boolean
   close(): void
@@ -265,6 +262,21 @@ interface BridgeOptions {
   readonly backend?: 'packet' | 'xdp'
   readonly onPacket?: BridgeHook
 }
+interface WaitOptions {
+  readonly signal?: AbortSignal
+}
+type BridgeEvent = 'rejected' | 'close'
+declare class Bridge extends Closable {
+  readonly a: string
+  readonly b: string
+  private constructor()
+  static open(a: string, b: string, options?: BridgeOptions): Bridge
+  run(options?: WaitOptions): Promise<void>
+  runIterations(count: number): void
+  stats(): Readonly<Record<BridgeDirection, BridgeStats>>
+  on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
+  on(event: 'close', listener: () => void): this
+}
 interface ParsedColumns {
   readonly etherType: Uint16Array
   readonly vlanId: Uint16Array
@@ -282,7 +294,7 @@ interface ParsedColumns {
   readonly tcpFlags: Uint16Array
   readonly error: Uint8Array
 }
-type NativeSource = any
+type LinkType = 'ethernet' | 'raw' | 'ipv4' | 'ipv6' | 'null' | 'loop' | 'linuxSll' | 'linuxSll2' | number
 interface Batch extends Iterable<Packet, undefined>, Disposable {
   [Symbol.iterator](): IterableIterator<Packet, undefined>
   readonly length: number
@@ -293,21 +305,17 @@ interface Batch extends Iterable<Packet, undefined>, Disposable {
   readonly lastTimestamp: bigint
   readonly buffer: Buffer
   readonly columns: PacketColumns
+  readonly linkType: LinkType
   readonly released: boolean
   at(index: number): Packet | undefined
   copy(): OwnedPacket[]
   parse(): ParsedColumns
   release(): void
 }
-type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
-declare abstract class LinkedEndpoint extends Endpoint {
-  protected constructor()
-  on(event: SourceEvent, listener: () => void): this
-  ref(): this
-  unref(): this
-}
-interface WaitOptions {
-  readonly signal?: AbortSignal
+interface CaptureStats {
+  readonly packets: number
+  readonly drops: number
+  readonly freezeCount: number
 }
 interface PacketLoopOptions {
   readonly count?: number
@@ -315,16 +323,15 @@ interface PacketLoopOptions {
   readonly until?: Date | number
   readonly signal?: AbortSignal
 }
-interface CaptureStats {
-  readonly packets: number
-  readonly drops: number
-  readonly freezeCount: number
-}
+type LinkEvent = 'linkDown' | 'linkUp' | 'removed'
+type SourceEvent = LinkEvent | 'close'
 interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
+  readonly linkType: LinkType
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
   readable(options?: WaitOptions): Promise<void>
   recv(options?: WaitOptions): Promise<OwnedPacket[]>
+  [Symbol.asyncIterator](): AsyncIterableIterator<Batch, undefined>
   packets(options?: PacketLoopOptions): Iterable<Packet>
   packetsAsync(options?: PacketLoopOptions & WaitOptions): AsyncIterable<Packet>
   stats(): CaptureStats
@@ -338,8 +345,9 @@ interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   readonly closed: boolean
   close(): void
 }
-declare abstract class NativePacketSource<N extends NativeSource> extends LinkedEndpoint implements PacketSource {
+declare abstract class BatchSource extends Closable implements PacketSource {
   protected constructor()
+  get linkType(): LinkType
   nextBatch(): Batch | undefined
   nextBatchBlocking(timeoutMs?: number): Batch | undefined
   readable(options?: WaitOptions): Promise<void>
@@ -351,18 +359,9 @@ declare abstract class NativePacketSource<N extends NativeSource> extends Linked
   cumulativeStats(): CaptureStats
   readableStream(options?: WaitOptions): ReadableStream<Batch>
   stream(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Readable
-}
-type BridgeEvent = 'rejected' | 'close'
-declare class Bridge extends Endpoint {
-  readonly a: string
-  readonly b: string
-  private constructor()
-  static open(a: string, b: string, options?: BridgeOptions): Bridge
-  run(options?: WaitOptions): Promise<void>
-  runIterations(count: number): void
-  stats(): Readonly<Record<BridgeDirection, BridgeStats>>
-  on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
-  on(event: 'close', listener: () => void): this
+  on(event: SourceEvent, listener: () => void): this
+  ref(): this
+  unref(): this
 }
 interface RingShape {
   readonly blockSize: number
@@ -370,7 +369,7 @@ interface RingShape {
   readonly frameSize: number
   readonly locked: boolean
 }
-declare class Capture extends NativePacketSource<NativeCapture> {
+declare class Capture extends BatchSource {
   static readonly defaults: Required<Omit<CaptureOptions, 'profile' | 'fanout' | 'filter' | 'netns'>>
   readonly interface: string
   readonly fd: number
@@ -382,122 +381,6 @@ declare class Capture extends NativePacketSource<NativeCapture> {
   detachFilter(): void
   attachFanoutProgram(program: Program): void
 }
-interface ChannelOptions extends CaptureOptions {
-  readonly capacity?: number
-  readonly capacityBytes?: number
-  readonly whenFull?: 'block' | 'dropOldest' | 'dropNewest'
-}
-type ChannelDefaults = Required<Omit<ChannelOptions, 'profile' | 'fanout' | 'filter' | 'netns'>>
-declare class ChannelCapture extends LinkedEndpoint implements AsyncIterable<OwnedPacket, undefined> {
-  static readonly defaults: ChannelDefaults
-  readonly interface: string
-  readonly fd: number
-  readonly fanoutId: number | undefined
-  readonly ring: RingShape
-  private constructor()
-  static open(interfaceName: string, options?: ChannelOptions): ChannelCapture
-  recv(options?: WaitOptions): Promise<OwnedPacket>
-  recvMany(max: number, options?: WaitOptions): Promise<OwnedPacket[]>
-  tryRecv(): OwnedPacket | undefined
-  [Symbol.asyncIterator](): AsyncIterableIterator<OwnedPacket, undefined>
-  stopAndDrain(): Promise<OwnedPacket[]>
-  get queued(): number
-  get overflowed(): number
-  stats(): CaptureStats
-  cumulativeStats(): CaptureStats
-  setFilter(filter: Filter): void
-  detachFilter(): void
-  attachFanoutProgram(program: Program): void
-}
-type NativeSink = any
-interface TxStats {
-  readonly sent: number
-  readonly rejected: number
-  readonly pending: number
-  readonly bytes: number
-}
-interface Slot extends Disposable {
-  readonly data: Buffer
-  setLength(length: number): void
-  send(): void
-  discard(): void
-}
-interface PacketSink extends Disposable {
-  allocate(length: number): Slot | undefined
-  send(frame: Uint8Array): boolean
-  sendBatch(frames: readonly Uint8Array[]): number
-  sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
-  flush(): number
-  sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void>
-  sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void>
-  drained(options?: WaitOptions): Promise<void>
-  waitDrained(timeoutMs: number): boolean
-  readonly frameCapacity: number
-  readonly frameCount: number
-  readonly availableSlots: number
-  readonly pendingCount: number
-  readonly rejectedSlots: number
-  txStats(): TxStats
-  writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable
-  readonly closed: boolean
-  close(): void
-}
-type SinkEvent = 'rejected' | 'close'
-declare abstract class NativePacketSink<N extends NativeSink> extends Endpoint implements PacketSink {
-  readonly frameCapacity: number
-  readonly frameCount: number
-  protected constructor()
-  allocate(length: number): Slot | undefined
-  send(frame: Uint8Array): boolean
-  sendBatch(frames: readonly Uint8Array[]): number
-  sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
-  flush(): number
-  sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void>
-  sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void>
-  drained(options?: WaitOptions): Promise<void>
-  waitDrained(timeoutMs: number): boolean
-  get availableSlots(): number
-  get pendingCount(): number
-  get rejectedSlots(): number
-  txStats(): TxStats
-  writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable
-  on(event: 'rejected', listener: (reason: NetringError) => void): this
-  on(event: 'close', listener: () => void): this
-}
-declare class Injector extends NativePacketSink<NativeInjector> {
-  readonly interface: string
-  readonly fd: number
-  private constructor()
-  static open(interfaceName: string, options?: InjectorOptions): Injector
-  close(): void
-}
-interface InterfaceInfo {
-  readonly name: string
-  readonly index: number
-  readonly mtu: number
-  readonly speedMbps: number | undefined
-  readonly driver: string | undefined
-  readonly rxQueues: number
-  readonly txQueues: number
-  readonly carrier: boolean
-  readonly up: boolean
-  readonly flags: readonly string[]
-  readonly macAddress: string
-}
-declare function listInterfaces(options?: { readonly netns?: string }): InterfaceInfo[]
-declare function interfaceInfo(
-  name: string,
-  options?: {
-    readonly netns?: string
-  },
-): InterfaceInfo
-declare function suggestProfile(name: string): Profile
-declare function suggestFanoutThreads(
-  name: string,
-  options?: {
-    readonly netns?: string
-  },
-): number
 interface XdpOptions {
   readonly queues?: number | readonly number[] | 'all'
   readonly mode?:
@@ -534,6 +417,128 @@ interface XdpOptions {
 type XdpDefaults = Required<
   Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'netns'>
 >
+interface QueueOptions {
+  readonly capacity?: number
+  readonly capacityBytes?: number
+  readonly whenFull?: 'block' | 'dropOldest' | 'dropNewest'
+}
+interface ChannelOptions extends CaptureOptions, QueueOptions {}
+interface XdpChannelOptions extends Omit<XdpOptions, 'mode' | 'completionSize' | 'txSize'>, QueueOptions {}
+type ChannelDefaults = Required<Omit<ChannelOptions, 'profile' | 'fanout' | 'filter' | 'netns'>>
+declare class ChannelCapture extends Closable implements AsyncIterable<OwnedPacket, undefined> {
+  static readonly defaults: ChannelDefaults
+  readonly interface: string
+  readonly linkType: LinkType
+  readonly fanoutId: number | undefined
+  private constructor()
+  static open(interfaceName: string, options?: ChannelOptions): ChannelCapture
+  static openXdp(interfaceName: string, options?: XdpChannelOptions): ChannelCapture
+  get fd(): number
+  get ring(): RingShape
+  recv(options?: WaitOptions): Promise<OwnedPacket>
+  recvMany(max: number, options?: WaitOptions): Promise<OwnedPacket[]>
+  tryRecv(): OwnedPacket | undefined
+  [Symbol.asyncIterator](): AsyncIterableIterator<OwnedPacket, undefined>
+  stopAndDrain(): Promise<OwnedPacket[]>
+  get queued(): number
+  get overflowed(): number
+  stats(): CaptureStats
+  cumulativeStats(): CaptureStats
+  setFilter(filter: Filter): void
+  detachFilter(): void
+  attachFanoutProgram(program: Program): void
+  on(event: SourceEvent, listener: () => void): this
+  ref(): this
+  unref(): this
+}
+interface TxStats {
+  readonly sent: number
+  readonly rejected: number
+  readonly pending: number
+  readonly bytes: number
+}
+interface Slot extends Disposable {
+  readonly data: Buffer
+  setLength(length: number): void
+  send(): void
+  discard(): void
+}
+interface PacketSink extends Disposable {
+  allocate(length: number): Slot | undefined
+  send(frame: Uint8Array): boolean
+  sendBatch(frames: readonly Uint8Array[]): number
+  sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
+  flush(): number
+  sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void>
+  sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void>
+  drained(options?: WaitOptions): Promise<void>
+  waitDrained(timeoutMs: number): boolean
+  readonly frameCapacity: number
+  readonly frameCount: number
+  readonly availableSlots: number
+  readonly pendingCount: number
+  readonly rejectedSlots: number
+  txStats(): TxStats
+  writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable
+  readonly closed: boolean
+  close(): void
+}
+declare abstract class FrameSink extends Closable implements PacketSink {
+  protected constructor()
+  get frameCapacity(): number
+  get frameCount(): number
+  allocate(length: number): Slot | undefined
+  send(frame: Uint8Array): boolean
+  sendBatch(frames: readonly Uint8Array[]): number
+  sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
+  flush(): number
+  sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void>
+  sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void>
+  drained(options?: WaitOptions): Promise<void>
+  waitDrained(timeoutMs: number): boolean
+  get availableSlots(): number
+  get pendingCount(): number
+  get rejectedSlots(): number
+  txStats(): TxStats
+  writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable
+}
+type SinkEvent = 'rejected' | 'close'
+declare class Injector extends FrameSink {
+  readonly interface: string
+  readonly fd: number
+  private constructor()
+  static open(interfaceName: string, options?: InjectorOptions): Injector
+  on(event: 'rejected', listener: (reason: NetringError) => void): this
+  on(event: 'close', listener: () => void): this
+}
+interface InterfaceInfo {
+  readonly name: string
+  readonly index: number
+  readonly mtu: number
+  readonly speedMbps: number | undefined
+  readonly driver: string | undefined
+  readonly rxQueues: number
+  readonly txQueues: number
+  readonly carrier: boolean
+  readonly up: boolean
+  readonly flags: readonly string[]
+  readonly macAddress: string
+  readonly linkType: LinkType
+}
+declare function listInterfaces(options?: { readonly netns?: string }): InterfaceInfo[]
+declare function interfaceInfo(
+  name: string,
+  options?: {
+    readonly netns?: string
+  },
+): InterfaceInfo
+declare function suggestProfile(name: string): Profile
+declare function suggestFanoutThreads(
+  name: string,
+  options?: {
+    readonly netns?: string
+  },
+): number
 interface FanoutPoolOptions {
   readonly workers?: number
   readonly mode?: FanoutMode
@@ -593,7 +598,7 @@ interface XdpStats {
   readonly rxFillRingEmpty: number
   readonly txRingEmpty: number
 }
-declare class XdpSocket extends NativePacketSource<NativeXdpSocket> implements PacketSink {
+declare class XdpSocket extends BatchSource {
   static readonly defaults: XdpDefaults
   readonly interface: string
   readonly queues: readonly number[]
@@ -602,26 +607,18 @@ declare class XdpSocket extends NativePacketSource<NativeXdpSocket> implements P
   static open(interfaceName: string, options?: XdpOptions): XdpSocket
   get attached(): 'native' | 'skb' | 'none'
   xdpStats(): XdpStats
-  get frameCapacity(): number
-  get frameCount(): number
-  get availableSlots(): number
-  get pendingCount(): number
-  get rejectedSlots(): number
-  allocate(length: number): Slot | undefined
-  send(frame: Uint8Array): boolean
-  sendBatch(frames: readonly Uint8Array[]): number
-  sendBatch(frames: Uint8Array, lengths: Uint32Array | readonly number[], stride: number): number
-  flush(): number
-  sendAsync(frame: Uint8Array, options?: WaitOptions): Promise<void>
-  sendBatchAsync(frames: readonly Uint8Array[], options?: WaitOptions): Promise<void>
-  drained(options?: WaitOptions): Promise<void>
-  waitDrained(timeoutMs: number): boolean
-  txStats(): TxStats
-  writable(options?: { readonly signal?: AbortSignal; readonly highWaterMark?: number }): Writable
   on(event: SourceEvent, listener: () => void): this
   on(event: 'rejected', listener: (reason: NetringError) => void): this
-  off(event: string, listener: (...args: never[]) => void): this
   close(): void
+}
+interface XdpSocket extends Omit<PacketSink, keyof Disposable | 'closed' | 'close'> {
+  readonly frameCapacity: number
+  readonly frameCount: number
+  readonly pendingCount: number
+  readonly rejectedSlots: number
+  allocate(length: number): Slot | undefined
+  flush(): number
+  txStats(): TxStats
 }
 
 export {
@@ -663,6 +660,7 @@ export type {
   Filter,
   InjectorOptions,
   InterfaceInfo,
+  LinkType,
   NetringErrorCode,
   NetringErrorDetails,
   OwnedPacket,
@@ -685,6 +683,7 @@ export type {
   ParsedVlan,
   Profile,
   Program,
+  QueueOptions,
   RingShape,
   SideOptions,
   SinkEvent,
@@ -693,6 +692,7 @@ export type {
   TcpOption,
   TxStats,
   WaitOptions,
+  XdpChannelOptions,
   XdpDefaults,
   XdpEvent,
   XdpOptions,

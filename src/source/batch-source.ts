@@ -27,7 +27,8 @@ import { batchStream, ownedPacketStream } from './streams.js'
 
 /** Base of every source. Members that {@link PacketSource} has are documented there. */
 export abstract class BatchSource extends Closable implements PacketSource {
-  readonly #native: NativeSource
+  /** The native side. For subclasses. */
+  protected readonly native: NativeSource
   readonly #state: SourceState
   readonly #header: BatchHeader
   /** The next batch is there already, of the same block as the one before. */
@@ -48,7 +49,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
   ) {
     const state = sourceState(nativeSource)
     super([state, ...flags], names)
-    this.#native = nativeSource
+    this.native = nativeSource
     this.#state = state
     this.#header = new BatchHeader(nativeSource.header())
     this.#counters = new Counters(nativeSource)
@@ -57,12 +58,12 @@ export abstract class BatchSource extends Closable implements PacketSource {
     if (nativeSource.hasLink()) this.#link = new LinkWatch(nativeSource, this.#onMessage)
     // While something waits, these keep the source.
     this.#waiters = new Waiters({
-      arm: () => this.#native.pollOrWait(this.#onMessage),
+      arm: () => this.native.pollOrWait(this.#onMessage),
       disarm: () => {
-        this.#native.stopWaiting()
+        this.native.stopWaiting()
       },
       keepAlive: (keep) => {
-        this.#native.keepAlive(keep)
+        this.native.keepAlive(keep)
       },
     })
   }
@@ -90,7 +91,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
     const wanted = columnsToFill(this.#state)
     this.#more = false
     try {
-      return this.#batch(this.#native.next(wanted), wanted)
+      return this.#batch(this.native.next(wanted), wanted)
     } catch (error) {
       throw fromNative(error)
     }
@@ -100,7 +101,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
     const timeout = checkMilliseconds('timeoutMs', timeoutMs, this.#pollTimeoutMs)
     const wanted = columnsToFill(this.#state)
     try {
-      return inSlices(timeout, (ms) => this.#batch(this.#native.nextBlocking(wanted, ms), wanted))
+      return inSlices(timeout, (ms) => this.#batch(this.native.nextBlocking(wanted, ms), wanted))
     } catch (error) {
       throw fromNative(error)
     }
@@ -215,7 +216,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
       this.#counters.keep()
     } finally {
       native(() => {
-        this.#native.close()
+        this.native.close()
       })
     }
   }
