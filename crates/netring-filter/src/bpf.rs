@@ -34,7 +34,6 @@ pub(crate) mod code {
     pub(crate) const JMP: u16 = 0x05;
     pub(crate) const RET: u16 = 0x06;
 
-
     pub(crate) const LD_IMM: u16 = 0x00;
     pub(crate) const LD_W_ABS: u16 = 0x20;
     pub(crate) const LD_H_ABS: u16 = 0x28;

@@ -23,7 +23,7 @@ pub(crate) fn emit(values: &Values, graph: &Graph, root: NodeId, snap_len: u32) 
     for (place, &id) in order.iter().enumerate() {
         let state = states[id as usize].take().unwrap_or_default();
         let mut eval = Eval::new(values, state);
-        let exit = node(values, graph, id, &mut eval)?;
+        let exit = node(graph, id, &mut eval)?;
         let after = eval.state;
         for target in exit.targets() {
             let slot = &mut states[target as usize];
@@ -107,16 +107,16 @@ fn words_of(values: &Values, value: ValueId) -> u32 {
 }
 
 /// The instructions of one node, and how it ends.
-fn node(values: &Values, graph: &Graph, id: NodeId, eval: &mut Eval<'_>) -> Option<Exit> {
+fn node(graph: &Graph, id: NodeId, eval: &mut Eval<'_>) -> Option<Exit> {
     Some(match graph.get(id) {
         Node::Accept => Exit::Accept,
         Node::Reject => Exit::Reject,
         Node::Touch { value, next } => {
-            eval.to_any(value)?;
+            eval.put_any(value)?;
             Exit::Next(next)
         }
         Node::Store { slot, value, next } => {
-            eval.to_a(value)?;
+            eval.put_a(value)?;
             eval.push(code::ST, slot.into());
             Exit::Next(next)
         }
@@ -129,13 +129,12 @@ fn node(values: &Values, graph: &Graph, id: NodeId, eval: &mut Eval<'_>) -> Opti
             };
             match right {
                 Right::Constant(k) => {
-                    eval.to_a(value)?;
+                    eval.put_a(value)?;
                     Exit::Jump { code: operation, k, yes, no }
                 }
                 Right::Value(other) => {
                     let commutes = matches!(test, Test::Equal | Test::Set);
                     eval.pair(value, other, commutes)?;
-                    let _ = values;
                     Exit::Jump { code: operation | code::X, k: 0, yes, no }
                 }
             }

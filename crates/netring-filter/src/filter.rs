@@ -6,12 +6,12 @@ use std::ops::Range;
 use crate::bpf::Instruction;
 use crate::ebpf::{self, EbpfInstruction, XdpError};
 use crate::error::{FilterError, FilterErrorKind};
+use crate::r#gen::Gen;
 use crate::interpret::{self, Ancillary, Verdict};
 use crate::ir::{ACCEPT, CondId, Graph, NodeId, REJECT, Values};
 use crate::names::Resolver;
 use crate::optimize::{self, Leaf};
 use crate::options::{LinkType, Options, Target, Vlan};
-use crate::r#gen::Gen;
 use crate::verify::{MAX_INSTRUCTIONS, Program, Rules};
 use crate::{display, emit, lexer, parser};
 
@@ -63,7 +63,8 @@ pub fn compile(expression: &str, options: &Options, resolver: &dyn Resolver) -> 
         }
     };
     let chain = generator.chain;
-    let rules = if chain.is_some() || instructions.len() > MAX_INSTRUCTIONS { Rules::Interpreter } else { Rules::Kernel };
+    let rules =
+        if chain.is_some() || instructions.len() > MAX_INSTRUCTIONS { Rules::Interpreter } else { Rules::Kernel };
     let length = instructions.len();
     let program = Program::new(instructions, rules).map_err(|error| {
         let kind = FilterErrorKind::TooLong { instructions: length, limit: MAX_INSTRUCTIONS };
@@ -75,6 +76,16 @@ pub fn compile(expression: &str, options: &Options, resolver: &dyn Resolver) -> 
     Ok(filter)
 }
 
+/// Whether an expression is a sentence of the language. Names and link types are not looked at.
+///
+/// # Errors
+///
+/// A [`FilterError`] of kind [`FilterErrorKind::Syntax`], or [`FilterErrorKind::LinkType`] for words of link types that this crate does
+/// not serve.
+pub fn check_syntax(expression: &str) -> Result<(), FilterError> {
+    parser::parse(&lexer::words(expression)?).map(|_| ())
+}
+
 /// The shortest of the programs that can be had for the condition.
 fn translate(
     generator: &mut Gen<'_>,
@@ -84,34 +95,51 @@ fn translate(
 ) -> Result<Vec<Instruction>, FilterError> {
     let mut graph = Graph::new();
     let root = graph.lower(&mut generator.values, &generator.conds, condition, ACCEPT, REJECT);
-    let mut variants = vec![(graph.clone(), root)];
-    if let Some(slot) = generator.tag_slot {
+    let split = generator.tag_slot.filter(|_| options.optimize).map(|slot| {
         // Or without the memory word: each node twice, for either place of the tag.
-        variants.push(graph.split(&mut generator.values, root, slot, 4));
-    }
+        graph.split(&mut generator.values, root, slot, 4)
+    });
     let mut best: Option<Vec<Instruction>> = None;
-    for (graph, root) in variants {
-        // Rows of comparisons in short leaves are fast; where that makes the program too long for a socket, longer ones.
-        for leaf in [8, 64, usize::MAX] {
-            let (graph, root) = optimize::optimize(&mut generator.values, graph.clone(), root, Leaf(leaf));
-            if root == REJECT {
-                let message = "no packet can match this expression";
-                return Err(FilterError::new(FilterErrorKind::RejectsAll, whole, message));
-            }
-            let Some(program) = emit::emit(&generator.values, &graph, root, options.snap_len) else {
-                let message = "the arithmetic needs more memory words than there are";
-                return Err(FilterError::new(FilterErrorKind::TooComplex, whole, message));
-            };
-            let fits = program.len() <= MAX_INSTRUCTIONS;
+    for (graph, root) in std::iter::once((graph, root)).chain(split) {
+        for program in programs(generator, graph, root, options, whole.clone())? {
             if best.as_ref().is_none_or(|best| program.len() < best.len()) {
                 best = Some(program);
-            }
-            if fits {
-                break;
             }
         }
     }
     Ok(best.unwrap_or_default())
+}
+
+/// The programs of a graph: the first that a socket takes, or all.
+fn programs(
+    generator: &mut Gen<'_>,
+    graph: Graph,
+    root: NodeId,
+    options: &Options,
+    whole: Range<usize>,
+) -> Result<Vec<Vec<Instruction>>, FilterError> {
+    let values = &mut generator.values;
+    let (graph, root) = if options.optimize { optimize::shorten(values, graph, root) } else { (graph, root) };
+    let mut out = Vec::new();
+    // Rows of comparisons in short leaves are fast; where they make the program too long for a socket, longer ones.
+    for leaf in [8, 24, 72, 216, usize::MAX] {
+        let searched = options.optimize.then(|| optimize::search(values, &graph, root, Leaf(leaf)));
+        let (graph, root) = searched.as_ref().map_or((&graph, root), |(graph, root)| (graph, *root));
+        if root == REJECT {
+            let message = "no packet can match this expression";
+            return Err(FilterError::new(FilterErrorKind::RejectsAll, whole, message));
+        }
+        let Some(program) = emit::emit(values, graph, root, options.snap_len) else {
+            let message = "the arithmetic needs more memory words than there are";
+            return Err(FilterError::new(FilterErrorKind::TooComplex, whole, message));
+        };
+        let fits = program.len() <= MAX_INSTRUCTIONS;
+        out.push(program);
+        if fits || !options.optimize || out[0].len() > 2 * MAX_INSTRUCTIONS {
+            break;
+        }
+    }
+    Ok(out)
 }
 
 impl Filter {
@@ -145,7 +173,8 @@ impl Filter {
             return Ok(());
         }
         if let Some(span) = &self.chain {
-            let message = "protochain needs a loop, which no program in the kernel may have: it works on files and memory only";
+            let message =
+                "protochain needs a loop, which no program in the kernel may have: it works on files and memory only";
             return Err(FilterError::new(FilterErrorKind::Target, span.clone(), message));
         }
         let whole = 0..self.expression.len();
@@ -155,7 +184,8 @@ impl Filter {
         let instructions = self.program.instructions().len();
         if instructions > MAX_INSTRUCTIONS {
             let kind = FilterErrorKind::TooLong { instructions, limit: MAX_INSTRUCTIONS };
-            let message = format!("the program has {instructions} instructions, of which the kernel takes {MAX_INSTRUCTIONS}");
+            let message =
+                format!("the program has {instructions} instructions, of which the kernel takes {MAX_INSTRUCTIONS}");
             return Err(FilterError::new(kind, whole, message));
         }
         Ok(())

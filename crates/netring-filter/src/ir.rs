@@ -5,6 +5,7 @@
 
 pub(crate) mod cond;
 pub(crate) mod graph;
+pub(crate) mod hash;
 pub(crate) mod value;
 
 pub(crate) use cond::{Cond, CondId, Conds};

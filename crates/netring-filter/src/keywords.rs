@@ -116,13 +116,13 @@ pub(crate) fn find(text: &str) -> Option<Token> {
         "vxlan" => Vxlan,
         "llc" => Llc,
         "rnr" | "rulenum" => Rnr,
-        "type" | "subtype" | "direction" | "dir" | "address1" | "addr1" | "address2" | "addr2" | "address3" | "addr3"
-        | "address4" | "addr4" | "ra" | "ta" => Foreign("802.11"),
+        "type" | "subtype" | "direction" | "dir" | "address1" | "addr1" | "address2" | "addr2" | "address3"
+        | "addr3" | "address4" | "addr4" | "ra" | "ta" => Foreign("802.11"),
         "lane" | "metac" | "bcc" | "oam" | "oamf4" | "oamf4ec" | "oamf4sc" | "sc" | "ilmic" | "vpi" | "vci"
         | "connectmsg" | "metaconnect" => Foreign("ATM"),
         "on" | "ifname" | "rset" | "ruleset" | "srnr" | "subrulenum" | "reason" | "action" => Foreign("pflog"),
-        "fisu" | "lssu" | "lsu" | "msu" | "hfisu" | "hlssu" | "hmsu" | "sio" | "opc" | "dpc" | "sls" | "hsio" | "hopc"
-        | "hdpc" | "hsls" => Foreign("MTP2 and MTP3"),
+        "fisu" | "lssu" | "lsu" | "msu" | "hfisu" | "hlssu" | "hmsu" | "sio" | "opc" | "dpc" | "sls" | "hsio"
+        | "hopc" | "hdpc" | "hsls" => Foreign("MTP2 and MTP3"),
         _ => Proto(proto(text)?),
     };
     Some(Token::Keyword(keyword))

@@ -123,7 +123,10 @@ fn sign(text: &str, at: usize) -> Result<(Token, usize), FilterError> {
         (b'\\', _) => escaped(text, at)?,
         _ => {
             let odd = text[at..].chars().next().unwrap_or_default();
-            return Err(FilterError::syntax(at..at + odd.len_utf8(), format!("'{}' has no meaning here", odd.escape_default())));
+            return Err(FilterError::syntax(
+                at..at + odd.len_utf8(),
+                format!("'{}' has no meaning here", odd.escape_default()),
+            ));
         }
     })
 }
@@ -197,9 +200,10 @@ fn match_mac(rest: &[u8]) -> usize {
     let quads = |sign: usize| {
         let len = 12 + 2 * sign;
         let fits = rest.len() >= len
-            && rest[..len].iter().enumerate().all(|(at, &byte)| {
-                if sign == 1 && at % 5 == 4 { byte == b'.' } else { byte.is_ascii_hexdigit() }
-            });
+            && rest[..len]
+                .iter()
+                .enumerate()
+                .all(|(at, &byte)| if sign == 1 && at % 5 == 4 { byte == b'.' } else { byte.is_ascii_hexdigit() });
         if fits { len } else { 0 }
     };
     [pairs(b':'), pairs(b'-'), pairs(b'.'), quads(1), quads(0)].into_iter().max().unwrap_or(0)
@@ -226,8 +230,8 @@ fn match_bogus_mac(rest: &[u8]) -> usize {
     let (mut at, mut groups) = (0, 0);
     loop {
         let digits = run(&rest[at..rest.len().min(at + 2)], |byte| byte.is_ascii_hexdigit());
-        let colons = run(&rest[at + digits..], |byte| byte == b':');
-        if digits == 0 || colons == 0 {
+        let colons = if digits == 0 { 0 } else { run(&rest[at + digits..], |byte| byte == b':') };
+        if colons == 0 {
             return if groups >= 2 { at } else { 0 };
         }
         at += digits + colons;
@@ -238,10 +242,13 @@ fn match_bogus_mac(rest: &[u8]) -> usize {
 /// The longest IPv6 address at the beginning: no longer than 39 digits and colons and a dotted IPv4 address.
 fn match_ip6(rest: &[u8]) -> usize {
     const LONGEST: usize = 64;
-    let len = run(&rest[..rest.len().min(LONGEST)], |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-    if rest[..len].iter().filter(|&&byte| byte == b':').count() < 2 {
+    const COLONS: usize = 8;
+    let mut len = run(&rest[..rest.len().min(LONGEST)], |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    let mut colons = rest[..len].iter().enumerate().filter(|&(_, &byte)| byte == b':').map(|(at, _)| at);
+    if colons.clone().count() < 2 {
         return 0;
     }
+    len = colons.nth(COLONS).unwrap_or(len);
     (2..=len).rev().find(|&end| is_ip6(&rest[..end])).unwrap_or(0)
 }
 

@@ -57,8 +57,13 @@ pub use bpf::Instruction;
 pub use display::{as_c_array, as_decimal, as_text};
 pub use ebpf::{EbpfInstruction, XdpError, translate};
 pub use error::{FilterError, FilterErrorKind};
-pub use filter::{Filter, compile};
+pub use filter::{Filter, check_syntax, compile};
 pub use interpret::{Ancillary, Verdict, run};
 pub use names::{BuiltIn, Resolved, Resolver, System, Transport};
 pub use options::{LinkType, LoopbackFamily, Options, Target, Vlan};
 pub use verify::{MAX_INSTRUCTIONS, Program, ProgramError, Rules};
+
+/// The README's example is tried with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,8 +12,10 @@ use crate::ir::{Graph, NodeId, Values};
 
 pub(crate) use search::Leaf;
 
-/// The optimized graph.
-pub(crate) fn optimize(values: &mut Values, graph: Graph, root: NodeId, leaf: Leaf) -> (Graph, NodeId) {
+pub(crate) use search::search;
+
+/// The graph with its edges led on.
+pub(crate) fn shorten(values: &mut Values, graph: Graph, root: NodeId) -> (Graph, NodeId) {
     let (mut graph, mut root) = (graph, root);
     // Each pass can make room for the next; what is left after three is not worth a fourth.
     for _ in 0..3 {
@@ -23,5 +25,5 @@ pub(crate) fn optimize(values: &mut Values, graph: Graph, root: NodeId, leaf: Le
             break;
         }
     }
-    search::search(values, &graph, root, leaf)
+    (graph, root)
 }

@@ -109,6 +109,8 @@ pub struct Options {
     pub loopback: LoopbackFamily,
     /// Where the program is to run.
     pub target: Target,
+    /// Whether the program is made short. Both say the same of every packet; without, it is longer and made sooner.
+    pub optimize: bool,
 }
 
 impl Default for Options {
@@ -120,6 +122,7 @@ impl Default for Options {
             vlan: Vlan::default(),
             loopback: LoopbackFamily::default(),
             target: Target::default(),
+            optimize: true,
         }
     }
 }

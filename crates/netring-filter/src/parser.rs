@@ -54,6 +54,7 @@ struct Frame {
     and: bool,
     nots: usize,
     head: Option<Qualifiers>,
+    head_start: usize,
     values: Vec<NodeId>,
     operators: Vec<Operator>,
     /// The left side of a relation whose right side is being read.
@@ -91,6 +92,7 @@ impl Frame {
             and: false,
             nots: 0,
             head: None,
+            head_start: start,
             values: Vec::new(),
             operators: Vec::new(),
             relation: None,
@@ -315,7 +317,9 @@ impl Parser<'_> {
         if frame.left.is_none() && frame.head.is_none() {
             frame.only_ids = true;
         }
-        let node = self.push(NodeKind::Id { id, qualifiers }, span);
+        let frame = self.frame();
+        let start = if frame.head.is_some() { frame.head_start } else { span.start };
+        let node = self.push(NodeKind::Id { id, qualifiers }, start..span.end);
         Ok(Step::Condition(node, qualifiers))
     }
 

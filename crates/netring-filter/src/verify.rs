@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::bpf::{ANCILLARY, Instruction, MEMORY_WORDS, code};
+use crate::interpret::Step;
 
 /// BPF_MAXINSNS: how many instructions a socket takes.
 pub const MAX_INSTRUCTIONS: usize = 4096;
@@ -23,6 +24,7 @@ pub enum Rules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     instructions: Vec<Instruction>,
+    steps: Vec<Step>,
 }
 
 /// Which rule an instruction breaks.
@@ -50,12 +52,18 @@ impl Program {
     /// The first instruction that breaks a rule.
     pub fn new(instructions: Vec<Instruction>, rules: Rules) -> Result<Self, ProgramError> {
         check(&instructions, rules)?;
-        Ok(Self { instructions })
+        let steps = instructions.iter().map(|&instruction| Step::new(instruction)).collect();
+        Ok(Self { instructions, steps })
     }
 
     /// The instructions.
     pub fn instructions(&self) -> &[Instruction] {
         &self.instructions
+    }
+
+    /// The same for the interpreter.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The instructions, taken out.
@@ -106,7 +114,9 @@ fn one(len: usize, at: usize, step: Instruction, rules: Rules) -> Result<(), &'s
                 Err("it jumps out of the program")
             }
         }
-        code::LD_W_ABS | code::LD_H_ABS | code::LD_B_ABS if step.k >= ANCILLARY && !is_ancillary(step.k - ANCILLARY) => {
+        code::LD_W_ABS | code::LD_H_ABS | code::LD_B_ABS
+            if step.k >= ANCILLARY && !is_ancillary(step.k - ANCILLARY) =>
+        {
             Err("there is no such metadata")
         }
         code if is_known(code) => Ok(()),
@@ -121,22 +131,11 @@ fn is_jump(code: u16) -> bool {
 fn is_known(code: u16) -> bool {
     use code::*;
     match code & CLASS {
-        LD => matches!(
-            code,
-            LD_IMM
-                | LD_W_ABS
-                | LD_H_ABS
-                | LD_B_ABS
-                | LD_W_IND
-                | LD_H_IND
-                | LD_B_IND
-                | LD_MEM
-                | LD_LEN
-        ),
-        LDX => matches!(code, LDX_IMM | LDX_MEM | LDX_LEN | LDX_MSH),
-        ALU => {
-            code == NEG || matches!(code & !X, ADD | SUB | MUL | DIV | OR | AND | LSH | RSH | MOD | XOR)
+        LD => {
+            matches!(code, LD_IMM | LD_W_ABS | LD_H_ABS | LD_B_ABS | LD_W_IND | LD_H_IND | LD_B_IND | LD_MEM | LD_LEN)
         }
+        LDX => matches!(code, LDX_IMM | LDX_MEM | LDX_LEN | LDX_MSH),
+        ALU => code == NEG || matches!(code & !X, ADD | SUB | MUL | DIV | OR | AND | LSH | RSH | MOD | XOR),
         RET => matches!(code, RET_K | RET_A),
         _ => matches!(code, ST | STX | TAX | TXA),
     }
@@ -144,7 +143,7 @@ fn is_known(code: u16) -> bool {
 
 /// Offsets of SKF_AD_*, include/uapi/linux/filter.h: every fourth up to SKF_AD_VLAN_TPID.
 fn is_ancillary(offset: u32) -> bool {
-    offset % 4 == 0 && offset <= 60
+    offset.is_multiple_of(4) && offset <= 60
 }
 
 fn written_before_read(program: &[Instruction]) -> Result<(), ProgramError> {

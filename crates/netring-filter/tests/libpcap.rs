@@ -68,7 +68,7 @@ fn compare(link_type: LinkType, expressions: &[String], frames: &[Frame]) {
 #[test]
 fn ethernet() {
     let expressions = expressions::all();
-    assert!(expressions.len() >= 900);
+    assert!(expressions.len() >= 1000);
     compare(LinkType::Ethernet, &expressions, &frames::ethernet());
 }
 

@@ -1,8 +1,7 @@
 //! Puts blocks into a row and resolves their jumps. It works from the end to the front, so every target has its place already.
 
-use std::collections::HashMap;
-
 use crate::bpf::{Instruction, code};
+use crate::ir::hash::FastMap;
 use crate::ir::{ACCEPT, NodeId, REJECT};
 
 pub(super) enum Exit {
@@ -37,14 +36,14 @@ struct Assembler {
     /// The program from its end.
     out: Vec<Instruction>,
     /// Where the first instruction of a block is in `out`.
-    places: HashMap<NodeId, usize>,
+    places: FastMap<NodeId, usize>,
     /// The nearest place from which one gets to a block that is too far away.
-    steps: HashMap<NodeId, usize>,
+    steps: FastMap<NodeId, usize>,
     snap_len: u32,
 }
 
 pub(super) fn assemble(blocks: Vec<Block>, snap_len: u32) -> Vec<Instruction> {
-    let mut assembler = Assembler { out: Vec::new(), places: HashMap::new(), steps: HashMap::new(), snap_len };
+    let mut assembler = Assembler { out: Vec::new(), places: FastMap::default(), steps: FastMap::default(), snap_len };
     for block in blocks.into_iter().rev() {
         assembler.block(block);
     }

@@ -62,11 +62,11 @@ impl<'a> Eval<'a> {
     }
 
     /// Into A or X, whichever is shorter, for the sake of its loads.
-    pub(super) fn to_any(&mut self, value: ValueId) -> Option<()> {
-        if self.is_direct(value) { self.to_x(value) } else { self.to_a(value) }
+    pub(super) fn put_any(&mut self, value: ValueId) -> Option<()> {
+        if self.is_direct(value) { self.put_x(value) } else { self.put_a(value) }
     }
 
-    pub(super) fn to_x(&mut self, value: ValueId) -> Option<()> {
+    pub(super) fn put_x(&mut self, value: ValueId) -> Option<()> {
         if self.state.x == Some(value) {
             return Some(());
         }
@@ -76,7 +76,7 @@ impl<'a> Eval<'a> {
             Value::Len => self.push(code::LDX_LEN, 0),
             Value::Slot(slot) => self.push(code::LDX_MEM, slot.into()),
             _ => {
-                self.to_a(value)?;
+                self.put_a(value)?;
                 self.push(code::TAX, 0);
             }
         }
@@ -84,7 +84,7 @@ impl<'a> Eval<'a> {
         Some(())
     }
 
-    pub(super) fn to_a(&mut self, value: ValueId) -> Option<()> {
+    pub(super) fn put_a(&mut self, value: ValueId) -> Option<()> {
         if self.state.a == Some(value) {
             return Some(());
         }
@@ -97,23 +97,23 @@ impl<'a> Eval<'a> {
             Value::Constant(k) => self.push(code::LD_IMM, k),
             Value::Load { size, base: None, offset } => self.push(absolute(size), offset),
             Value::Load { size, base: Some(base), offset } => {
-                self.to_x(base)?;
+                self.put_x(base)?;
                 self.push(indirect(size), offset);
             }
             Value::HeaderLength(_) => {
-                self.to_x(value)?;
+                self.put_x(value)?;
                 self.push(code::TXA, 0);
             }
             Value::Len => self.push(code::LD_LEN, 0),
             Value::Ancillary(offset) => self.push(code::LD_W_ABS, ANCILLARY + offset),
             Value::Slot(slot) => self.push(code::LD_MEM, slot.into()),
             Value::Negate(a) => {
-                self.to_a(a)?;
+                self.put_a(a)?;
                 self.push(code::NEG, 0);
             }
             Value::Alu(op, a, b) => match self.values.as_constant(b) {
                 Some(k) => {
-                    self.to_a(a)?;
+                    self.put_a(a)?;
                     self.push(operation(op), k);
                 }
                 None => {
@@ -132,26 +132,26 @@ impl<'a> Eval<'a> {
     /// One operand into A and the other into X; if they may change places, either way.
     pub(super) fn pair(&mut self, a: ValueId, b: ValueId, commutes: bool) -> Option<()> {
         if self.state.x == Some(b) && !self.uses_x(a) {
-            return self.to_a(a);
+            return self.put_a(a);
         }
         if commutes && self.state.x == Some(a) && !self.uses_x(b) {
-            return self.to_a(b);
+            return self.put_a(b);
         }
         if self.is_direct(b) {
-            self.to_a(a)?;
-            return self.to_x(b);
+            self.put_a(a)?;
+            return self.put_x(b);
         }
         if commutes && self.is_direct(a) {
-            self.to_a(b)?;
-            return self.to_x(a);
+            self.put_a(b)?;
+            return self.put_x(a);
         }
         if !self.uses_x(a) && self.state.a != Some(a) {
-            self.to_x(b)?;
-            return self.to_a(a);
+            self.put_x(b)?;
+            return self.put_a(a);
         }
         if commutes && !self.uses_x(b) {
-            self.to_x(a)?;
-            return self.to_a(b);
+            self.put_x(a)?;
+            return self.put_a(b);
         }
         self.over_memory(a, b)
     }
@@ -160,15 +160,15 @@ impl<'a> Eval<'a> {
     fn over_memory(&mut self, a: ValueId, b: ValueId) -> Option<()> {
         let word = self.take_word()?;
         if self.values.depth(a) > self.values.depth(b) {
-            self.to_a(a)?;
+            self.put_a(a)?;
             self.push(code::ST, word);
-            self.to_x(b)?;
+            self.put_x(b)?;
             self.push(code::LD_MEM, word);
             self.state.a = Some(a);
         } else {
-            self.to_a(b)?;
+            self.put_a(b)?;
             self.push(code::ST, word);
-            self.to_a(a)?;
+            self.put_a(a)?;
             self.push(code::LDX_MEM, word);
             self.state.x = Some(b);
         }

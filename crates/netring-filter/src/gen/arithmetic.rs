@@ -164,6 +164,10 @@ impl Gen<'_> {
     /// The guards of all loads in these values, the innermost last.
     pub(super) fn guards(&self, roots: &[ValueId]) -> Vec<(ValueId, u32)> {
         let mut found = Vec::new();
+        // Most values are loads from constant offsets.
+        if roots.iter().all(|&root| self.values.depth(root) == 0) {
+            return found;
+        }
         let mut stack = roots.to_vec();
         // Shared parts are visited once more each time; the depth limit and the length of expressions bound that only together
         // with this set.

@@ -27,9 +27,8 @@ impl Gen<'_> {
             return self.fail_link("only Ethernet has VLAN tags");
         }
         self.below("VLAN tag", id, 0xfff)?;
-        let outermost = self.offsets.tags == 0
-            && self.offsets.link_header.base.is_none()
-            && self.offsets.link_header.constant == 0;
+        let outermost =
+            self.offsets.tags == 0 && self.offsets.link_header.base.is_none() && self.offsets.link_header.constant == 0;
         self.offsets.tags += 1;
         if outermost && self.live() { self.vlan_metadata(id) } else { self.vlan_bytes(id) }
     }
@@ -67,9 +66,6 @@ impl Gen<'_> {
         let moved = self.conds.push(Cond::Store { slot, value: four });
         let in_bytes = self.and(moved, tagged);
         let mut condition = self.or(in_metadata, in_bytes);
-        let base = Some(self.values.make(Value::Slot(slot)));
-        self.offsets.payload.base = base;
-        self.offsets.link_type.base = base;
         if let Some(id) = id {
             let tag = self.values.make(Value::Ancillary(VLAN_TAG));
             let there = self.masked(tag, 0xfff, id);
@@ -81,6 +77,9 @@ impl Gen<'_> {
             let same = self.or(there, here);
             condition = self.and(condition, same);
         }
+        let base = Some(self.values.make(Value::Slot(slot)));
+        self.offsets.payload.base = base;
+        self.offsets.link_type.base = base;
         Ok(condition)
     }
 

@@ -7,7 +7,7 @@ use super::{Gen, Link};
 use crate::error::FilterError;
 use crate::ir::CondId;
 use crate::keywords::Proto;
-use crate::tree::{Dir, IdKind};
+use crate::tree::Dir;
 
 impl Gen<'_> {
     /// A test of the source, of the destination, or of both, in this order.
@@ -36,14 +36,13 @@ impl Gen<'_> {
         mask: u32,
         proto: Option<Proto>,
         dir: Dir,
-        kind: IdKind,
     ) -> Result<CondId, FilterError> {
         let (ethertype, src, dst) = match proto {
             None => {
-                let mut any = self.host4(address, mask, Some(Proto::Ip), dir, kind)?;
+                let mut any = self.host4(address, mask, Some(Proto::Ip), dir)?;
                 if self.offsets.labels == 0 {
                     for arp in [Proto::Arp, Proto::Rarp] {
-                        let next = self.host4(address, mask, Some(arp), dir, kind)?;
+                        let next = self.host4(address, mask, Some(arp), dir)?;
                         any = self.or(any, next);
                     }
                 }
@@ -113,7 +112,9 @@ impl Gen<'_> {
             let (short, long) = if to { (1, 7) } else { (3, 15) };
             let carries = r#gen.link_type(ether::DECNET)?;
             let mut any = r#gen.never();
-            for (padded, flags, at) in [(false, 0x02, short), (true, 0x02, short), (false, 0x06, long), (true, 0x06, long)] {
+            for (padded, flags, at) in
+                [(false, 0x02, short), (true, 0x02, short), (false, 0x06, long), (true, 0x06, long)]
+            {
                 let format = if padded {
                     let field = r#gen.load_network(2, 2);
                     r#gen.masked(field, 0xff07, 0x8100 | flags)

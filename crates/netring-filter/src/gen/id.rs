@@ -76,7 +76,7 @@ impl Gen<'_> {
         if qualifiers.kind != IdKind::Net {
             return self.fail("only networks have a mask");
         }
-        self.host4(number, mask, qualifiers.proto, qualifiers.dir, IdKind::Net)
+        self.host4(number, mask, qualifiers.proto, qualifiers.dir)
     }
 
     fn dotted(&mut self, text: &str, qualifiers: Qualifiers) -> Result<CondId, FilterError> {
@@ -89,14 +89,14 @@ impl Gen<'_> {
             let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
             let (area, node) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
             let address = (area << 10) & 0xfc00 | node & 0x03ff;
-            return self.host4(address, 0, qualifiers.proto, qualifiers.dir, qualifiers.kind);
+            return self.host4(address, 0, qualifiers.proto, qualifiers.dir);
         }
         if qualifiers.proto == Some(Proto::Link) {
             return self.fail("this is no address of the link layer");
         }
         let (number, bits) = self.dotted_number(text)?;
         let shift = 32 - bits;
-        self.host4(number << shift, u32::MAX << shift, qualifiers.proto, qualifiers.dir, qualifiers.kind)
+        self.host4(number << shift, u32::MAX << shift, qualifiers.proto, qualifiers.dir)
     }
 
     fn number_id(&mut self, number: u32, qualifiers: Qualifiers) -> Result<CondId, FilterError> {
@@ -107,9 +107,9 @@ impl Gen<'_> {
             }
             IdKind::Net if proto != Some(Proto::Decnet) => {
                 let (address, mask) = promoted(number);
-                self.host4(address, mask, proto, dir, kind)
+                self.host4(address, mask, proto, dir)
             }
-            IdKind::Default | IdKind::Host | IdKind::Net => self.host4(number, u32::MAX, proto, dir, kind),
+            IdKind::Default | IdKind::Host | IdKind::Net => self.host4(number, u32::MAX, proto, dir),
             IdKind::Port | IdKind::PortRange => {
                 let transport = self.transport(proto)?;
                 if number > 65535 {
@@ -141,7 +141,7 @@ impl Gen<'_> {
                     return self.fail_name(name, format!("unknown network '{}'", name.escape_default()));
                 };
                 let (address, mask) = promoted(number);
-                self.host4(address, mask, proto, dir, kind)
+                self.host4(address, mask, proto, dir)
             }
             IdKind::Default | IdKind::Host => self.host_name(name, qualifiers),
             IdKind::Port => {
@@ -241,7 +241,7 @@ impl Gen<'_> {
     }
 
     fn host_name(&mut self, name: &str, qualifiers: Qualifiers) -> Result<CondId, FilterError> {
-        let Qualifiers { proto, dir, kind } = qualifiers;
+        let Qualifiers { proto, dir, .. } = qualifiers;
         if proto == Some(Proto::Link) {
             if self.offsets.link != Link::Ethernet {
                 return self.fail_link("only Ethernet has hosts of the link layer");
@@ -264,7 +264,7 @@ impl Gen<'_> {
                 IpAddr::V6(_) if proto == Some(Proto::Ip) => continue,
                 IpAddr::V4(address) => {
                     let proto = if raw { proto.or(Some(Proto::Ip)) } else { proto };
-                    self.host4(address.into(), u32::MAX, proto, dir, kind)?
+                    self.host4(address.into(), u32::MAX, proto, dir)?
                 }
                 IpAddr::V6(address) => self.host6(address, 128, proto, dir)?,
             };
@@ -292,7 +292,7 @@ impl Gen<'_> {
         let mut own = None;
         for address in addresses {
             let IpAddr::V4(address) = address else { continue };
-            let this = self.host4(address.into(), u32::MAX, proto, Dir::SrcOrDst, IdKind::Host)?;
+            let this = self.host4(address.into(), u32::MAX, proto, Dir::SrcOrDst)?;
             own = Some(own.map_or(this, |own| self.conds.or(own, this)));
         }
         let Some(own) = own else {

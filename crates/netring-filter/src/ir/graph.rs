@@ -3,8 +3,7 @@
 //! Rule of the whole crate: a load past the end of the packet ends the program with no match, wherever it stands. So a load may
 //! go away only where the same load has succeeded before on every path, and may never move.
 
-use std::collections::HashMap;
-
+use super::hash::FastMap;
 use super::{Cond, CondId, Conds, Right, Test, Value, ValueId, Values};
 use crate::tree::Arithmetic;
 
@@ -43,13 +42,13 @@ pub(crate) struct Graph {
     /// How far into the packet every way from a node to a match reaches. A way that ends without a match says nothing: that is what
     /// a load past the end comes to as well.
     reach: Vec<u32>,
-    numbers: HashMap<Node, NodeId>,
+    numbers: FastMap<Node, NodeId>,
 }
 
 impl Graph {
     pub(crate) fn new() -> Self {
         let nodes = vec![Node::Reject, Node::Accept];
-        Self { nodes, reach: vec![u32::MAX, 0], numbers: HashMap::new() }
+        Self { nodes, reach: vec![u32::MAX, 0], numbers: FastMap::default() }
     }
 
     pub(crate) fn get(&self, id: NodeId) -> Node {
@@ -101,7 +100,9 @@ impl Graph {
         }
         match values.get(value) {
             // Who comes after reaches as far.
-            Value::Load { base: None, .. } | Value::HeaderLength(_) if values.end(value) <= self.reach[next as usize] => {
+            Value::Load { base: None, .. } | Value::HeaderLength(_)
+                if values.end(value) <= self.reach[next as usize] =>
+            {
                 next
             }
             Value::Negate(a) => self.touch(values, a, next),
@@ -214,11 +215,22 @@ impl Graph {
     }
 
     /// The nodes of a condition with these exits. The stack is on the heap.
-    pub(crate) fn lower(&mut self, values: &mut Values, conds: &Conds, root: CondId, yes: NodeId, no: NodeId) -> NodeId {
+    pub(crate) fn lower(
+        &mut self,
+        values: &mut Values,
+        conds: &Conds,
+        root: CondId,
+        yes: NodeId,
+        no: NodeId,
+    ) -> NodeId {
         enum Work {
             Visit(CondId, NodeId, NodeId),
             /// The left part of an `and`, whose right part is done.
-            Left { left: CondId, and: bool, exit: NodeId },
+            Left {
+                left: CondId,
+                and: bool,
+                exit: NodeId,
+            },
         }
         let mut done = REJECT;
         let mut stack = vec![Work::Visit(root, yes, no)];

@@ -1,7 +1,6 @@
 //! Values: what is loaded from a packet and computed from it. Equal ones have one number.
 
-use std::collections::HashMap;
-
+use super::hash::FastMap;
 use crate::tree::Arithmetic;
 
 pub(crate) type ValueId = u32;
@@ -39,7 +38,7 @@ pub(crate) enum Value {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values {
     values: Vec<Value>,
-    numbers: HashMap<Value, ValueId>,
+    numbers: FastMap<Value, ValueId>,
     facts: Vec<Facts>,
     slots: Vec<u32>,
 }
@@ -257,8 +256,8 @@ impl Values {
         let (x, y) = (self.most(a), self.most(b));
         let constant = self.as_constant(b);
         match op {
-            Arithmetic::Add => x.checked_add(y).unwrap_or(u32::MAX),
-            Arithmetic::Mul => x.checked_mul(y).unwrap_or(u32::MAX),
+            Arithmetic::Add => x.saturating_add(y),
+            Arithmetic::Mul => x.saturating_mul(y),
             Arithmetic::And => x.min(y),
             Arithmetic::Or | Arithmetic::Xor => u32::MAX >> (x | y).leading_zeros().min(31),
             Arithmetic::Div => constant.map_or(x, |k| x / k.max(1)),

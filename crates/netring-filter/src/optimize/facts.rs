@@ -21,6 +21,8 @@ struct Fact {
     not: Set,
     /// These bits are clear.
     clear: u32,
+    /// Some of these bits is set, if there are any.
+    some: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,7 +64,7 @@ impl Set {
 
 impl Fact {
     fn any(value: ValueId, age: u32, high: u32) -> Self {
-        Self { value, age, low: 0, high, set: Set::default(), not: Set::default(), clear: 0 }
+        Self { value, age, low: 0, high, set: Set::default(), not: Set::default(), clear: 0, some: 0 }
     }
 
     fn outcome(&self, test: Test, k: u32) -> Option<bool> {
@@ -76,6 +78,8 @@ impl Fact {
         match test {
             Test::Equal if self.not.contains(k) || self.clear & k != 0 => Some(false),
             Test::Set if k & !self.clear == 0 => Some(false),
+            Test::Set if self.some != 0 && self.some & !k == 0 => Some(true),
+            Test::Equal if self.some != 0 && self.some & k == 0 => Some(false),
             _ => None,
         }
     }
@@ -104,7 +108,7 @@ impl Fact {
             (Test::GreaterEqual, true) => self.low = self.low.max(k),
             (Test::GreaterEqual, false) => self.high = self.high.min(k.saturating_sub(1)),
             (Test::Set, false) => self.clear |= k,
-            (Test::Set, true) => {}
+            (Test::Set, true) => self.some = k,
         }
     }
 
@@ -127,6 +131,7 @@ impl Fact {
         let mut out = Self::any(self.value, self.age.max(other.age), high.max(high2));
         out.low = low.min(low2);
         out.clear = self.clear_bits() & other.clear_bits();
+        out.some = if self.some == other.some { self.some } else { 0 };
         if self.set.len > 0 && other.set.len > 0 {
             let mut set = self.set;
             if other.set.items().iter().all(|&item| set.insert(item)) {

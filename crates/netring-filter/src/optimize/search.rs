@@ -14,7 +14,8 @@ pub(crate) struct Leaf(pub(crate) usize);
 /// Rows shorter than this stay as they are.
 const ROW: usize = 4;
 
-pub(super) fn search(values: &mut Values, graph: &Graph, root: NodeId, leaf: Leaf) -> (Graph, NodeId) {
+/// The graph with its rows in order.
+pub(crate) fn search(values: &mut Values, graph: &Graph, root: NodeId, leaf: Leaf) -> (Graph, NodeId) {
     let (computed, enters) = survey(values, graph, root);
     let mut out = Graph::new();
     let mut new: Vec<NodeId> = (0..graph.len() as NodeId).collect();

@@ -5,7 +5,7 @@ use crate::ir::{Graph, Node, NodeId, Right, Test, ValueId, Values};
 
 /// The graph with its edges led on.
 pub(super) fn thread(values: &mut Values, graph: &Graph, root: NodeId) -> (Graph, NodeId) {
-    let mut walk = Walk { graph, values, budget: 200 * graph.len() as u64 + 10_000 };
+    let mut walk = Walk { graph, values, budget: 50 * graph.len() as u64 + 10_000 };
     let mut known: Vec<Option<Facts>> = vec![None; graph.len()];
     let mut exits: Vec<[NodeId; 2]> = vec![[0, 0]; graph.len()];
     let start = Facts::default();

@@ -121,7 +121,7 @@ impl Parser<'_> {
             return self.unexpected();
         }
         if head_word(keyword) {
-            return self.head(None);
+            return self.head(None, span.start);
         }
         self.at += 1;
         match keyword {
@@ -185,13 +185,13 @@ impl Parser<'_> {
                 self.primitive(NodeKind::Multicast(Some(proto)), start)
             }
             Token::Keyword(Keyword::Foreign("802.11")) => Err(foreign(self.span(), "802.11")),
-            Token::Keyword(keyword) if head_word(keyword) => self.head(Some(proto)),
+            Token::Keyword(keyword) if head_word(keyword) => self.head(Some(proto), start),
             _ => self.primitive(NodeKind::Abbreviation(proto), start),
         }
     }
 
     /// Direction and type before an id.
-    fn head(&mut self, proto: Option<Proto>) -> Result<Step, FilterError> {
+    fn head(&mut self, proto: Option<Proto>, start: usize) -> Result<Step, FilterError> {
         let dir = self.direction()?;
         let kind = match *self.peek() {
             Token::Keyword(Keyword::Host) => IdKind::Host,
@@ -206,7 +206,9 @@ impl Parser<'_> {
         if kind != IdKind::Default {
             self.at += 1;
         }
-        self.frame().head = Some(Qualifiers { proto, dir, kind });
+        let frame = self.frame();
+        frame.head = Some(Qualifiers { proto, dir, kind });
+        frame.head_start = start;
         Ok(Step::Open)
     }
 

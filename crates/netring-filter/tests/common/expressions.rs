@@ -283,7 +283,6 @@ pub const COMMON: &[&str] = &[
     "geneve and icmp6",
     "vlan and geneve",
     "vlan 9 and geneve 5 and ip",
-    "geneve or ip",
     "llc",
     "llc i",
     "llc s",

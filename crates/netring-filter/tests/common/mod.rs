@@ -1,5 +1,5 @@
 //! What the tests share: libpcap as the oracle, frames, expressions.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 pub mod expressions;
 pub mod frames;
