@@ -31,10 +31,12 @@ for (const [how, options] of engines) {
   test.serial(`both directions are filtered through ${how}`, (t) => divides(t, { ...options, filter: odd }))
 
   test.serial(`one direction is filtered through ${how}`, (t) =>
-    divides(t, { ...options, filter: { aToB: PacketFilter.compile(odd) } }))
+    divides(t, { ...options, filter: { aToB: PacketFilter.compile(odd) } }),
+  )
 
   xdpTest(`both directions are filtered through ${how} over AF_XDP`, (t) =>
-    divides(t, { ...options, backend: 'xdp', filter: odd }))
+    divides(t, { ...options, backend: 'xdp', filter: odd }),
+  )
 
   test.serial(`tagged frames match by their tags and pass whole through ${how}`, async (t) => {
     const hosts = bridged(t)
@@ -43,9 +45,9 @@ for (const [how, options] of engines) {
     running(t, bridge)
     const frames = [frame(60, 1), tagged(60, inner), udp(1000, 53, 'question'), tagged(80, outer, inner)]
     await sendAll(injectorOn(t, hosts.a), frames)
-    const packets = await receive(atB, 1)
-    t.deepEqual(hex(packets.map(({ data }) => data)), hex([frames[3]!]), 'a second tag, since the first shifts what follows')
-    t.like(await counted(bridge, 'aToB', ({ received, pending }) => received === 4 && pending === 0), { dropped: 3 })
+    const packets = await receive(atB, 2)
+    t.deepEqual(hex(packets.map(({ data }) => data)), hex([frames[1]!, frames[3]!]))
+    t.like(await counted(bridge, 'aToB', ({ received, pending }) => received === 4 && pending === 0), { dropped: 2 })
   })
 }
 
@@ -64,7 +66,10 @@ test.serial('a hook is asked about what the filter matches, and about nothing el
   await sendAll(injectorOn(t, hosts.a), numbered(8))
   t.deepEqual(numbers(await receive(atB, 4)), [1, 1000, 5, 1000])
   t.deepEqual(asked, [1, 3, 5, 7])
-  t.like(await counted(bridge, 'aToB', ({ received, pending }) => received === 8 && pending === 0), { forwarded: 4, dropped: 4 })
+  t.like(await counted(bridge, 'aToB', ({ received, pending }) => received === 8 && pending === 0), {
+    forwarded: 4,
+    dropped: 4,
+  })
   t.deepEqual(await receiveFor(atB, 30), [])
 })
 

@@ -22,7 +22,6 @@ for (const [what, filter] of [
     await sendAll(injectorOn(t, a), numbered(256))
     t.is(await total(128), 128)
     t.deepEqual(sorted(shares.flat()), odds)
-    t.true(shares.every(({ length }) => length > 0))
     t.like(await pool.stats(), { packets: 128, drops: 0 })
   })
 }

@@ -61,7 +61,10 @@ for (const attach of modes) {
     await until(() => socket.cumulativeStats().packets === 50)
     socket.setFilter('ether proto 0x88b5 and ether[17] % 3 = 0')
     await sendAll(injector, numbered(20, 100))
-    const expected = [...upTo(100).filter((n) => n % 6 === 3), ...upTo(20).flatMap((n) => ((n + 100) % 3 === 0 ? n + 100 : []))]
+    const expected = [
+      ...upTo(100).filter((n) => n % 6 === 3),
+      ...upTo(20).flatMap((n) => ((n + 100) % 3 === 0 ? n + 100 : [])),
+    ]
     t.deepEqual(numbers(await receive(socket, expected.length)), expected)
     t.deepEqual(await receiveFor(socket, 30), [])
     socket.detachFilter()
@@ -74,7 +77,13 @@ for (const attach of modes) {
 xdpTest('what XDP cannot run, and a filter beside a program, are refused', (t) => {
   const { b } = network(t)
   const refused = { code: 'ERR_NETRING_FILTER' }
-  for (const filter of ['inbound', 'ifindex 3', 'ip protochain 6', 'tcp port', PacketFilter.compile('ip protochain 6')]) {
+  for (const filter of [
+    'inbound',
+    'ifindex 3',
+    'ip protochain 6',
+    'tcp port',
+    PacketFilter.compile('ip protochain 6'),
+  ]) {
     t.throws(() => xdpOn(t, b, { filter }), refused)
   }
   t.throws(() => xdpOn(t, b, { mode: 'tx', filter: 'tcp' }), { code: 'ERR_NETRING_CONFIG', message: /options\.filter/ })
@@ -82,7 +91,10 @@ xdpTest('what XDP cannot run, and a filter beside a program, are refused', (t) =
     code: 'ERR_NETRING_CONFIG',
     message: /options\.filter does not go with options\.program/,
   })
-  t.throws(() => xdpOn(t, b, { filter: { fd: 3 } as never }), { code: 'ERR_INVALID_ARG_TYPE', message: /^options\.filter/ })
+  t.throws(() => xdpOn(t, b, { filter: { fd: 3 } as never }), {
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: /^options\.filter/,
+  })
   const sender = xdpOn(t, b, { mode: 'tx' })
   t.throws(
     () => {
