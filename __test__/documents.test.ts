@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { captureDefaults, profiles } from '../src/capture/options.js'
+import { advise } from '../src/errors/advice.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
@@ -49,7 +50,7 @@ test('the table of profiles in docs/tuning.md is what the code has', (t) => {
 })
 
 test('docs/troubleshooting.md has every error code under a heading of its own, and no other', (t) => {
-  const [, union = ''] = read('src/errors.ts').split('export type NetringErrorCode =')
+  const [, union = ''] = read('src/errors/netring-error.ts').split('export type NetringErrorCode =')
   const codes = [...union.split('\n\n')[0]!.matchAll(/'(ERR_NETRING_\w+)'/g)].map(([, code]) => code!)
   t.true(codes.length > 10)
   const headings = [...read('docs/troubleshooting.md').matchAll(/^### (ERR_NETRING_\w+)$/gm)].map(([, code]) => code!)
@@ -69,7 +70,9 @@ test('docs/troubleshooting.md has every warning, with its words', (t) => {
 })
 
 test('messages of the core that docs/troubleshooting.md quotes are those that it gives', (t) => {
-  const sources = filesIn('crates/netring/src', '.rs').map(read).join('\n')
+  const core = filesIn('crates/netring/src', '.rs').map(read).join('\n')
+  // As users of JavaScript read them.
+  const sources = advise(core, 'xdp')
   const quoted = [
     'cannot open a packet socket',
     'which also needs CAP_SYS_ADMIN',
@@ -94,7 +97,7 @@ test('messages of the core that docs/troubleshooting.md quotes are those that it
     'what was left of the block is lost',
   ]
   const text = read('docs/troubleshooting.md').replaceAll(/\s+/g, ' ')
-  const said = sources.replaceAll(/\\?\n\s*/g, '')
+  const said = sources.replaceAll(/\\?\n\s*/g, '').replaceAll('{object}', 'capture')
   for (const words of quoted) {
     t.true(text.includes(words), `the document: ${words}`)
     t.true(sources.includes(words) || said.includes(words), `the code: ${words}`)

@@ -1,7 +1,7 @@
 //! Typed arrays as arguments, without a Rust reference to their memory.
 //!
-//! `&[u8]` would say that nobody writes the bytes meanwhile. A SharedArrayBuffer can be written by
-//! another thread at any moment; what is taken here is copied through raw pointers instead.
+//! `&[u8]` would promise that the bytes do not change. Another thread can write a SharedArrayBuffer at any moment, so
+//! these functions copy through raw pointers instead.
 #![expect(unsafe_code, reason = "addresses of typed arrays")]
 
 use std::marker::PhantomData;
@@ -12,9 +12,9 @@ use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
 use netring::ring::{Memory, VolatileSlice};
 
-/// What can be an element.
+/// Element types.
 pub trait Element: Copy {
-    /// The type of arrays of it.
+    /// The type of its arrays.
     const TYPE: sys::napi_typedarray_type;
     /// That type's name.
     const NAME: &'static str;
@@ -30,8 +30,8 @@ impl Element for u32 {
     const NAME: &'static str = "Uint32Array";
 }
 
-/// A typed array, as it was when the native function was called or the array was got: to be used
-/// before JavaScript runs again.
+/// A typed array, as it was when the native function was called or the array was read: valid
+/// until JavaScript runs again.
 pub struct JsArray<T> {
     base: NonNull<T>,
     len: usize,
@@ -60,7 +60,7 @@ impl<T: Element> FromNapiValue for JsArray<T> {
         if kind != T::TYPE {
             return Err(Error::new(Status::InvalidArg, format!("expected a {}", T::NAME)));
         }
-        // Of an array that is detached or empty the address may be null.
+        // The address of a detached or empty array may be null.
         let base = NonNull::new(data.cast()).unwrap_or(NonNull::dangling());
         Ok(Self { base, len, thread: PhantomData })
     }
@@ -76,7 +76,8 @@ impl JsArray<u8> {
 
     /// Lets the core read and write the bytes for the length of one call.
     pub(crate) fn with_memory<T>(&self, call: impl FnOnce(&Memory) -> T) -> T {
-        // SAFETY: R5. As bytes(); what `call` gets does not outlive it, because the core keeps no memory that it parses or copies into.
+        // SAFETY: R5. As bytes(); what `call` gets does not outlive it, because the core keeps no memory that it parses
+        // or copies into.
         let memory = unsafe { Memory::new(self.base, self.len, Arc::new(())) };
         call(&memory)
     }

@@ -14,7 +14,7 @@ use crate::filter::NativeExpression;
 use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
 use crate::xdp::NativeXdpOptions;
 
-/// What errors call it.
+/// Its name in errors.
 pub(crate) const NAME: &str = "bridge";
 
 #[napi(object)]
@@ -70,16 +70,16 @@ impl From<DirectionStats> for NativeDirectionStats {
     }
 }
 
-/// What is forwarded in each direction; absent: everything.
+/// The filter of each direction. Absent: no filter.
 #[napi(object)]
 pub struct NativeBridgeFilters {
     pub a_to_b: Option<NativeExpression>,
     pub b_to_a: Option<NativeExpression>,
 }
 
-/// A bridge over whatever backend.
+/// A bridge over any backend.
 trait Forwarding {
-    fn start(&mut self, tell: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()>;
+    fn start(&mut self, notify: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()>;
     fn stop(&self);
     fn join(&mut self) -> netring::Result<()>;
     fn round(&self, timeout_ms: f64) -> netring::Result<bool>;
@@ -92,8 +92,8 @@ impl<P: Port + Send + 'static> Forwarding for Runner<P>
 where
     Bridge<P>: Send,
 {
-    fn start(&mut self, tell: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()> {
-        Self::start(self, tell)
+    fn start(&mut self, notify: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()> {
+        Self::start(self, notify)
     }
 
     fn stop(&self) {
@@ -123,14 +123,14 @@ where
 
 #[napi]
 pub struct NativeBridge {
-    // Dropped in this order: the thread ends before what it calls does.
+    // Dropped in this order: the thread ends before its callback.
     bridge: Option<Box<dyn Forwarding>>,
     signal: Option<JsCallback>,
 }
 
 #[napi]
 impl NativeBridge {
-    /// Forwards only what the filters match.
+    /// The bridge drops and counts the frames that `filters` refuse.
     #[napi(factory)]
     pub fn open(
         a: String,
@@ -172,28 +172,28 @@ impl NativeBridge {
     pub fn start(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let bridge = self.bridge.as_mut().ok_or_else(|| closed(NAME))?;
         let wake = JsCallback::in_place(&mut self.signal, &waker)?.sender();
-        let tell = move |news| {
-            wake(match news {
+        let notify = move |event| {
+            wake(match event {
                 RunnerEvent::Rejections => Message::Wake,
                 RunnerEvent::Ended => Message::Ended,
             });
         };
-        bridge.start(Box::new(tell)).map_err(to_js)
+        bridge.start(Box::new(notify)).map_err(to_js)
     }
 
-    /// The thread ends after its turn, and calls the waker.
+    /// Ends the thread after its current round; it then calls the waker.
     #[napi]
     pub fn stop(&self) -> Result<()> {
         self.bridge().map(Forwarding::stop)
     }
 
-    /// Waits for the thread to end; throws why it did.
+    /// Waits for the thread to end; throws its error.
     #[napi]
     pub fn join(&mut self) -> Result<()> {
         self.bridge.as_mut().ok_or_else(|| closed(NAME))?.join().map_err(to_js)
     }
 
-    /// Forwards on this thread what is there, waiting for something at most so long; whether there was.
+    /// Forwards available frames on this thread, waiting at most this long for some; true if there were any.
     #[napi]
     pub fn round(&self, timeout_ms: f64) -> Result<bool> {
         self.bridge()?.round(timeout_ms).map_err(to_js)

@@ -8,10 +8,10 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, check_status, sys};
 use netring::link::LinkEvent;
 
-/// What JavaScript is told.
+/// Messages to JavaScript.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message {
-    /// PollState at the ring again.
+    /// Poll the ring again.
     Wake = 0,
     LinkDown = 1,
     LinkUp = 2,
@@ -38,7 +38,7 @@ impl From<std::io::Result<LinkEvent>> for Message {
     }
 }
 
-/// A function of JavaScript's that is called with a [`Message`].
+/// A JavaScript function that takes a [`Message`].
 pub(crate) type Waker<'a> = Function<'a, u32, ()>;
 
 type Callback = ThreadsafeFunction<u32, (), u32, Status, false, true, 0>;
@@ -56,7 +56,7 @@ impl JsCallback {
         Ok(Self { callback: Arc::new(callback), keeps_alive: false })
     }
 
-    /// What `place` holds, made from `callback` where it holds nothing yet.
+    /// The callback in `place`, created from `callback` if there is none.
     pub(crate) fn in_place<'a>(place: &'a mut Option<Self>, callback: &Function<'_, u32, ()>) -> Result<&'a Self> {
         let signal = match place.take() {
             Some(signal) => signal,
@@ -65,7 +65,7 @@ impl JsCallback {
         Ok(place.insert(signal))
     }
 
-    /// For another thread. A call that comes when the environment is going away does nothing.
+    /// A sender for another thread. Calls during the teardown of the environment do nothing.
     pub(crate) fn sender(&self) -> impl Fn(Message) + Send + Sync + 'static {
         let callback = Arc::clone(&self.callback);
         move |message| {

@@ -1,4 +1,4 @@
-//! What only an AF_PACKET capture has; its batches come from its NativeSource.
+//! The methods that only an AF_PACKET capture has; its batches come from its NativeSource.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -12,7 +12,7 @@ use crate::error::{closed, to_js};
 use crate::options::{NativeCaptureOptions, NativeFilterOption, NativeProgram};
 use crate::source::NativeSource;
 
-/// What errors call it.
+/// Its name in errors.
 const NAME: &str = "capture";
 
 #[napi(object)]
@@ -39,7 +39,7 @@ impl NativeRing {
     }
 }
 
-/// Starts paused captures of any thread. Their own start() is to be called, too.
+/// Starts paused captures of any thread. Call start() of each, too.
 #[napi]
 pub fn native_start_all(ids: Vec<u32>) -> Result<()> {
     netring::capture::start_all(&ids).map_err(to_js)
@@ -55,9 +55,9 @@ pub fn native_stop_all(ids: Vec<u32>) -> Result<()> {
 #[napi]
 pub struct NativeCapture {
     capture: Weak<RefCell<Capture>>,
-    /// Of one that was opened paused.
+    /// Set if it was opened paused.
     barrier: Option<StartBarrier>,
-    /// Until source() has given it away.
+    /// `Some` until source() takes it.
     source: Option<NativeSource>,
 }
 
@@ -78,7 +78,7 @@ impl NativeCapture {
         Ok(Self { capture: weak, barrier, source: Some(NativeSource::live(NAME, held)) })
     }
 
-    /// The capture's batches: once.
+    /// The capture's batches; callable once.
     #[napi]
     pub fn source(&mut self) -> Result<NativeSource> {
         self.source.take().ok_or_else(|| closed(NAME))
@@ -99,20 +99,20 @@ impl NativeCapture {
             .ok_or_else(|| to_js(netring::Error::new(netring::ErrorKind::Config, "this capture was not opened paused")))
     }
 
-    /// Of a paused capture: joins its group by this id, or a new one, and gives the id.
+    /// Paused captures: joins its group by this id, or a new group, and returns the id.
     #[napi]
     pub fn join_group(&mut self, id: Option<u16>) -> Result<u32> {
         let capture = self.capture()?;
         self.barrier()?.join_group(&mut capture.borrow_mut(), id).map(u32::from).map_err(to_js)
     }
 
-    /// Of a paused capture: what nativeStartAll() and nativeStopAll() know it by.
+    /// Paused captures: its id for nativeStartAll() and nativeStopAll().
     #[napi]
     pub fn barrier_id(&self) -> Option<u32> {
         self.barrier.as_ref().map(StartBarrier::id)
     }
 
-    /// Of a paused capture: from now on its filter decides.
+    /// Paused captures: starts it with its filter.
     #[napi]
     pub fn start(&mut self) -> Result<()> {
         let capture = self.capture()?;

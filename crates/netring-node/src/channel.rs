@@ -23,7 +23,7 @@ use crate::source::NativeStats;
 use crate::view::View;
 use crate::xdp::{NativeXdpLayout, NativeXdpOptions};
 
-/// What errors call it.
+/// Its name in errors.
 const NAME: &str = "channel";
 
 /// How much is queued.
@@ -61,7 +61,7 @@ enum Queue {
     Xdp(Channel<XdpSocket>),
 }
 
-/// The same call, whatever the source is.
+/// Calls the same method of either source.
 macro_rules! any {
     ($queue:expr, $channel:ident => $call:expr) => {
         match $queue {
@@ -73,7 +73,7 @@ macro_rules! any {
 
 #[napi]
 pub struct NativeChannel {
-    // Dropped in this order: nothing is called about a channel that is gone.
+    // Dropped in this order: no callback refers to a channel that is gone.
     link: Option<TaskGuard>,
     callback: Option<JsCallback>,
     queue: Option<Queue>,
@@ -105,7 +105,7 @@ impl NativeChannel {
         self.queue.as_mut().ok_or_else(|| closed(NAME))
     }
 
-    /// Of a channel over AF_PACKET.
+    /// AF_PACKET only.
     fn packet(&self) -> Result<&Channel<Capture>> {
         match self.queue()? {
             Queue::Packet(channel) => Ok(channel),
@@ -113,13 +113,13 @@ impl NativeChannel {
         }
     }
 
-    /// Of a channel over AF_PACKET.
+    /// AF_PACKET only.
     #[napi]
     pub fn ring(&self) -> Result<NativeRing> {
         self.packet()?.call(|capture| Ok(NativeRing::of(capture))).map_err(to_js)
     }
 
-    /// Of a channel over AF_XDP.
+    /// AF_XDP only.
     #[napi]
     pub fn layout(&self) -> Result<NativeXdpLayout> {
         match self.queue()? {
@@ -128,27 +128,27 @@ impl NativeChannel {
         }
     }
 
-    /// The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none.
+    /// The LINKTYPE_ number of all packets; 0xffff_ffff where the registry has none.
     #[napi]
     pub fn link_type(&self) -> Result<u32> {
         any!(self.queue()?, channel => channel.call(|source| Ok(source.link_type().0))).map_err(to_js)
     }
 
-    /// The counter that says which packets of those fetched last were passed on.
+    /// The position counter: which packets of the last fetch were consumed.
     #[napi(ts_return_type = "ArrayBuffer")]
     pub fn position<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
         let position = any!(self.queue()?, channel => channel.position().clone());
         View::create(env, position, || ()).map(|(_, value)| value)
     }
 
-    /// Takes packets out of the queue, for copy(). The first `passedOn` of them are passed on at once.
+    /// Takes packets out of the queue, for copy(). The first `passedOn` of them count as consumed at once.
     #[napi]
     pub fn fetch(&mut self, passed_on: u32) -> Result<NativeFetched> {
         let size = any!(self.queue_mut()?, channel => channel.fetch(passed_on)).map_err(to_js)?;
         Ok(NativeFetched { packets: size.packets, bytes: size.bytes })
     }
 
-    /// Copies what was fetched last: all packets end to end into `data` and their columns into `columns`.
+    /// Copies the last fetch: all packets end to end into `data` and their columns into `columns`.
     #[napi]
     pub fn copy(
         &mut self,
@@ -175,7 +175,7 @@ impl NativeChannel {
         Ok(())
     }
 
-    /// True when fetch() would give something or fail; otherwise the waker is called once it would.
+    /// True when fetch() would return packets or fail; otherwise the waker is called once it would.
     #[napi]
     pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
         self.set_waker(&waker)?;
@@ -195,13 +195,13 @@ impl NativeChannel {
         self.callback.as_mut().map_or(Ok(()), |callback| callback.keep_alive(env, keep))
     }
 
-    /// From now on the waker is called with every change of the link.
+    /// Calls the waker with every link event from now on.
     #[napi]
     pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         if self.link.is_none() {
             self.set_waker(&waker)?;
-            let tell = JsCallback::in_place(&mut self.callback, &waker)?.sender();
-            let changed: LinkCallback = Box::new(move |event| tell(event.into()));
+            let notify = JsCallback::in_place(&mut self.callback, &waker)?.sender();
+            let changed: LinkCallback = Box::new(move |event| notify(event.into()));
             let link = any!(self.queue()?, channel => channel.call(move |source| source.watch_link(changed)));
             self.link = Some(link.map_err(to_js)?);
         }
@@ -214,7 +214,7 @@ impl NativeChannel {
         self.link = None;
     }
 
-    /// Nothing more is let in, and what is in the ring is queued. The waker is called when that is done.
+    /// Stops receiving and queues the packets in the ring. Calls the waker when that is done.
     #[napi]
     pub fn stop(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         self.set_waker(&waker)?;
@@ -243,7 +243,7 @@ impl NativeChannel {
         any!(self.queue()?, channel => channel.call_and_clear(|source| source.set_filter(filter))).map_err(to_js)
     }
 
-    /// Of a channel over AF_PACKET.
+    /// AF_PACKET only.
     #[napi]
     pub fn set_fanout_program(&self, program: NativeProgram) -> Result<()> {
         let program: FanoutProgram = program.into();

@@ -21,7 +21,7 @@ pub struct NativeColumn {
     pub start: u32,
 }
 
-/// Places and bits of the words that describe a batch.
+/// Indices and bits of the words that describe a batch.
 #[napi(object, object_from_js = false)]
 pub struct NativeHeaderWords {
     pub length: u32,
@@ -37,18 +37,18 @@ pub struct NativeHeaderWords {
 pub struct NativeConstants {
     /// In the order of their numbers.
     pub columns: Vec<NativeColumn>,
-    /// Bytes that all columns take a packet.
+    /// Bytes per packet of all columns together.
     pub bytes_per_packet: u32,
     /// Capacities are multiples of this.
     pub capacity_step: u32,
     /// In the order of their numbers.
     pub parsed_columns: Vec<NativeColumn>,
-    /// Where each word of a parsed record is, and where those that take several start.
+    /// Index of each word of a parsed record, and of the first word of longer fields.
     pub record_words: HashMap<String, u32>,
     /// Words of a record.
     pub record_length: u32,
     pub batch_header: NativeHeaderWords,
-    /// What wakers are called with.
+    /// Arguments of wakers.
     pub messages: HashMap<String, u32>,
     pub verdicts: HashMap<String, u32>,
     pub push_states: HashMap<String, u32>,

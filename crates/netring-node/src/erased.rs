@@ -1,4 +1,4 @@
-//! Sources of the core behind one type: batches are known by number.
+//! Sources of the core behind one type, with batches identified by number.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,8 +13,8 @@ use netring::source::{BatchHeader, Counters, LinkCallback, LiveSource, PollState
 use netring::stats::CaptureStats;
 use netring::{Error, ErrorKind, Result};
 
-/// Shared by the parts of one object, all on JavaScript's thread. Borrowed for the length of one call, never while JavaScript
-/// may run.
+/// Shared by the parts of one object, all on JavaScript's thread. Borrowed for the length of one call, never while
+/// JavaScript may run.
 pub(crate) type Shared<T> = Rc<RefCell<T>>;
 
 /// To be shared from now on.
@@ -22,7 +22,7 @@ pub(crate) fn share<T>(value: T) -> Shared<T> {
     Rc::new(RefCell::new(value))
 }
 
-/// A batch that was handed out: its number, and what is known of it.
+/// A batch that was handed out: its number and metadata.
 pub(crate) struct Taken {
     pub(crate) id: u32,
     pub(crate) header: BatchHeader,
@@ -39,7 +39,7 @@ pub(crate) trait Batches {
     fn copy(&self, id: u32, columns: &Columns, data: &Memory) -> Option<std::result::Result<(), CopyFailure>>;
     fn release(&mut self, id: u32);
     fn stats(&mut self, cumulative: bool) -> Result<CaptureStats>;
-    /// Frees everything at once, unless somebody shares the source: then with the last one.
+    /// Frees everything at once, or with the last owner if the source is shared.
     fn close(&mut self) -> Result<()>;
 }
 
@@ -52,10 +52,10 @@ pub(crate) trait Live {
     fn watch_removal(&self, removed: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>>;
 }
 
-/// What is done with a batch before JavaScript sees it.
+/// Called with a batch before JavaScript sees it.
 type Inspect<S> = Box<dyn Fn(&S, &<S as Source>::Batch) -> Result<()>>;
 
-/// A source and those of its batches that were handed out.
+/// A source and its batches that were handed out.
 pub(crate) struct HeldBatches<S: Source> {
     /// None once it is closed.
     source: Option<Shared<S>>,
@@ -65,7 +65,7 @@ pub(crate) struct HeldBatches<S: Source> {
 }
 
 impl<S: Source> HeldBatches<S> {
-    /// `name` is what errors call the source; `inspect` may look at each batch first.
+    /// `name` is the source's name in errors; `inspect` may look at each batch first.
     pub(crate) fn new(name: &'static str, source: Shared<S>, inspect: Option<Inspect<S>>) -> Self {
         Self { source: Some(source), batches: Vec::new(), inspect, name }
     }
@@ -80,7 +80,7 @@ impl<S: Source> HeldBatches<S> {
         call(&mut self.source()?.borrow_mut())
     }
 
-    /// Takes a batch out: somebody else gives it back.
+    /// Takes a batch out: the caller releases it.
     pub(crate) fn take(&mut self, id: u32) -> Option<S::Batch> {
         self.batches.get_mut(id as usize).and_then(Option::take)
     }

@@ -30,12 +30,12 @@ pub(crate) fn texts(errors: Vec<Error>) -> Vec<String> {
     errors.into_iter().map(|error| to_js(error).reason).collect()
 }
 
-/// An object that was closed meanwhile.
+/// The error for an object that was closed meanwhile.
 pub(crate) fn closed(what: &str) -> napi::Error {
     to_js(Error::new(netring::ErrorKind::Closed, format!("the {what} is closed; open another")))
 }
 
-/// A batch or slot that was given back.
+/// The error for a batch or slot that was released.
 pub(crate) fn released(what: &str) -> napi::Error {
     to_js(Error::new(
         netring::ErrorKind::Released,

@@ -1,4 +1,4 @@
-//! The class behind PacketFilter: an expression, compiled.
+//! The class behind PacketFilter: a compiled expression.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,7 +16,7 @@ use crate::parse::outside;
 #[napi(object)]
 pub struct NativeHost {
     pub name: String,
-    /// As `node:dns` gives them.
+    /// IPv4 and IPv6 addresses as text.
     pub addresses: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ pub struct NativeHost {
 pub struct NativeExpression {
     pub text: String,
     pub snap_len: u32,
-    /// Dotted.
+    /// In dotted notation.
     pub netmask: Option<String>,
     pub hosts: Vec<NativeHost>,
 }
@@ -52,7 +52,7 @@ fn place(name: &str, link_type: u32) -> Place {
     }
 }
 
-/// The host names in an expression whose addresses it lacks.
+/// The host names in an expression that have no addresses in `hosts`.
 #[napi]
 pub fn native_unknown_hosts(
     expression: NativeExpression,
@@ -70,7 +70,7 @@ pub struct NativeFilter {
 
 #[napi]
 impl NativeFilter {
-    /// For packets of this LINKTYPE_ number.
+    /// Compiles an expression for packets with this LINKTYPE_ number.
     #[napi(factory)]
     pub fn compile(
         expression: NativeExpression,
@@ -97,14 +97,14 @@ impl NativeFilter {
         self.filter.to_string()
     }
 
-    /// Whether a packet matches that has `original` bytes on the wire.
+    /// Whether a packet matches. `original` is its length on the wire.
     #[napi]
     pub fn matches(&mut self, #[napi(ts_arg_type = "Uint8Array")] packet: JsArray<u8>, original: u32) -> bool {
         self.matcher.matches(packet.bytes(), original)
     }
 
-    /// Writes into `indices`, which has room for all, which packets match, and gives their number. A packet lies in `bytes` as
-    /// the columns say.
+    /// Writes the indices of the matching packets into `indices`, which has room for all, and returns their number. The columns
+    /// give each packet's place in `bytes`.
     #[napi]
     pub fn select(
         &mut self,

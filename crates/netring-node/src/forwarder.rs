@@ -1,4 +1,4 @@
-//! A bridge's direction with a hook: JavaScript sees its batches, by a NativeSource, before they are sent on.
+//! A bridge's direction with a hook: JavaScript sees its batches, through a NativeSource, before they are forwarded.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -24,13 +24,13 @@ use crate::options::milliseconds;
 use crate::source::NativeSource;
 use crate::views::Views;
 
-/// What push() returns.
+/// Results of push().
 pub(crate) const PUSH_STATES: [(&str, u32); 3] = [("nothingLeft", NOTHING_LEFT), ("more", MORE), ("noRoom", NO_ROOM)];
 const NOTHING_LEFT: u32 = 0;
 const MORE: u32 = 1;
 const NO_ROOM: u32 = 2;
 
-/// What decide() takes for each packet.
+/// A verdict of decide() for a packet.
 pub(crate) const VERDICTS: [(&str, u32); 3] = [("forward", FORWARD), ("drop", DROP), ("replace", REPLACE)];
 const FORWARD: u32 = 0;
 const DROP: u32 = 1;
@@ -52,7 +52,7 @@ struct Direction<S: LiveSource, O> {
     to: Option<Shared<O>>,
 }
 
-/// What [`NativeForwarder`] needs of a [`Direction`].
+/// The methods of a [`Direction`] that [`NativeForwarder`] uses.
 trait Forward {
     /// `memory`: the batch's bytes; `kept`: a copy of them, the batch itself being quarantined.
     fn decide(&self, id: u32, memory: Memory, kept: bool, verdicts: &[Verdict], replacements: Replacements);
@@ -118,7 +118,7 @@ impl<S: LiveSource + 'static, O: FrameTx + 'static> Forward for Direction<S, O> 
     }
 
     fn abandon(&self) {
-        // Closed already: there is nothing to give back to.
+        // The source is closed already.
         let _ = self.from.borrow().with(|source| {
             self.forwarder.borrow_mut().abandon(source);
             Ok(())
@@ -131,9 +131,9 @@ impl<S: LiveSource + 'static, O: FrameTx + 'static> Forward for Direction<S, O> 
 pub struct NativeForwarder {
     direction: Box<dyn Forward>,
     views: Weak<RefCell<Views>>,
-    /// Until source() has given it away.
+    /// `Some` until source() takes it.
     source: Option<NativeSource>,
-    /// Until filter() has given it away.
+    /// `Some` until filter() takes it.
     filter: Option<NativeFilter>,
 }
 
@@ -147,7 +147,7 @@ impl NativeForwarder {
         let filter = filter.map(|expression| NativeFilter::of(expression, place)).transpose()?;
         let forwarder = share(Forwarder::default());
         let noting = Rc::clone(&forwarder);
-        // Where each packet lies is noted before JavaScript can write into headers.
+        // Records the offset of each packet before JavaScript can write into headers.
         let inspect = Box::new(move |source: &S, batch: &S::Batch| noting.borrow_mut().note(source, batch));
         let held = share(HeldBatches::new(NAME, from, Some(inspect)));
         let source = NativeSource::live(NAME, Rc::clone(&held));
@@ -195,20 +195,20 @@ pub fn native_open_xdp_forwarders(
 
 #[napi]
 impl NativeForwarder {
-    /// The batches of this direction, one at a time: decide() takes each back. Once.
+    /// The batches of this direction, one at a time: decide() takes each back. Callable once.
     #[napi]
     pub fn source(&mut self) -> Result<NativeSource> {
         self.source.take().ok_or_else(|| closed(NAME))
     }
 
-    /// What the packets of a batch have to match before they are anybody's to decide, if there is a filter: once.
+    /// The filter that packets have to match before JavaScript decides about them, if there is one. Once.
     #[napi]
     pub fn filter(&mut self) -> Option<NativeFilter> {
         self.filter.take()
     }
 
-    /// What becomes of the packets of a batch: a verdict each, and a frame of `replacements` for each 'replace'; what has no
-    /// verdict is dropped. Its views are empty from now on, and push() sends it.
+    /// Decides about a batch: a verdict per packet, and a frame of `replacements` for each 'replace'; packets without a
+    /// verdict are dropped. The batch's views are empty from now on, and push() sends it.
     #[napi]
     pub fn decide(
         &self,
@@ -229,7 +229,7 @@ impl NativeForwarder {
         if views.detach(id)? {
             self.direction.decide(id, memory, false, &verdicts, frames);
         } else {
-            // JavaScript may still write into the batch: a copy is what is sent.
+            // JavaScript may still write into the batch, so a copy is sent.
             let copy = Memory::zeroed(memory.len());
             memory.copy_to(0, memory.len(), &copy, 0);
             self.direction.decide(id, copy, true, &verdicts, frames);
@@ -237,7 +237,7 @@ impl NativeForwarder {
         Ok(())
     }
 
-    /// Sends on what was decided; nativeConstants() has the answers.
+    /// Forwards the decided packets; nativeConstants() has the results.
     #[napi]
     pub fn push(&self) -> Result<u32> {
         self.direction.push()
@@ -253,7 +253,7 @@ impl NativeForwarder {
         waits.wait(None).map_err(to_js)
     }
 
-    /// Whether push() has to be called again in a millisecond, whatever comes.
+    /// Whether push() has to be called again in a millisecond, without an event.
     #[napi]
     pub fn is_unsettled(&self) -> bool {
         self.direction.is_unsettled()
@@ -270,8 +270,8 @@ impl NativeForwarder {
         texts(self.direction.take_rejections())
     }
 
-    /// Gives back what is under way, and sends nothing more. Before close() of both directions' sources: what sends here may
-    /// be what receives there.
+    /// Takes back unsent packets and ends sending. Call it before close() of both directions' sources: one socket may
+    /// send here and receive there.
     #[napi]
     pub fn end_sending(&mut self) {
         self.direction.abandon();

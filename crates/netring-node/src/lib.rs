@@ -1,5 +1,5 @@
-//! Node-API binding of the `netring` core. It converts and holds no logic: what a capture or an
-//! injector does is in the core, what users see is in TypeScript.
+//! Node-API binding of the `netring` core. It converts and holds no logic: the core implements
+//! captures and injectors, and TypeScript implements the public API.
 //!
 //! Nothing here is public API; `index.d.ts` describes the seam between Rust and `src/*.ts`.
 
@@ -26,7 +26,7 @@ pub mod view;
 mod views;
 pub mod xdp;
 
-/// The version that this binary was built as, by which the TypeScript part knows its own.
+/// The version of this binary, which TypeScript compares with its own.
 #[napi_derive::napi]
 pub fn native_version() -> &'static str {
     env!("CARGO_PKG_VERSION")

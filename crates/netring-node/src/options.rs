@@ -10,7 +10,7 @@ use netring::injector::{InjectorOptions, OnMalformed};
 
 use crate::filter::NativeExpression;
 
-/// A time from JavaScript; nothing for what is no time, at most thirty years.
+/// A duration from JavaScript: zero for an invalid one, at most thirty years.
 pub(crate) fn milliseconds(time: f64) -> Duration {
     Duration::try_from_secs_f64((time / 1000.0).min(1e9)).unwrap_or_default()
 }
@@ -23,7 +23,7 @@ pub struct NativeInstruction {
     pub k: u32,
 }
 
-/// Exactly one of the two is there.
+/// Exactly one of the two is set.
 #[napi(object)]
 pub struct NativeProgram {
     pub instructions: Option<Vec<NativeInstruction>>,
@@ -70,7 +70,7 @@ pub struct NativeCaptureOptions {
     pub netns: Option<String>,
     pub fanout: Option<NativeFanout>,
     pub filter: Option<NativeFilterOption>,
-    /// Outside its group and receiving nothing, until joinGroup() and start(). Absent: no.
+    /// Paused: outside its group, without packets, until joinGroup() and start(). Absent: no.
     pub paused: Option<bool>,
 }
 

@@ -14,7 +14,7 @@ use crate::view::{DetachOutcome, View};
 /// Pieces of memory kept for the columns of the next batches.
 const POOLED: usize = 4;
 
-/// Parses the packet that `bytes` are into a record, whose words `target` has.
+/// Parses the packet `bytes` into a record, written to the words of `target`.
 #[napi]
 pub fn native_parse_packet(
     #[napi(ts_arg_type = "Uint8Array")] bytes: JsArray<u8>,
@@ -40,18 +40,18 @@ pub(crate) struct ParsedView {
 }
 
 impl ParsedView {
-    /// For whoever ends it and wants nothing back.
+    /// For callers that end it and need no memory back.
     pub(crate) fn into_view(self) -> View {
         self.view
     }
 }
 
-/// Memory that the parsed columns of a source's batches take in turns.
+/// Memory that the parsed columns of a source's batches reuse.
 #[derive(Default)]
 pub(crate) struct ParsedPool(Vec<Memory>);
 
 impl ParsedPool {
-    /// Parses the first `packets` packets that lie in `bytes` as `places` say.
+    /// Parses the first `packets` packets in `bytes`, at the offsets in `places`.
     pub(crate) fn parse<'env>(
         &mut self,
         env: &'env Env,
@@ -72,7 +72,7 @@ impl ParsedPool {
         Ok((ParsedView { memory, view }, value))
     }
 
-    /// Makes parsed columns empty. What escaped by transfer() keeps its memory for itself (V2).
+    /// Makes parsed columns empty. Views moved by transfer() keep their memory (V2).
     pub(crate) fn end(&mut self, ParsedView { memory, view }: ParsedView) -> Result<()> {
         if matches!(view.end()?, DetachOutcome::Now) {
             self.give(memory);

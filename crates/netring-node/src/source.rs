@@ -33,21 +33,21 @@ impl From<CaptureStats> for NativeStats {
 #[napi]
 pub struct NativeSource {
     name: &'static str,
-    // Dropped in this order: nothing is called about a source that is gone, and views end before their memory does.
+    // Dropped in this order: no callback refers to a source that is gone, and views end before their memory does.
     events: SourceEvents,
     views: Option<Shared<Views>>,
     batches: Shared<dyn Batches>,
-    /// Of a source that receives from an interface.
+    /// Set for a source that receives from an interface.
     live: Option<Shared<dyn Live>>,
 }
 
 impl NativeSource {
-    /// Of a source that receives from an interface.
+    /// Set for a source that receives from an interface.
     pub(crate) fn live<S: LiveSource + 'static>(name: &'static str, held: Shared<HeldBatches<S>>) -> Self {
         Self { live: Some(Rc::clone(&held) as Shared<dyn Live>), ..Self::of(name, held) }
     }
 
-    /// Of any source. `name` is what errors call it.
+    /// Wraps any source. `name` is its name in errors.
     pub(crate) fn of<S: Source + Counters + 'static>(name: &'static str, held: Shared<HeldBatches<S>>) -> Self {
         let batches: Shared<dyn Batches> = held;
         let views = share(Views::new(Rc::clone(&batches)));
@@ -75,13 +75,13 @@ impl NativeSource {
         self.views()?.borrow().header(env)
     }
 
-    /// The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none.
+    /// The LINKTYPE_ number of all packets; 0xffff_ffff where the registry has none.
     #[napi]
     pub fn link_type(&self) -> Result<u32> {
         self.batches.borrow().link_type().map(|link_type| link_type.0).map_err(to_js)
     }
 
-    /// The id of the next batch, with the columns of `set` filled on the way; -1 where there is none.
+    /// The id of the next batch, with the columns of `set` filled; -1 where there is none.
     #[napi]
     pub fn next(&self, set: u32) -> Result<i32> {
         let mut views = self.views()?.borrow_mut();
@@ -102,7 +102,7 @@ impl NativeSource {
         views.next(set)
     }
 
-    /// True when next() would give a batch; otherwise the waker is called once something changes.
+    /// True when next() would return a batch; otherwise the waker is called once something changes.
     #[napi]
     pub fn poll_or_wait(&mut self, waker: Function<'_, u32, ()>) -> Result<bool> {
         self.views()?.borrow_mut().sweep();
@@ -129,7 +129,7 @@ impl NativeSource {
         self.live.is_some()
     }
 
-    /// From now on the waker is called with every change of the link.
+    /// Calls the waker with every link event from now on.
     #[napi]
     pub fn watch_link(&mut self, waker: Function<'_, u32, ()>) -> Result<()> {
         let live = Rc::clone(self.link()?);

@@ -1,11 +1,11 @@
 //! External ArrayBuffers over memory of the core, and their end.
 //!
 //! A view is detached before its memory is used for anything else, which makes every Buffer and
-//! typed array over it empty (V1). Where that cannot be shown, because `transfer()` moved the
+//! typed array over it empty (V1). Where detaching fails, because `transfer()` moved the
 //! bytes to another ArrayBuffer or the collector took the object first, the memory waits for the
 //! finalizer, which runs when nothing in JavaScript refers to the bytes any more (V2). The
 //! finalizer owns the memory's mapping, so no address a view can reach is ever unmapped (R4); when the
-//! environment ends before that was shown, the memory stays mapped for good (V3).
+//! environment ends before that, the memory stays mapped for good (V3).
 #![expect(unsafe_code, reason = "external ArrayBuffers, references, finalizers")]
 
 use std::cell::Cell;
@@ -24,7 +24,7 @@ pub(crate) struct View {
     state: Rc<Cell<State>>,
 }
 
-/// What is known of an ArrayBuffer's bytes.
+/// The state of an ArrayBuffer's bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Something may refer to them.
@@ -35,7 +35,7 @@ enum State {
     Finalized,
 }
 
-/// What became of a view that was to end.
+/// The result of ending a view.
 pub(crate) enum DetachOutcome {
     /// No address in its memory can be reached from JavaScript.
     Now,
@@ -43,22 +43,22 @@ pub(crate) enum DetachOutcome {
     Later(Quarantined),
 }
 
-/// Tells when nothing can reach a view's bytes any more.
+/// Reports when no code can reach a view's bytes any more.
 pub(crate) struct Quarantined(Option<Rc<Cell<State>>>);
 
 impl Quarantined {
-    /// Bytes of which that will never be known.
+    /// Bytes that count as reachable for ever.
     pub(crate) fn never() -> Self {
         Self(None)
     }
 
-    /// Whether it is so now.
+    /// Whether the bytes are unreachable now.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.0.as_ref().is_some_and(|state| state.get() == State::Finalized)
     }
 }
 
-/// What the finalizer owns.
+/// The data that the finalizer owns.
 struct Finalizer {
     memory: Memory,
     state: Rc<Cell<State>>,
@@ -69,7 +69,7 @@ unsafe extern "C" fn finalize(env: sys::napi_env, _data: *mut c_void, hint: *mut
     // SAFETY: V2. `hint` is the Box that create() leaked; Node-API runs a finalizer once.
     let Finalizer { memory, state, then } = *unsafe { Box::from_raw(hint.cast::<Finalizer>()) };
     if state.get() == State::Live && !is_running(env) {
-        // The environment ends, and Node-API finalizes everything, be it still in use: bytes that
+        // The environment ends, and Node-API finalizes everything, even in use: bytes that
         // transfer() moved may have been posted to another thread. They stay mapped for good (V3).
         std::mem::forget(memory);
         return;

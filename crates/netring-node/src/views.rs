@@ -18,7 +18,7 @@ use crate::view::{DetachOutcome, Quarantined, View};
 /// Column arenas kept for the next batches.
 const POOLED_ARENAS: usize = 4;
 
-/// What JavaScript reads of the batch that next() handed out last, 32-bit words in one piece of memory:
+/// The metadata of the batch that next() handed out last, 32-bit words in one piece of memory:
 /// an object with as many properties costs as much as all the rest of handing a batch out.
 pub(crate) struct HeaderWords(Memory);
 
@@ -40,7 +40,7 @@ impl HeaderWords {
     }
 }
 
-/// What shows a batch that JavaScript holds.
+/// The views of a batch that JavaScript holds.
 #[derive(Default)]
 struct BatchViews {
     length: u32,
@@ -55,7 +55,7 @@ pub(crate) struct Views {
     // In the order in which they end: views first (V1).
     held: Vec<Option<BatchViews>>,
     batches: Shared<dyn Batches>,
-    /// Batches that were released while bytes of theirs could still be reached.
+    /// Batches that were released while JavaScript could still reach their bytes.
     quarantined: Vec<(u32, Quarantined)>,
     arenas: Vec<Columns>,
     parsed: ParsedPool,
@@ -69,7 +69,7 @@ impl Drop for Views {
         for held in self.held.drain(..).flatten() {
             let parsed = held.parsed.map(ParsedView::into_view);
             for view in [held.columns_view, parsed, held.bytes].into_iter().flatten() {
-                // There is no caller left to be told; the mapping's owner is in the finalizer anyway.
+                // There is no caller to report to; the mapping's owner is in the finalizer anyway.
                 let _ = view.end();
             }
         }
@@ -98,7 +98,7 @@ impl Views {
         if self.quarantined.is_empty() {
             return;
         }
-        // The source may be at work where a finalizer runs; the next call sweeps again.
+        // The source may be borrowed while a finalizer runs; the next call sweeps again.
         let Ok(mut batches) = self.batches.try_borrow_mut() else { return };
         for (id, _) in self.quarantined.extract_if(.., |(_, quarantined)| quarantined.is_unreachable()) {
             batches.release(id);
@@ -110,7 +110,7 @@ impl Views {
         View::create(env, self.header.0.clone(), || ()).map(|(_, value)| value)
     }
 
-    /// The number of the next batch, with the columns of `set` filled on the way; -1 where there is none.
+    /// The number of the next batch, with the columns of `set` filled; -1 where there is none.
     pub(crate) fn next(&mut self, set: u32) -> Result<i32> {
         let Self { batches, arenas, .. } = self;
         let mut target = |packets| (set != 0).then(|| (arena(arenas, packets), ColumnSet(set)));
@@ -137,8 +137,8 @@ impl Views {
         }
         let memory = self.batches.borrow().bytes(id).ok_or_else(|| released("batch"))?;
         let (view, value) = View::create(env, memory, move || {
-            // Gives a quarantined batch back as soon as nothing can reach it; where the source is at work
-            // just now, the next call does.
+            // Gives a quarantined batch back as soon as nothing can reach it; where the source is
+            // borrowed just now, the next call does.
             if let Some(views) = this.upgrade()
                 && let Ok(mut views) = views.try_borrow_mut()
             {
@@ -175,7 +175,7 @@ impl Views {
         filled.ok_or_else(|| released("batch"))?.map_err(malformed)
     }
 
-    /// Parsed columns of a batch of which columns() are those of its packets' places.
+    /// Parsed columns of a batch, whose columns() hold its packets' offsets and lengths.
     pub(crate) fn parse<'env>(&mut self, env: &'env Env, id: u32) -> Result<Unknown<'env>> {
         let bytes = self.batches.borrow().bytes(id);
         let Self { held, parsed, .. } = self;
@@ -225,7 +225,7 @@ impl Views {
                 Ok(false)
             }
             Err(error) => {
-                // It is not known what can still be seen of it, so it never goes back to the kernel.
+                // JavaScript may still reach it, so it never goes back to the kernel.
                 self.quarantined.push((id, Quarantined::never()));
                 Err(error)
             }

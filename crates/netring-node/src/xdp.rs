@@ -1,4 +1,4 @@
-//! What only an AF_XDP socket has; packets come and go through its NativeSource and its NativeSink.
+//! The methods that only an AF_XDP socket has; packets come and go through its NativeSource and its NativeSink.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -17,7 +17,7 @@ use crate::options::NativeFilterOption;
 use crate::sink::NativeSink;
 use crate::source::NativeSource;
 
-/// What errors call it.
+/// Its name in errors.
 const NAME: &str = "XDP socket";
 
 #[napi(object)]
@@ -57,7 +57,7 @@ pub struct NativeXdpOptions {
     pub coalesce_us: u32,
     pub replace: bool,
     pub program: Option<NativeXdpProgram>,
-    /// Without `fd`.
+    /// An expression or instructions.
     pub filter: Option<NativeFilterOption>,
     pub netns: Option<String>,
     /// Out of the map until start(). Absent: no.
@@ -135,7 +135,7 @@ impl From<XdpStats> for NativeXdpStats {
     }
 }
 
-/// A program that leads packets to the sockets of several threads, until it is closed.
+/// A program that redirects packets to the sockets of several threads, until it is closed.
 #[napi]
 pub struct NativeSharedProgram {
     program: Option<SharedProgram>,
@@ -149,13 +149,13 @@ impl NativeSharedProgram {
         Ok(Self { program: Some(program) })
     }
 
-    /// Attaches it, in the place of one that is to be replaced.
+    /// Attaches it, replacing another program if asked to.
     #[napi]
     pub fn attach(&mut self) -> Result<()> {
         self.program.as_mut().map_or(Ok(()), SharedProgram::attach).map_err(to_js)
     }
 
-    /// Leads packets to no socket any more, and stays attached.
+    /// Stops redirecting packets, and stays attached.
     #[napi]
     pub fn shut(&self) -> Result<()> {
         self.program.as_ref().map_or(Ok(()), SharedProgram::shut).map_err(to_js)
@@ -185,7 +185,7 @@ impl NativeXdpLayout {
             queues: socket.queues().to_vec(),
             zero_copy: socket.zero_copy(),
             frame_capacity: socket.frame_capacity(),
-            tx_frames: socket.shape().tx_frames,
+            tx_frames: socket.layout().tx_frames,
         }
     }
 }
@@ -194,7 +194,7 @@ impl NativeXdpLayout {
 #[napi]
 pub struct NativeXdpSocket {
     socket: Weak<RefCell<XdpSocket>>,
-    /// Until source() and sink() have given them away.
+    /// `Some` until source() and sink() take them.
     source: Option<NativeSource>,
     sink: Option<NativeSink>,
 }
@@ -204,7 +204,7 @@ impl NativeXdpSocket {
     #[napi(factory)]
     pub fn open(interface: String, options: NativeXdpOptions) -> Result<Self> {
         let socket = XdpSocket::open(&interface, &options.into()).map_err(to_js)?;
-        let (fd, capacity, count) = (socket.fd(), socket.frame_capacity(), socket.shape().tx_frames);
+        let (fd, capacity, count) = (socket.fd(), socket.frame_capacity(), socket.layout().tx_frames);
         let socket = share(socket);
         let sink = NativeSink::of(NAME, Rc::clone(&socket) as Shared<dyn Sink>, fd, capacity, count);
         let weak = Rc::downgrade(&socket);
@@ -212,13 +212,13 @@ impl NativeXdpSocket {
         Ok(Self { socket: weak, source: Some(NativeSource::live(NAME, held)), sink: Some(sink) })
     }
 
-    /// The packets that come: once.
+    /// Its source of packets; callable once.
     #[napi]
     pub fn source(&mut self) -> Result<NativeSource> {
         self.source.take().ok_or_else(|| closed(NAME))
     }
 
-    /// The frames that go: once. To be closed before the source, which ends the socket.
+    /// Its sink of frames; callable once. Close it before the source, which ends the socket.
     #[napi]
     pub fn sink(&mut self) -> Result<NativeSink> {
         self.sink.take().ok_or_else(|| closed(NAME))
@@ -228,7 +228,7 @@ impl NativeXdpSocket {
         self.socket.upgrade().ok_or_else(|| closed(NAME))
     }
 
-    /// Of a paused socket: from now on packets come.
+    /// Paused sockets: starts receiving.
     #[napi]
     pub fn start(&self) -> Result<()> {
         self.socket()?.borrow_mut().start().map_err(to_js)
@@ -244,7 +244,7 @@ impl NativeXdpSocket {
         Ok(NativeXdpLayout::of(&self.socket()?.borrow()))
     }
 
-    /// How packets get here now.
+    /// How the program is attached now.
     #[napi(ts_return_type = "'native' | 'skb' | 'none'")]
     pub fn attached(&self) -> Result<&'static str> {
         Ok(match self.socket()?.borrow().attached() {

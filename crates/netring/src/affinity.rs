@@ -1,20 +1,20 @@
-//! Which processors threads run on.
+//! CPU affinity of threads.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness;
 use crate::sys::affinity;
 
-/// The processors that the calling thread may use, by number.
+/// The CPUs that the calling thread may use.
 pub fn allowed_cpus() -> Result<Vec<u32>> {
     affinity::allowed_cpus().map_err(|error| {
         Error::os(ErrorKind::Io, "sched_getaffinity", &error, "cannot ask which CPUs this process may use")
     })
 }
 
-/// From now on the calling thread runs on this processor only.
+/// Pins the calling thread to one CPU.
 pub fn pin_thread(cpu: u32) -> Result<()> {
-    // A new thread has the processors of the one that makes it: the thread that serves every capture
-    // of the process must not be made by one that is pinned.
+    // A new thread inherits its creator's affinity, so the runtime's thread, which serves every capture of the process,
+    // has to start before this thread is pinned.
     readiness::runtime().and_then(|_| affinity::pin(cpu)).map_err(|error| {
         Error::os(ErrorKind::Config, "sched_setaffinity", &error, format_args!("cannot run on CPU {cpu} only"))
     })
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_is_pinned_and_those_that_were_there_are_not() {
+    fn a_thread_is_pinned_and_existing_threads_are_not() {
         let before = allowed_cpus().unwrap();
         let last = *before.last().unwrap();
         let pinned = std::thread::spawn(move || {
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_that_is_not_there_is_refused() {
+    fn an_unknown_cpu_is_refused() {
         let error = pin_thread(60_000).unwrap_err();
         assert_eq!((error.kind, error.errno), (ErrorKind::Config, Some(libc::EINVAL)));
         assert!(error.message.contains("60000"), "{error}");

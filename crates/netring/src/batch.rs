@@ -1,4 +1,4 @@
-//! Batches for Rust callers: one that goes back to its source by itself, and its packets.
+//! Batches for Rust callers: a batch that is released on drop, and its packets.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,10 +7,10 @@ use crate::ring::columns::Row;
 use crate::ring::{ColumnSet, Columns, Memory, VolatileSlice};
 use crate::source::{BatchHeader, Pollable, Source};
 
-/// A batch that its source gets back when it is dropped.
+/// A batch that is released to its source when dropped.
 ///
-/// It borrows the source, so there is one at a time. Callers that hold several, or give them back in another order, use
-/// [`Source::next`] and [`Source::release`].
+/// It borrows the source, so there is one at a time. Callers that hold several, or release them in another order,
+/// use [`Source::next`] and [`Source::release`].
 ///
 /// ```compile_fail
 /// # use netring::{SourceExt, capture::Capture};
@@ -35,7 +35,7 @@ use crate::source::{BatchHeader, Pollable, Source};
 #[derive(Debug)]
 pub struct HeldBatch<'s, S: Source> {
     source: &'s mut S,
-    /// There until it is dropped.
+    /// `Some` until the drop.
     batch: Option<S::Batch>,
     header: BatchHeader,
     columns: Columns,
@@ -43,12 +43,12 @@ pub struct HeldBatch<'s, S: Source> {
 }
 
 impl<S: Source> HeldBatch<'_, S> {
-    /// Packets, its number, whether packets were lost before it.
+    /// Its metadata: packet count, number, whether packets were lost before it.
     pub fn header(&self) -> BatchHeader {
         self.header
     }
 
-    /// Its packets, in the order in which they came.
+    /// Its packets, in order of arrival.
     pub fn packets(&self) -> impl ExactSizeIterator<Item = Packet<'_>> {
         (0..self.header.length).map(|index| Packet { row: self.columns.row(index), bytes: &self.bytes })
     }
@@ -70,37 +70,37 @@ pub struct Packet<'b> {
 }
 
 impl<'b> Packet<'b> {
-    /// The bytes that were captured, from the link-layer header on. The memory is shared with the kernel, and may be with
-    /// others, so they are copied out and not borrowed: [`VolatileSlice::to_vec`], [`VolatileSlice::copy_to`].
+    /// The captured bytes, from the link-layer header on. The kernel, and maybe others, can write this memory, so
+    /// callers copy the bytes instead of borrowing them: [`VolatileSlice::to_vec`], [`VolatileSlice::copy_to`].
     pub fn bytes(&self) -> VolatileSlice<'b> {
         let part = self.bytes.part(self.row.offset as usize, self.row.captured as usize);
         part.unwrap_or_else(|| VolatileSlice::from(&[][..]))
     }
 
-    /// Bytes on the wire; more than were captured where the snap length cut the packet.
+    /// Bytes on the wire; more than the captured bytes where the snap length cut the packet.
     pub fn original_length(&self) -> u32 {
         self.row.original
     }
 
-    /// When it came.
+    /// When it was received.
     pub fn timestamp(&self) -> SystemTime {
         UNIX_EPOCH + Duration::new(self.row.seconds.into(), self.row.nanoseconds)
     }
 
-    /// The ethertype as the link layer had it; 0 where the source does not know.
+    /// The ethertype of the link layer; 0 where the source does not know it.
     pub fn protocol(&self) -> u16 {
         self.row.protocol
     }
 }
 
-/// What every source can do for callers that take one batch at a time.
+/// Methods for callers that take one batch at a time.
 pub trait SourceExt: Source {
     /// The next batch, or `None`. Never blocks.
     ///
     /// # Errors
     ///
-    /// As [`Source::next`]: [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved) once the interface is gone and the ring is
-    /// empty.
+    /// As [`Source::next`]: [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved) once the interface is gone and the
+    /// ring is empty.
     fn next_batch(&mut self) -> Result<Option<HeldBatch<'_, Self>>> {
         let mut target = |packets| Some((Columns::for_packets(packets), ColumnSet::ALL));
         let Some((batch, Some(columns))) = self.next(&mut target)? else { return Ok(None) };
@@ -109,12 +109,12 @@ pub trait SourceExt: Source {
         Ok(Some(HeldBatch { source: self, batch: Some(batch), header, columns, bytes }))
     }
 
-    /// The next batch, blocking this thread for it; `None` when `timeout` passed first.
+    /// Blocks this thread until the next batch; `None` when `timeout` passed first.
     ///
     /// # Errors
     ///
-    /// As [`next_batch`](Self::next_batch), and [`LinkDown`](crate::ErrorKind::LinkDown) once each time that the interface goes
-    /// down; the caller may go on.
+    /// As [`next_batch`](Self::next_batch), and [`LinkDown`](crate::ErrorKind::LinkDown) once each time that the
+    /// interface goes down; the caller may go on.
     fn next_batch_within(&mut self, timeout: Duration) -> Result<Option<HeldBatch<'_, Self>>>
     where
         Self: Pollable,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-/// What a caller can tell apart. Each kind has one stable code in JavaScript.
+/// The kinds of errors that a caller can distinguish. Each kind has one stable code in JavaScript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -65,10 +65,10 @@ impl ErrorKind {
     }
 }
 
-/// An error with the system call, errno and option it came from, where there was one.
+/// An error, with the system call, errno and option that caused it, if any.
 #[derive(Clone, Debug)]
 pub struct Error {
-    /// What went wrong, in the terms of the caller.
+    /// What went wrong, in the caller's terms.
     pub kind: ErrorKind,
     /// A sentence that names the value and says how to mend it. Options stand in backticks, by their Rust names.
     pub message: String,
@@ -84,7 +84,7 @@ pub struct Error {
     pub needs: Option<Rights>,
 }
 
-/// What a process needs to be let do a thing.
+/// The rights that an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
     /// Packet sockets.
@@ -94,7 +94,7 @@ pub enum Rights {
 }
 
 impl Rights {
-    /// The capabilities that give it, capabilities(7).
+    /// The capabilities that grant these rights, capabilities(7).
     pub fn capabilities(self) -> &'static [&'static str] {
         match self {
             Self::Packet => &["CAP_NET_RAW"],

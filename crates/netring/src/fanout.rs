@@ -32,21 +32,21 @@ pub enum FanoutProgram {
 /// A group to join.
 #[derive(Clone, Debug)]
 pub struct Fanout {
-    /// How it picks.
+    /// How the group picks a member.
     pub mode: FanoutMode,
-    /// The group's id, or `None` for one that nobody uses.
+    /// The group's id, or `None` for an unused id that the kernel picks.
     pub group: Option<u16>,
     /// Pick the next member when one has no room.
     pub rollover: bool,
     /// Reassemble IP fragments first, so that they hash alike.
     pub defrag: bool,
-    /// Leave out what this host sends.
+    /// Skip packets that this host sends.
     pub ignore_outgoing: bool,
     /// The program of modes `Cbpf` and `Ebpf`.
     pub program: Option<FanoutProgram>,
 }
 
-/// Joins, after bind(2), and returns the group's id.
+/// Joins a group, after bind(2), and returns the group's id.
 pub fn join(socket: &PacketSocket, fanout: &Fanout) -> Result<u16> {
     let mode = match fanout.mode {
         FanoutMode::Hash => libc::PACKET_FANOUT_HASH,
@@ -92,7 +92,7 @@ pub fn join(socket: &PacketSocket, fanout: &Fanout) -> Result<u16> {
     Ok(id as u32 as u16)
 }
 
-/// Gives the group its program, or another one.
+/// Sets or replaces the group's program.
 pub fn set_program(socket: &PacketSocket, program: &FanoutProgram) -> Result<()> {
     match program {
         FanoutProgram::Classic(code) => socket.fanout_classic(code),

@@ -1,4 +1,4 @@
-//! Filters: which packets are taken, and how much of each.
+//! Filters: which packets a source takes, and how much of each.
 
 mod expression;
 mod matcher;
@@ -13,7 +13,7 @@ pub use self::matcher::Matcher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link_type::LinkType;
 
-/// What a filter can be given as.
+/// A filter, in one of three forms.
 #[derive(Clone, Debug)]
 pub enum Filter {
     /// Classic BPF.
@@ -31,7 +31,7 @@ impl From<Expression> for Filter {
 }
 
 impl Filter {
-    /// What a packet socket on an interface of this link type is given.
+    /// The program for a packet socket on an interface of this link type.
     pub(crate) fn for_socket(&self, link_type: LinkType) -> Result<SocketProgram> {
         Ok(match self {
             Self::Classic(code) => SocketProgram::Classic(code.clone()),
@@ -43,7 +43,7 @@ impl Filter {
         })
     }
 
-    /// What runs here, on the bytes of packets of this link type.
+    /// The filter for packets of this link type in memory.
     pub fn for_memory(&self, link_type: LinkType) -> Result<Matcher> {
         let program = match self {
             Self::Classic(code) => Program::new(code.clone(), Rules::Kernel).map_err(|error| {
@@ -60,7 +60,7 @@ impl Filter {
         Ok(Matcher::of(program))
     }
 
-    /// The instructions that are to run in XDP on an interface of this link type.
+    /// The instructions for XDP on an interface of this link type.
     #[cfg(feature = "xdp")]
     pub(crate) fn for_xdp(&self, link_type: LinkType) -> Result<Vec<Instruction>> {
         match self {
@@ -79,16 +79,16 @@ impl Filter {
     }
 }
 
-/// What SO_ATTACH_FILTER or SO_ATTACH_BPF takes.
+/// An argument of SO_ATTACH_FILTER or SO_ATTACH_BPF.
 #[derive(Clone, Debug)]
 pub(crate) enum SocketProgram {
     /// Classic BPF.
     Classic(Vec<Instruction>),
-    /// A descriptor.
+    /// The descriptor of a loaded eBPF program.
     Ebpf(RawFd),
 }
 
-/// A snaplen from which on nothing is cut: tcpdump's "whole packet".
+/// The snap length that cuts no packet: tcpdump's "whole packet".
 pub const WHOLE_PACKET: u32 = 262_144;
 
 /// Class and operand bits of the instructions that matter here, include/uapi/linux/bpf_common.h.
@@ -105,29 +105,29 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> Instruction {
     Instruction { code, jt, jf, k }
 }
 
-/// Lets nothing pass.
+/// A filter that drops every packet.
 pub(crate) fn nothing() -> SocketProgram {
     SocketProgram::Classic(vec![instruction(code::RET, 0, 0, 0)])
 }
 
-/// The program to attach for a filter and a snaplen, `None` for none at all. A packet is cut by
-/// what its filter returns; frame size and block size cut nothing.
+/// The program to attach for a filter and a snap length, or `None` where none is needed. The kernel cuts a packet to
+/// its filter's return value; frame size and block size do not cut.
 pub(crate) fn with_snaplen(filter: Option<&SocketProgram>, snaplen: u32) -> Option<SocketProgram> {
     let cuts = snaplen < WHOLE_PACKET;
     match filter {
         None if cuts => Some(SocketProgram::Classic(vec![instruction(code::RET, 0, 0, snaplen)])),
         None => None,
         Some(SocketProgram::Classic(program)) if cuts => Some(SocketProgram::Classic(cut(program, snaplen))),
-        // What an eBPF program returns cannot be changed; the walker cuts what is shown.
+        // An eBPF program's return value cannot be changed; the block walker cuts the packets instead.
         Some(filter) => Some(filter.clone()),
     }
 }
 
 /// Caps every return value. `ret #k` is rewritten in place; `ret a` becomes a jump to an epilogue
-/// that compares, so that no other jump moves.
+/// that compares, so that no other jump changes.
 ///
-/// A program that does not end with a return or that jumps outside stays as it is, for the kernel
-/// to refuse: the epilogue would make it a valid one.
+/// A program that does not end with a return or that jumps outside stays unchanged, so that the kernel refuses it: the
+/// epilogue would make it valid.
 fn cut(program: &[Instruction], snaplen: u32) -> Vec<Instruction> {
     let mut out = program.to_vec();
     if !is_closed(program) {
@@ -164,7 +164,7 @@ fn is_closed(program: &[Instruction]) -> bool {
     jumps_stay && program.last().is_some_and(|step| step.code & code::CLASS == code::RET)
 }
 
-/// Which rule of the kernel's a classic program breaks.
+/// The kernel's rule that a classic program breaks.
 pub(crate) fn broken_rule(code: &[Instruction]) -> Option<ProgramError> {
     Program::new(code.to_vec(), Rules::Kernel).err()
 }
@@ -173,7 +173,7 @@ pub(crate) fn broken_rule(code: &[Instruction]) -> Option<ProgramError> {
 mod tests {
     use super::*;
 
-    /// Enough of a BPF machine for the programs below: what `ret` gives.
+    /// Interprets the programs below; gives the return value.
     fn run(program: &[Instruction], mut a: u32) -> u32 {
         let mut at = 0;
         loop {

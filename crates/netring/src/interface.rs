@@ -1,4 +1,4 @@
-//! Interfaces: what they are and what suits them.
+//! Lists and describes network interfaces.
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
@@ -12,7 +12,7 @@ use crate::sys::netns::{Failure, path_of};
 use crate::sys::packet::PacketSocket;
 use crate::sys::{ethtool, netns};
 
-/// What is known of an interface.
+/// The properties of an interface.
 #[derive(Clone, Debug)]
 pub struct InterfaceInfo {
     /// Its name.
@@ -21,9 +21,9 @@ pub struct InterfaceInfo {
     pub index: u32,
     /// Largest layer-3 packet in bytes.
     pub mtu: u32,
-    /// Speed in Mbit/s, where it has one.
+    /// Speed in Mbit/s, if it has one.
     pub speed_mbps: Option<u32>,
-    /// The driver's name, where it tells.
+    /// The driver's name, if the driver reports one.
     pub driver: Option<String>,
     /// Receive queues.
     pub rx_queues: u32,
@@ -58,8 +58,8 @@ pub fn info(name: &str, namespace: Option<&str>) -> Result<InterfaceInfo> {
     list(namespace)?.into_iter().find(|info| info.name == name).ok_or_else(|| not_found(name, namespace))
 }
 
-/// Whether two names, each in its network namespace, are of one interface: it may have several (`ip link property add
-/// altname`), and so may its namespace. Names that nobody has are of none.
+/// Whether two names, each in its network namespace, denote the same interface: an interface may have several names
+/// (`ip link property add altname`), and so may its namespace. Unknown names denote no interface.
 pub fn is_same(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Option<&str>) -> bool {
     let place = |name: &str, namespace: Option<&str>| -> Option<((u64, u64), i32)> {
         let path = namespace.map(path_of);
@@ -100,7 +100,7 @@ pub(crate) fn entering(namespace: Option<&str>, failure: Failure, what: &str, sy
     }
 }
 
-/// A socket that ethtool's questions can be put to; needs no privilege.
+/// A socket for the ethtool ioctls; needs no privilege.
 fn asker(namespace: Option<&std::path::Path>) -> std::result::Result<UnixDatagram, Failure> {
     // Any family's socket passes these ioctls on to the device (`sock_do_ioctl`, net/socket.c).
     netns::within(namespace, UnixDatagram::unbound)
@@ -132,7 +132,7 @@ fn describe(link: &LinkMessage, asker: &UnixDatagram) -> InterfaceInfo {
             _ => {}
         }
     }
-    // A driver that refuses to answer leaves the field undefined, as one that does not know.
+    // The field stays empty where the driver refuses to answer or does not know.
     info.driver = ethtool::driver(asker.as_fd(), &info.name).ok().flatten();
     info.speed_mbps = ethtool::speed(asker.as_fd(), &info.name).ok().flatten();
     info

@@ -1,7 +1,7 @@
 //! Link state as events: down, up, gone.
 //!
-//! A packet socket itself says only that its interface went down, and nothing when it comes up
-//! again, so the news come from rtnetlink, which also knows the carrier.
+//! A packet socket reports only that its interface went down, not that it came up again. So the events come from
+//! rtnetlink, which also reports the carrier.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::interface::entering;
 use crate::readiness::{TaskGuard, runtime};
 use crate::sys::epoll;
-use crate::sys::netlink::{LinkNews, LinkSocket};
+use crate::sys::netlink::{LinkChange, LinkSocket};
 use crate::sys::netns::path_of;
 
 /// A change of an interface.
@@ -27,10 +27,10 @@ pub enum LinkEvent {
     Removed,
 }
 
-/// What is known of a source's interface: down, up, gone, and what of that its readers have been told.
+/// The state of a source's interface (down, up, gone), and which of it has been reported to the reader.
 ///
-/// The two kinds of sockets learn it differently (AF_PACKET by SO_ERROR, AF_XDP by rtnetlink); what follows from it is
-/// the same, and so are the errors.
+/// AF_PACKET sockets learn the state from SO_ERROR, AF_XDP sockets from rtnetlink; the consequences and the errors are
+/// the same.
 #[derive(Debug)]
 pub(crate) struct LinkState {
     interface: String,
@@ -39,7 +39,7 @@ pub(crate) struct LinkState {
     /// What the errors say to close.
     object: &'static str,
     down: bool,
-    /// It went down and no reader has been told.
+    /// The link went down and the reader has not been notified.
     down_unreported: bool,
     removed: bool,
 }
@@ -65,7 +65,7 @@ impl LinkState {
         self.index
     }
 
-    /// It was down when last looked at.
+    /// Whether the link was down at the last check.
     pub(crate) fn is_down(&self) -> bool {
         self.down
     }
@@ -74,13 +74,13 @@ impl LinkState {
         self.removed
     }
 
-    /// It went down since the last look, though it may be up by now.
+    /// The link went down since the last check, though it may be up again.
     pub(crate) fn went_down(&mut self) {
         self.down = true;
         self.down_unreported = true;
     }
 
-    /// What it is now. A reader is told of each time that it goes down, once.
+    /// Sets the current state. The reader is notified once each time the link goes down.
     pub(crate) fn set_up(&mut self, up: bool) {
         self.down_unreported = !up && (self.down_unreported || !self.down);
         self.down = !up;
@@ -97,7 +97,7 @@ impl LinkState {
         Ok(())
     }
 
-    /// Once for each time it goes down.
+    /// Fails once each time the link goes down.
     pub(crate) fn fail_if_down(&mut self) -> Result<()> {
         if self.removed || !std::mem::take(&mut self.down_unreported) {
             return Ok(());
@@ -113,7 +113,7 @@ impl LinkState {
     }
 }
 
-/// The error for an interface that is gone; `object` is what has to be closed.
+/// The error for an interface that is gone; `object` names what the caller has to close.
 pub(crate) fn removed(interface: &str, object: &str) -> Error {
     let message = format!(
         "interface {interface:?} is gone (deleted or moved to another network namespace); close this {object} and open another"
@@ -121,8 +121,8 @@ pub(crate) fn removed(interface: &str, object: &str) -> Error {
     Error::new(ErrorKind::InterfaceRemoved, message).on_interface(interface)
 }
 
-/// Watches one interface until dropped. `changed` is called on the runtime's thread; with an
-/// error once, when watching had to end.
+/// Watches one interface until dropped. Calls `changed` on the runtime's thread, at most once with an error, which
+/// ends the watch.
 pub fn watch(
     namespace: Option<&str>,
     index: u32,
@@ -132,7 +132,7 @@ pub fn watch(
     let path = namespace.map(path_of);
     let mut socket = LinkSocket::open(path.as_deref(), true)
         .map_err(|failure| entering(namespace, failure, "cannot watch the interface", "socket"))?;
-    // Asked after subscribing: a change in between is seen twice, which does no harm.
+    // The request follows the subscription: a change in between is reported twice, which is harmless.
     socket.ask(index).map_err(failed)?;
     socket.set_non_blocking().map_err(failed)?;
     let runtime = runtime().map_err(failed)?;
@@ -161,23 +161,23 @@ async fn follow(
                 Err(_would_block) => continue,
             }
         };
-        let news = match read {
-            Ok(news) => news,
-            // News were lost: the state now is what counts.
+        let changes = match read {
+            Ok(changes) => changes,
+            // The kernel lost messages: request the current state.
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                 socket.get_mut().ask(index)?;
                 continue;
             }
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => vec![LinkNews::Gone(index)],
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => vec![LinkChange::Gone(index)],
             Err(error) => return Err(error),
         };
-        for item in news {
+        for item in changes {
             match item {
-                LinkNews::Gone(gone) if gone == index => {
+                LinkChange::Gone(gone) if gone == index => {
                     changed(Ok(LinkEvent::Removed));
                     return Ok(());
                 }
-                LinkNews::Present(link) if link.header.index == index => {
+                LinkChange::Present(link) if link.header.index == index => {
                     let now = link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
                     if up.replace(now).is_some_and(|before| before != now) {
                         changed(Ok(if now { LinkEvent::Up } else { LinkEvent::Down }));

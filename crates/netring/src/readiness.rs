@@ -1,4 +1,4 @@
-//! Waiting for a socket without a thread of one's own: tokio's readiness over an edge-triggered epoll.
+//! Waits for a socket without a thread per wait: tokio's readiness over an edge-triggered epoll.
 //!
 //! One small runtime serves the whole process. A wait never owns the socket, so closing the socket
 //! frees it at once, though a reader still waits.
@@ -18,9 +18,10 @@ pub use crate::sys::epoll::EpollEvents;
 use crate::sys::epoll::{self, EpollSet};
 use crate::sys::timer::Timer;
 
-/// The runtime: one thread that waits, however many captures do.
+/// The runtime: one thread waits for all captures.
 ///
-/// The thread is not tokio's: where the process may have no more of them (`RLIMIT_NPROC`, a container's limit) tokio panics.
+/// The crate spawns the thread itself: tokio panics where the process may have no more threads (`RLIMIT_NPROC`, a
+/// container's limit).
 pub(crate) fn runtime() -> io::Result<&'static Handle> {
     static RUNTIME: OnceLock<Handle> = OnceLock::new();
     static MAKING: Mutex<()> = Mutex::new(());
@@ -34,27 +35,27 @@ pub(crate) fn runtime() -> io::Result<&'static Handle> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let handle = runtime.handle().clone();
     let io = thread::Builder::new().name("netring-io".to_owned()).spawn(move || runtime.block_on(pending::<()>()));
-    // Of the call that wanted it nothing has failed.
+    // No system call of the caller failed, so the error names none.
     io.map_err(|error| io::Error::other(format!("this process may have no more threads ({error})")))?;
     Ok(RUNTIME.get_or_init(|| handle))
 }
 
-/// A socket's edges, for waiting with and without blocking.
+/// The epoll events of a socket, for waiting with and without blocking.
 #[derive(Debug)]
 pub struct Readiness {
-    edges: Arc<EpollSet>,
-    /// Called with edges.
+    epoll: Arc<EpollSet>,
+    /// Called when an event arrives.
     watch: Mutex<Weak<Waker>>,
 }
 
 impl AsFd for Readiness {
-    /// The epoll's descriptor: readable while there are edges that nobody has taken.
+    /// The epoll's descriptor: readable while events are pending.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.edges.as_fd()
+        self.epoll.as_fd()
     }
 }
 
-/// What is called when something changed, once each time it was armed.
+/// The callback of a watch, called once each time it was armed.
 struct Waker {
     armed: AtomicBool,
     woken: Box<dyn Fn(io::Result<()>) + Send + Sync>,
@@ -74,12 +75,12 @@ impl Waker {
     }
 }
 
-/// A standing watch over a socket's edges; dropping it ends it.
+/// A lasting watch over a socket's events; dropping it ends it.
 #[derive(Debug)]
 pub struct Watch {
     waker: Arc<Waker>,
     _task: TaskGuard,
-    /// Made when it is first wanted.
+    /// Created on first use.
     alarm: Option<Alarm>,
 }
 
@@ -96,12 +97,12 @@ impl Alarm {
         let _guard = runtime.enter();
         let timer = Arc::new(Timer::new()?);
         let registered = epoll::register(Arc::clone(&timer))?;
-        let told = Arc::clone(waker);
+        let task_waker = Arc::clone(waker);
         let task = runtime.spawn(async move {
-            // Setting the timer anew makes it unreadable, so nothing has to be read from it.
+            // Setting the timer again makes it unreadable, so the task need not read it.
             while let Ok(mut guard) = registered.readable().await {
                 guard.clear_ready();
-                told.fire(Ok(()));
+                task_waker.fire(Ok(()));
             }
         });
         Ok(Self { timer, _task: TaskGuard::of(&task) })
@@ -109,18 +110,18 @@ impl Alarm {
 }
 
 impl Watch {
-    /// The next edge calls `woken`. Arm first, then clear the edges and look at the ring: an edge that
-    /// comes in between calls, one that came before is seen by looking.
+    /// The next event calls `woken`. Arm first, then clear the events and check the ring: a later event
+    /// calls, and the check sees what came earlier.
     pub fn arm(&self) {
         self.waker.armed.store(true, Ordering::SeqCst);
     }
 
-    /// Nothing is called until it is armed again.
+    /// Stops calls until the watch is armed again.
     pub fn disarm(&self) {
         self.waker.armed.store(false, Ordering::SeqCst);
     }
 
-    /// If it is armed then, `woken` is called at a time, or before it at an edge.
+    /// Calls `woken` at this time, or at an earlier event, if the watch is armed then.
     pub fn wake_at(&mut self, at: Instant) -> io::Result<()> {
         let alarm = match self.alarm.take() {
             Some(alarm) => alarm,
@@ -148,39 +149,39 @@ impl Drop for TaskGuard {
 }
 
 impl Readiness {
-    /// Over an epoll that watches one socket.
-    pub fn new(edges: EpollSet) -> Arc<Self> {
-        Arc::new(Self { edges: Arc::new(edges), watch: Mutex::default() })
+    /// Wraps an epoll that watches one socket.
+    pub fn new(epoll: EpollSet) -> Arc<Self> {
+        Arc::new(Self { epoll: Arc::new(epoll), watch: Mutex::default() })
     }
 
-    /// The epoll itself, to watch what was not watched from the start.
+    /// The epoll itself, to add descriptors later.
     pub(crate) fn edges(&self) -> &EpollSet {
-        &self.edges
+        &self.epoll
     }
 
-    /// Takes the edges that came. If there was one, a waiting reader is woken: taken here, the edge may never
-    /// reach the runtime, which looks at the epoll only after the kernel has woken it.
+    /// Takes the pending events and wakes a waiting reader if there was one: an event taken here may never
+    /// reach the runtime, which reads the epoll only after the kernel has woken it.
     pub fn clear(&self) -> io::Result<EpollEvents> {
-        self.edges.clear().inspect(|edge| self.pass_on(*edge))
+        self.epoll.clear().inspect(|events| self.wake_if_any(*events))
     }
 
-    /// Blocks this thread until an edge comes or `deadline` passes. An edge wakes a waiting reader, too.
+    /// Blocks this thread until an event comes or `deadline` passes. An event also wakes a waiting reader.
     pub fn wait_until(&self, deadline: Instant) -> io::Result<EpollEvents> {
-        self.edges.wait_until(deadline).inspect(|edge| self.pass_on(*edge))
+        self.epoll.wait_until(deadline).inspect(|events| self.wake_if_any(*events))
     }
 
-    /// Masks the edges of one socket, errors excepted, or unmasks them.
-    pub fn mute(&self, target: BorrowedFd<'_>, muted: bool) -> io::Result<()> {
-        self.edges.mute(target, muted)
+    /// Masks the events of one socket, except errors, or unmasks them.
+    pub fn set_masked(&self, target: BorrowedFd<'_>, masked: bool) -> io::Result<()> {
+        self.epoll.set_masked(target, masked)
     }
 
-    fn pass_on(&self, edge: EpollEvents) {
-        if edge.any {
+    fn wake_if_any(&self, events: EpollEvents) {
+        if events.any {
             self.wake();
         }
     }
 
-    /// Wakes the waiting reader: something changed.
+    /// Wakes the waiting reader.
     pub fn wake(&self) {
         let waker = self.watch.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         if let Some(waker) = waker {
@@ -188,33 +189,32 @@ impl Readiness {
         }
     }
 
-    /// Whether a wait is armed.
+    /// Whether the watch is armed.
     #[cfg(feature = "xdp")]
     pub(crate) fn is_awaited(&self) -> bool {
         let waker = self.watch.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         waker.is_some_and(|waker| waker.armed.load(Ordering::SeqCst))
     }
 
-    /// Calls `woken` when an edge comes, once each time the watch has been armed: on the runtime's
-    /// thread, or on that which took the edge. Waking up says that something changed, not what. A
-    /// second watch replaces the first.
+    /// Calls `woken` when an event comes, once each time the watch has been armed: on the runtime's thread, or on the
+    /// thread that took the event. The call says that something changed, not what. A second watch replaces the first.
     ///
-    /// One task for all waits: to spawn one a wait would wake the runtime's thread twice a block.
+    /// One task serves all waits: a task per wait would wake the runtime's thread twice per block.
     pub fn watch(self: &Arc<Self>, woken: impl Fn(io::Result<()>) + Send + Sync + 'static) -> io::Result<Watch> {
         let runtime = runtime()?;
         let _guard = runtime.enter();
-        let registered = epoll::register(Arc::clone(&self.edges))?;
+        let registered = epoll::register(Arc::clone(&self.epoll))?;
         let waker = Arc::new(Waker { armed: AtomicBool::new(false), woken: Box::new(woken) });
         *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&waker);
-        let told = Arc::clone(&waker);
+        let task_waker = Arc::clone(&waker);
         let task = runtime.spawn(async move {
             loop {
                 match registered.readable().await {
                     Ok(mut guard) => {
                         guard.clear_ready();
-                        told.fire(Ok(()));
+                        task_waker.fire(Ok(()));
                     }
-                    Err(error) => return told.fire(Err(error)),
+                    Err(error) => return task_waker.fire(Err(error)),
                 }
             }
         });
@@ -249,7 +249,7 @@ mod tests {
         Waiting { sender, receiver, readiness, woken, watch }
     }
 
-    /// BatchReader `meanwhile` while the runtime's thread can look at nothing.
+    /// Runs `meanwhile` while the runtime's thread is busy.
     fn with_busy_runtime(meanwhile: impl FnOnce()) {
         let (begin, begun) = channel();
         let (end, ended) = channel::<()>();
@@ -265,7 +265,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(20);
 
     #[test]
-    fn who_waits_is_woken_by_an_edge() {
+    fn an_event_wakes_a_waiting_reader() {
         let Waiting { sender, woken, watch, .. } = &waiting();
         sender.send(b"packet").unwrap();
         assert_eq!(woken.recv_timeout(SOON), Ok(true));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_that_another_thread_takes_first_wakes_who_waits() {
+    fn an_event_that_another_thread_takes_first_wakes_a_waiting_reader() {
         let Waiting { sender, readiness, woken, watch, .. } = &waiting();
         with_busy_runtime(|| {
             sender.send(b"packet").unwrap();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_that_a_blocking_wait_takes_first_wakes_who_waits() {
+    fn an_event_that_a_blocking_wait_takes_first_wakes_a_waiting_reader() {
         let Waiting { sender, readiness, woken, watch, .. } = &waiting();
         with_busy_runtime(|| {
             sender.send(b"packet").unwrap();
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn it_calls_once_each_time_it_is_armed() {
+    fn the_watch_calls_once_each_time_it_is_armed() {
         let Waiting { sender, readiness, woken, watch, .. } = &waiting();
         for _ in 0..3 {
             sender.send(b"packet").unwrap();
@@ -304,8 +304,8 @@ mod tests {
             sender.send(b"packet").unwrap();
             assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "not armed");
             watch.arm();
-            assert!(readiness.clear().unwrap().any, "what came before arming is seen by looking,");
-            assert_eq!(woken.recv_timeout(SOON), Ok(true), "and wakes who takes it");
+            assert!(readiness.clear().unwrap().any, "the check sees what came before arming,");
+            assert_eq!(woken.recv_timeout(SOON), Ok(true), "and taking it wakes the reader");
             watch.arm();
         }
         watch.disarm();
@@ -314,11 +314,11 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_muted_wakes_nobody_and_a_time_does() {
+    fn a_masked_socket_wakes_no_reader_and_a_timer_does() {
         let Waiting { sender, receiver, readiness, woken, mut watch } = waiting();
-        readiness.mute(receiver.as_fd(), true).unwrap();
+        readiness.set_masked(receiver.as_fd(), true).unwrap();
         sender.send(b"packet").unwrap();
-        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "muted");
+        assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "masked");
         for _ in 0..3 {
             watch.arm();
             watch.wake_at(Instant::now() + Duration::from_micros(100)).unwrap();
@@ -327,12 +327,12 @@ mod tests {
         watch.wake_at(Instant::now()).unwrap();
         assert!(woken.recv_timeout(Duration::from_millis(50)).is_err(), "not armed");
         watch.arm();
-        readiness.mute(receiver.as_fd(), false).unwrap();
-        assert_eq!(woken.recv_timeout(SOON), Ok(true), "what came meanwhile is an edge");
+        readiness.set_masked(receiver.as_fd(), false).unwrap();
+        assert_eq!(woken.recv_timeout(SOON), Ok(true), "unmasking reports what came meanwhile");
     }
 
     #[test]
-    fn looking_without_an_edge_wakes_nobody_and_a_wait_that_is_dropped_is_over() {
+    fn clearing_without_an_event_wakes_no_reader_and_a_dropped_watch_is_over() {
         let Waiting { sender, receiver: _receiver, readiness, woken, watch } = waiting();
         assert!(!readiness.clear().unwrap().any);
         with_busy_runtime(|| drop(watch));

@@ -1,9 +1,9 @@
-//! What a source of packets can do, in parts. A source has the parts that it has: a capture file has no link and no
-//! epoll, an AF_PACKET socket has both.
+//! The parts of a packet source. A source implements the parts that apply: a capture file has no link and no epoll, an
+//! AF_PACKET socket has both.
 //!
 //! | part | what it adds |
 //! |---|---|
-//! | [`Source`] | batches: take one, look at it, give it back |
+//! | [`Source`] | batches: take, read and release them |
 //! | [`Pollable`] | waiting for a batch, with and without blocking |
 //! | [`LinkEvents`] | events of the interface's link |
 //! | [`Counters`] | packets and drops |
@@ -21,24 +21,24 @@ use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
 use crate::stats::CaptureStats;
 use crate::sys::deadline_after;
 
-/// Called with a number of packets; gives the columns to fill with them, if any.
+/// Called with a number of packets; returns the columns to fill, if any.
 pub type Target<'a> = &'a mut dyn FnMut(u32) -> Option<(Columns, ColumnSet)>;
 
-/// A callback that other threads may call with a change of the link, or with the error that ended the watch.
+/// A callback that other threads call with a link event, or with the error that ended the watch.
 pub type LinkCallback = Box<dyn Fn(io::Result<LinkEvent>) + Send + Sync>;
 
-/// What is known of a batch without looking at its packets.
+/// Metadata of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchHeader {
     /// Packets, at least one.
     pub length: u32,
-    /// Its number: batches are counted from 1 in the order in which they are handed out.
+    /// Its number; the source counts batches from 1.
     pub sequence: u64,
-    /// A timer handed it over; it was not full.
+    /// The block timer closed the block before it was full.
     pub timed_out: bool,
     /// Packets were lost before it.
     pub losing: bool,
-    /// The next batch is there already, in the same block of the ring.
+    /// The next batch is available, in the same block of the ring.
     pub more: bool,
 }
 
@@ -54,24 +54,24 @@ impl From<&Batch> for BatchHeader {
     }
 }
 
-/// Batches. A batch is a linear token: [`next`](Self::next) gives it, and it is given back once.
+/// Batches. A batch is a linear token: [`next`](Self::next) returns it, and [`release`](Self::release) consumes it.
 pub trait Source: Sized {
-    /// Proof that its holder may look at some packets.
+    /// Permission to read the packets of one batch.
     type Batch;
 
-    /// What every packet begins with.
+    /// The link-layer type of every packet.
     fn link_type(&self) -> LinkType;
-    /// The next batch, with the columns that `target` gives for that many packets filled; `None` when
-    /// there is none. Never blocks. Fails once the interface is gone and the ring is empty.
+    /// The next batch, and the columns that `target` returned for it, filled; `None` when there is no batch. Never
+    /// blocks. Fails once the interface is gone and the ring is empty.
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Self::Batch, Option<Columns>)>>;
-    /// Gives a batch back, which frees its memory for new packets.
+    /// Releases a batch, which frees its memory for new packets.
     fn release(&mut self, batch: Self::Batch);
     /// Frees everything at once.
     fn close(self) -> Result<()>;
 
-    /// What is known of a batch.
+    /// The metadata of a batch.
     fn header(batch: &Self::Batch) -> BatchHeader;
-    /// The bytes that JavaScript may see; offsets of columns count from their start.
+    /// The bytes that JavaScript may see; column offsets count from their start.
     fn bytes(&self, batch: &Self::Batch) -> Option<Memory>;
     /// Fills columns of a batch.
     fn fill(&self, batch: &Self::Batch, columns: &Columns, set: ColumnSet) -> std::result::Result<(), Malformed>;
@@ -79,37 +79,38 @@ pub trait Source: Sized {
     fn copy(&self, batch: &Self::Batch, columns: &Columns, target: &Memory) -> std::result::Result<(), CopyFailure>;
 }
 
-/// What a waiting reader learns.
+/// The result of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollState {
-    /// There is a batch.
+    /// A batch is available.
     Ready,
-    /// There is none: an edge will come before there is one.
+    /// No batch is available; an epoll event will precede the next one.
     Empty,
-    /// Look again then; no edge may come before.
+    /// Poll again at this time; no epoll event may come earlier.
     Later(Instant),
 }
 
 /// Waiting for a batch.
 pub trait Pollable {
-    /// Whether [`Source::next`] would give a batch. Clears the edges first, so that a wait that was armed
-    /// before misses nothing. Fails when the link went down since the last time.
+    /// Whether [`Source::next`] would return a batch. Clears the epoll events first, so that a wait that was armed
+    /// before misses none. Fails when the link went down since the last call.
     fn poll(&mut self) -> Result<bool>;
-    /// As [`poll`](Self::poll), for a reader that prefers few wake-ups: a source whose packets come in small
-    /// portions may answer [`PollState::Later`].
+    /// As [`poll`](Self::poll), for a reader that prefers few wake-ups: a source whose packets arrive in small
+    /// groups may return [`PollState::Later`].
     fn poll_coalesced(&mut self) -> Result<PollState> {
         Ok(if self.poll()? { PollState::Ready } else { PollState::Empty })
     }
-    /// The source's edges.
+    /// The source's epoll events.
     fn readiness(&self) -> &Arc<Readiness>;
-    /// How often a blocking wait has to look, because something may become of the interface without an edge. `None` where
-    /// every change is an edge.
+    /// How often a blocking wait has to check the interface, because some changes cause no epoll event. `None` where
+    /// every change causes one.
     fn look_every(&self) -> Option<Duration>;
-    /// Blocks this thread until an edge comes or `deadline` passes, and reads the socket's error if there is one.
-    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents>;
+    /// Blocks this thread until an epoll event comes or `deadline` passes, and reads the socket's pending error, if
+    /// any.
+    fn wait_for_event(&mut self, deadline: Instant) -> Result<EpollEvents>;
 
-    /// Blocks this thread, up to `timeout`, until [`Source::next`] would give a batch or fail; false when it
-    /// would do neither. Fails when the link goes down meanwhile.
+    /// Blocks this thread, up to `timeout`, until [`Source::next`] would return a batch or fail; false on timeout.
+    /// Fails when the link goes down meanwhile.
     fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
         let deadline = deadline_after(timeout);
         loop {
@@ -127,9 +128,9 @@ pub trait Pollable {
                 PollState::Empty => {}
             }
             let until = self.look_every().map_or(deadline, |every| deadline.min(Instant::now() + every));
-            let events = self.wait_for_edge(until)?;
+            let events = self.wait_for_event(until)?;
             if !events.any && until == deadline {
-                // One last look: the deadline may have come before the edge did.
+                // Poll once more: a packet may have come just before the deadline.
                 return self.poll();
             }
         }
@@ -140,13 +141,13 @@ pub trait Pollable {
 pub trait LinkEvents {
     /// Calls `changed` with every change of the interface's link, until the watch is dropped.
     fn watch_link(&self, changed: LinkCallback) -> Result<TaskGuard>;
-    /// Calls `removed` once the interface is gone, where [`Pollable::readiness`] will not tell. `None` where it will.
+    /// Calls `removed` once the interface is gone. `None` where [`Pollable::readiness`] reports the removal.
     fn watch_removal(&self, removed: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>>;
 }
 
 /// Packets and drops.
 pub trait Counters {
-    /// Since the last call of this.
+    /// Since the last call.
     fn stats(&mut self) -> Result<CaptureStats>;
     /// Since open.
     fn cumulative_stats(&mut self) -> Result<CaptureStats>;

@@ -1,17 +1,17 @@
-//! Counters: what happened since open, and since the last question. Neither question disturbs the other.
+//! Counters since open and since the last call. Reading one does not change the other.
 
 use std::ops::Sub;
 
 use crate::sys::packet::RawStats;
 
-/// Packets of a capture.
+/// Packets and drops of a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureStats {
-    /// Delivered into the ring, drops not included.
+    /// Packets that the kernel wrote into the ring, without drops.
     pub packets: u64,
-    /// Passed the filter and found no room.
+    /// Packets that passed the filter and found no room in the ring.
     pub drops: u64,
-    /// Times the ring was full and the kernel stopped writing.
+    /// How often the ring was full and the kernel stopped writing.
     pub freezes: u64,
 }
 
@@ -27,19 +27,19 @@ impl Sub for CaptureStats {
     }
 }
 
-/// Answers "since the last time" from totals.
+/// Computes the difference between totals since the last call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SinceLast(CaptureStats);
 
 impl SinceLast {
-    /// What was added to `total` since the last call of this.
+    /// The increase of `total` since the last call.
     pub fn take(&mut self, total: CaptureStats) -> CaptureStats {
         total - std::mem::replace(&mut self.0, total)
     }
 }
 
-/// The kernel's counters are 32 bits wide and start again from 0 at every reading, whoever reads;
-/// this sums them up once, for two kinds of question.
+/// Sums the kernel's counters, which are 32 bits wide and which every reading resets to 0; serves both totals and
+/// differences.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StatsAccumulator {
     total: CaptureStats,
@@ -60,7 +60,7 @@ impl StatsAccumulator {
         self.total
     }
 
-    /// Since the last call of this.
+    /// Since the last call.
     pub fn since_last(&mut self) -> CaptureStats {
         self.reported.take(self.total)
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_two_questions_do_not_disturb_each_other() {
+    fn totals_and_differences_do_not_disturb_each_other() {
         let mut stats = StatsAccumulator::default();
         stats.add(RawStats { packets: 10, drops: 3, freezes: 1 });
         assert_eq!(stats.total(), CaptureStats { packets: 7, drops: 3, freezes: 1 });

@@ -33,7 +33,7 @@ impl Plan {
     /// Bytes of an input before those of the block.
     pub const BYTES: usize = 8;
 
-    /// Takes a plan off the head of an input; `None` where it is too short.
+    /// Takes a plan off the start of an input; `None` where it is too short.
     pub fn split(input: &[u8]) -> Option<(Self, &[u8])> {
         let (head, rest) = input.split_first_chunk::<{ Self::BYTES }>()?;
         let [flags, low, high, skip, first, count, capacity, target] = *head;
@@ -55,8 +55,8 @@ impl Plan {
     }
 }
 
-/// One fuzz input: a plan, and a block's bytes, handed over as the kernel does. Read as a whole, and then, from
-/// a fresh copy, in runs.
+/// One fuzz input: a plan, and a block's bytes, closed as the kernel does. Read as a whole, and then, from a
+/// fresh copy, in batches.
 pub fn run(input: &[u8]) {
     let Some((plan, bytes)) = Plan::split(input) else { return };
     let (memory, mut ring) = handed_over(plan, bytes);
@@ -70,14 +70,14 @@ pub fn run(input: &[u8]) {
 
     let (memory, ring) = handed_over(plan, bytes);
     let most = u32::from(plan.count % 4) + 1;
-    let mut runs = BatchReader::new(ring, most);
-    let lease = runs.acquire().expect("it was shown before");
-    check_runs(&mut runs, lease, plan, most, &whole);
-    assert_given_back(&memory, runs.ring());
+    let mut batches = BatchReader::new(ring, most);
+    let lease = batches.acquire().expect("it was shown before");
+    check_batches(&mut batches, lease, plan, most, &whole);
+    assert_given_back(&memory, batches.ring());
 }
 
 fn handed_over(plan: Plan, bytes: &[u8]) -> (Memory, RxRing) {
-    let geometry = Geometry::new(BLOCK_SIZE, 1, 128, 128).expect("a valid shape");
+    let geometry = Geometry::new(BLOCK_SIZE, 1, 128, 128).expect("a valid geometry");
     let memory = Memory::zeroed(geometry.ring_bytes());
     let mut ring = RxRing::new(memory.clone(), geometry);
     memory.set_u32(block::PACKETS, plan.skip.into());
@@ -93,9 +93,9 @@ fn assert_given_back(memory: &Memory, ring: &RxRing) {
     assert!(!ring.packets_coming(), "a block given back counts no packets");
 }
 
-/// The runs of a block show what the whole of it showed, up to the run with a header that contradicts it.
-fn check_runs(
-    runs: &mut BatchReader,
+/// The batches of a block show the same packets as the whole block, up to the batch with a header that contradicts it.
+fn check_batches(
+    batches: &mut BatchReader,
     lease: Lease,
     plan: Plan,
     most: u32,
@@ -104,22 +104,25 @@ fn check_runs(
     let options = plan.walk_options(plan.reinsert_vlan);
     let mut held = Vec::new();
     let mut shown = 0;
-    let mut outcome = runs.open(lease);
+    let mut outcome = batches.open(lease);
     while outcome.is_ok() {
-        match runs.next(options, |packets| Some((Columns::for_packets(packets), ColumnSet::ALL))) {
-            Ok(Some((run, columns))) => {
-                assert!((1..=most).contains(&run.length()), "a run has packets, and not too many");
-                let (block, columns) = (runs.block(&run), columns.expect("asked for"));
+        match batches.next(options, |packets| Some((Columns::for_packets(packets), ColumnSet::ALL))) {
+            Ok(Some((batch, columns))) => {
+                assert!((1..=most).contains(&batch.length()), "a batch has packets, and not too many");
+                let (block, columns) = (batches.block(&batch), columns.expect("asked for"));
                 let range = block.bytes();
-                assert!(range.start as usize >= block::SIZE && range.end <= block.end(), "the head is in no view");
-                for (row, place) in whole.0[shown..shown + run.length() as usize].iter().enumerate() {
+                assert!(
+                    range.start as usize >= block::SIZE && range.end <= block.end(),
+                    "the block's header is in no view"
+                );
+                for (row, place) in whole.0[shown..shown + batch.length() as usize].iter().enumerate() {
                     assert_eq!(column(&columns, Column::Offset, row), place.data - range.start);
                     assert_eq!(column(&columns, Column::CapturedLength, row), place.captured);
                     assert!(place.header >= range.start && place.data + place.captured <= range.end, "in its own view");
                 }
-                shown += run.length() as usize;
+                shown += batch.length() as usize;
                 drop(block);
-                held.push(run);
+                held.push(batch);
             }
             Ok(None) => break,
             Err(malformed) => outcome = Err(malformed),
@@ -129,8 +132,8 @@ fn check_runs(
         Ok(()) => assert_eq!((shown, whole.1), (whole.0.len(), Ok(()))),
         Err(malformed) => assert_eq!(Err(malformed), whole.1, "the same header is found"),
     }
-    for run in held {
-        runs.release(run);
+    for batch in held {
+        batches.release(batch);
     }
 }
 
@@ -142,7 +145,7 @@ pub fn check(ring: &RxRing, lease: &Lease, plan: Plan) -> (Vec<Place>, Result<()
     assert_eq!((&frames, &result), (&again.0, &again.1), "a later walk sees what the first one saw");
     check_fill(&block, plan, &frames, result);
     check_copy(&block, plan, &frames, result);
-    // Asked for twice, tags are put in twice; even so nothing leaves the block.
+    // A second walk puts tags in again; even so no packet leaves the block.
     _ = walk(&block, plan.walk_options(true), plan.skip.into());
     (frames, result)
 }
@@ -163,7 +166,7 @@ fn walk(block: &Block<'_>, options: WalkOptions, skip: u32) -> (Vec<Place>, Resu
     let mut frames: Vec<Place> = Vec::new();
     let result = block.walk(options, |index, frame| {
         assert_eq!(index as usize, frames.len(), "packets are counted from 0 without a gap");
-        assert!(index < count, "no more packets than the head says");
+        assert!(index < count, "no more packets than the header says");
         assert_eq!(frame.header as usize % packet::ALIGNMENT, 0, "headers are aligned");
         let after = frames.last().map_or(block::SIZE as u32, |last| last.header + packet::SIZE as u32);
         assert!(frame.header >= after, "headers come behind the block's head, in order, and do not overlap");

@@ -45,7 +45,7 @@ fn check_layers(layers: &Layers<'_>, captured: u32) {
     assert_eq!(layers.tags().count(), layers.vlans as usize);
 }
 
-/// What is parsed from the head alone, in memory with other things around, is what the whole packet says.
+/// Parsing the first bytes alone, inside other memory, gives the same as parsing the whole packet.
 fn check_head(packet: &[u8], place: Place, whole: &Layers<'_>) {
     let wanted = Record::from(whole);
     // At the end of memory, where AddressSanitizer stands guard, and with bytes behind it.

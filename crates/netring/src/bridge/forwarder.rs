@@ -143,7 +143,7 @@ fn room_for(columns: &mut Columns, packets: u32) -> Columns {
 }
 
 impl<B> Forwarder<B> {
-    /// Forwards only what this matches, from the next batch on; the rest is dropped and counted.
+    /// Sets the filter. From the next batch on the forwarder drops and counts the frames that it refuses.
     pub fn set_filter(&mut self, filter: Option<Matcher>) {
         self.filter = filter;
     }
@@ -254,7 +254,7 @@ impl<B> Forwarder<B> {
         self.load(batch, memory, places, replacements);
     }
 
-    /// Drops what the filter does not match.
+    /// Drops the frames that the filter refuses.
     fn sift(&mut self, memory: &Memory, places: &mut Vec<FramePlace>) {
         let Some(filter) = &mut self.filter else { return };
         let before = places.len();

@@ -133,8 +133,8 @@ impl<P: Port> Bridge<P> {
         Self { a, b, a_to_b: Forwarder::default(), b_to_a: Forwarder::default() }
     }
 
-    /// Forwards only what these match, a to b first; the rest is dropped and counted. Each is compiled for the side that its
-    /// frames come from, where a VLAN tag is in the bytes.
+    /// Sets the filters of both directions, a to b first. The bridge drops and counts the frames that they refuse. Each filter is
+    /// compiled for its source side; a VLAN tag is in the bytes.
     pub fn set_filters(&mut self, filters: [Option<&Filter>; 2]) -> Result<()> {
         let [there, back] = filters;
         let matcher =

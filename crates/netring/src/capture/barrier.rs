@@ -1,8 +1,8 @@
-//! Captures of several threads that start and stop to receive together.
+//! Starts and stops the captures of several threads together.
 //!
-//! The members of a fanout group share its packets from the moment they receive. Threads that start by themselves are
-//! milliseconds apart; so one thread starts and stops all, a few microseconds apart. It finds the sockets here: a
-//! descriptor's number alone might be another socket's by then.
+//! The members of a fanout group share its packets from the moment they receive. Threads that start separately are
+//! milliseconds apart, so one thread starts and stops all, microseconds apart. It finds the sockets in this registry:
+//! the kernel may have reused a descriptor's number for another socket.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,11 +13,11 @@ use crate::fanout::Fanout;
 use crate::filter::{self, Filter, SocketProgram};
 use crate::sys::packet::PacketSocket;
 
-/// The socket of a capture, and the filter that it starts with.
+/// The socket of a capture, and its initial filter.
 struct Entry {
     socket: Weak<PacketSocket>,
     program: Option<SocketProgram>,
-    /// For good.
+    /// Stopped for good.
     stopped: bool,
 }
 
@@ -32,8 +32,8 @@ fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The barrier of a capture that was opened paused ([`Capture::open_paused`]). Until it starts, a filter lets nothing pass;
-/// that filter has been there since before `bind`, so the ring holds nothing that would have to be discarded.
+/// The barrier of a capture that was opened paused ([`Capture::open_paused`]). Until it starts, a filter drops
+/// every packet; it was attached before `bind`, so the ring holds no packet that would have to be discarded.
 #[derive(Debug)]
 pub struct StartBarrier {
     id: u32,
@@ -56,20 +56,20 @@ impl StartBarrier {
         Self { id, started: false, group, ignore_outgoing }
     }
 
-    /// What [`start_all`] and [`stop_all`] know the capture by.
+    /// The capture's id for [`start_all`] and [`stop_all`].
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// Joins the group of the capture's options, by this id or (`None`) as the first member of one that nobody uses, and
-    /// gives the id. Nothing passes yet.
+    /// Joins the group of the capture's options, by this id or (`None`) as the first member of a group with an unused
+    /// id, and returns the id. The capture stays paused.
     pub fn join_group(&self, capture: &mut Capture, id: Option<u16>) -> Result<u16> {
         let on_interface = |error: Error| error.on_interface(capture.link.interface());
         let group = self.group.as_ref().filter(|_| !self.started).ok_or_else(|| {
             let message = "only a capture that was opened paused, with a group, joins it later";
             on_interface(Error::new(ErrorKind::Config, message))
         })?;
-        // The group has its program from its first member; it may have been given another since.
+        // The first member has set the group's program, and set_fanout_program() may have replaced it since.
         let program = if id.is_none() { group.program.clone() } else { None };
         let group = Fanout { group: id, program, ..group.clone() };
         let id = open::join(&capture.socket, &group, self.ignore_outgoing).map_err(on_interface)?;
@@ -77,8 +77,7 @@ impl StartBarrier {
         Ok(id)
     }
 
-    /// From now on the capture's filter decides. To be called after [`start_all`], too, which does the same for the socket
-    /// alone.
+    /// Starts the capture with its filter. Call it after [`start_all`], too, which changes only the socket.
     pub fn start(&mut self, capture: &Capture) -> Result<()> {
         if self.started {
             return Ok(());
@@ -90,7 +89,7 @@ impl StartBarrier {
         Ok(())
     }
 
-    /// As [`Capture::set_filter`], of a capture that has started. After [`stop_all`] nothing passes all the same.
+    /// As [`Capture::set_filter`], for a capture that has started. After [`stop_all`] no filter lets packets pass.
     pub fn set_filter(&self, capture: &mut Capture, filter: Option<Filter>) -> Result<()> {
         if !self.started {
             let message = "the filter cannot be replaced before the capture has started; start it first";
@@ -99,8 +98,8 @@ impl StartBarrier {
         self.with_stopped(|stopped| capture.refilter(filter, stopped))
     }
 
-    /// Calls with whether it has been stopped for good, which cannot happen until the call is done: a filter put in
-    /// after that would let packets in again.
+    /// Calls `call` with whether the capture has been stopped. Holds the lock meanwhile, so that stop_all() cannot run
+    /// between the check and a new filter, which would let packets pass again.
     fn with_stopped<T>(&self, call: impl FnOnce(bool) -> T) -> T {
         let registry = registry();
         call(registry.entries.get(&self.id).is_some_and(|entry| entry.stopped))
@@ -113,8 +112,7 @@ impl Drop for StartBarrier {
     }
 }
 
-/// Starts the captures with these ids, of any thread: from now on each one's filter decides. Fails
-/// where one of them is gone.
+/// Starts the captures with these ids, of any thread, each with its filter. Fails if one of them is gone.
 pub fn start_all(ids: &[u32]) -> Result<()> {
     let registry = registry();
     let found: Option<Vec<_>> = ids
@@ -130,9 +128,9 @@ pub fn start_all(ids: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// Stops the captures with these ids, of any thread, for good: nothing passes any more. A capture that is gone has
-/// stopped. Where the kernel refuses one, the others are stopped all the same, and the first
-/// refusal is returned; whatever filter such a capture is given later lets nothing pass.
+/// Stops the captures with these ids, of any thread, for good. A capture that is gone has stopped. Where
+/// the kernel refuses one, this stops the others and returns the first refusal; a filter that such a capture is given
+/// later drops every packet.
 pub fn stop_all(ids: &[u32]) -> Result<()> {
     let mut registry = registry();
     let nothing = filter::nothing();
@@ -153,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// A paused socket. Of another family, which needs no privilege: a filter is any socket's.
+    /// A paused socket, of another family, which needs no privilege: any socket has a filter.
     struct Paused {
         sender: UnixDatagram,
         receiver: UnixDatagram,
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_open_and_shut_together() {
+    fn captures_start_and_stop_together() {
         let all: Vec<_> = (0..3).map(|_| Paused::new()).collect();
         let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
         assert!(!all.iter().any(Paused::lets_pass));
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_cannot_be_shut_leaves_no_other_one_open_and_is_told() {
+    fn a_capture_that_cannot_be_stopped_is_reported_and_the_others_stop() {
         let all: Vec<_> = (0..4).map(|_| Paused::new()).collect();
         let ids: Vec<_> = all.iter().map(|one| one.barrier.id()).collect();
         start_all(&ids).unwrap();
@@ -201,6 +199,6 @@ mod tests {
         let error = stop_all(&ids).unwrap_err();
         assert_eq!((error.kind, error.errno), (ErrorKind::Permission, Some(libc::EPERM)));
         assert_eq!(all.iter().map(Paused::lets_pass).collect::<Vec<_>>(), [false, true, true, false]);
-        assert!(all.iter().all(|one| one.barrier.with_stopped(|stopped| stopped)), "no later filter opens any");
+        assert!(all.iter().all(|one| one.barrier.with_stopped(|stopped| stopped)), "no later filter starts one");
     }
 }

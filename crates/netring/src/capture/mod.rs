@@ -29,10 +29,10 @@ use crate::sys::packet::PacketSocket;
 const READ_STATISTICS_EVERY: u32 = 1 << 30;
 
 /// A capture. Closing it, or dropping it, frees the socket, promiscuous mode and the ring at once;
-/// addresses in the ring stay readable (as zeros) for whoever still holds its memory.
+/// addresses in the ring stay readable (as zeros) as long as its memory is held.
 #[derive(Debug)]
 pub struct Capture {
-    // Dropped in this order: the socket before the ring, the ring before what keeps it mapped.
+    // Dropped in this order: the socket before the ring, the ring before its mapping.
     socket: Arc<PacketSocket>,
     batches: BatchReader,
     mapping: Mapping,
@@ -49,8 +49,8 @@ pub struct Capture {
     /// The same before the block that was opened last, until a batch of it has been handed out.
     drops_reported_before: u64,
     link: LinkState,
-    /// rtnetlink said that the interface is gone. The socket says nothing of the removal of an interface that is down,
-    /// not even of one that is down because it is being removed.
+    /// rtnetlink reported that the interface is gone. The socket does not report the removal of an interface that is
+    /// down, not even if it is down because it is being removed.
     gone: Arc<AtomicBool>,
 }
 
@@ -60,8 +60,8 @@ impl Capture {
         Self::open_with(interface, options, Setup::default())
     }
 
-    /// Opens an interface and lets nothing in: the socket is bound, outside its fanout group. The barrier lets it
-    /// join the group and start, together with the captures of other threads.
+    /// Opens an interface paused: the socket is bound, but outside its fanout group and behind a filter that drops
+    /// every packet. The barrier lets it join the group and start, together with the captures of other threads.
     pub fn open_paused(interface: &str, options: CaptureOptions) -> Result<(Self, StartBarrier)> {
         let (group, ignore_outgoing) = (options.fanout.clone(), options.ignore_outgoing);
         let capture = Self::open_with(interface, options, Setup { paused: true, ..Setup::default() })?;
@@ -98,7 +98,7 @@ impl Capture {
         self.socket.as_raw_fd()
     }
 
-    /// The group it joined.
+    /// The id of the group it joined.
     pub fn fanout_id(&self) -> Option<u16> {
         self.fanout_id
     }
@@ -113,20 +113,20 @@ impl Capture {
         self.mapping.locked
     }
 
-    /// How a batch is walked again: its tags were put back when it was handed out.
+    /// The options for a second walk: the first one has put the VLAN tags back.
     fn walk_again(&self) -> WalkOptions {
         WalkOptions { reinsert_vlan: false, ..self.walk }
     }
 
-    /// The filter with the snap length in it, as the kernel gets it.
+    /// The program for the kernel: the filter with the snap length in it.
     fn program(&self) -> Option<SocketProgram> {
         filter::with_snaplen(self.filter.as_ref(), self.walk.snaplen)
     }
 
-    /// The kernel's headers contradict their block. Nobody else has written to them yet, so this is
-    /// the kernel's fault; what was left of the block is lost.
+    /// The kernel's headers contradict their block. JavaScript has not seen them yet, so this is the
+    /// kernel's fault; the rest of the block is lost.
     fn malformed(&mut self, error: Malformed) -> Error {
-        // Nobody has been told by this block.
+        // This block has not reported its drops.
         self.drops_reported = self.drops_reported.min(self.drops_reported_before);
         let message = format!(
             "packet {} of the block contradicts it ({}): what was left of the block is lost",
@@ -135,8 +135,8 @@ impl Capture {
         Error::new(ErrorKind::Io, message).on_interface(self.link.interface())
     }
 
-    /// Keeps the kernel's counters from wrapping, and says of a block whether drops became known
-    /// since the block before: the kernel flags every block it closes between a loss and the next
+    /// Keeps the kernel's counters from wrapping, and marks a block if drops became known since the
+    /// previous block: the kernel flags every block it closes between a loss and the next
     /// reading of the counters, and none after a reading by stats().
     fn count(&mut self, mut lease: Lease) -> Result<Lease> {
         let block = self.batches.ring().block(&lease);
@@ -155,9 +155,9 @@ impl Capture {
         Ok(lease)
     }
 
-    fn clear_edges(&mut self) -> Result<()> {
-        let edge = self.readiness.clear().map_err(|error| self.wait_failed(&error))?;
-        if edge.error { self.read_error() } else { Ok(()) }
+    fn clear_events(&mut self) -> Result<()> {
+        let events = self.readiness.clear().map_err(|error| self.wait_failed(&error))?;
+        if events.error { self.read_error() } else { Ok(()) }
     }
 
     fn wait_failed(&self, error: &std::io::Error) -> Error {
@@ -169,7 +169,7 @@ impl Capture {
         Error::os(ErrorKind::Io, syscall, error, "the packet socket failed").on_interface(self.link.interface())
     }
 
-    /// ENETDOWN stands for both, down and gone; a socket whose interface is gone is bound to -1.
+    /// ENETDOWN means down or gone; a socket whose interface is gone is bound to -1.
     fn read_error(&mut self) -> Result<()> {
         let pending = self.socket.take_error().map_err(|error| self.socket_failed("getsockopt", &error))?;
         let Some(error) = pending else { return Ok(()) };
@@ -191,7 +191,7 @@ impl Capture {
         }
         let index = self.socket.bound_index().map_err(|error| self.socket_failed("getsockname", &error))?;
         self.link.set_removed(index == -1 || self.gone.load(Ordering::Acquire));
-        // Up again: from now on the socket reports. A packet would prove nothing, because its block
+        // Up again: from now on the socket reports changes. A packet would prove nothing, because its block
         // may have been open when the interface went down.
         if self.socket.interface_is_up(self.link.index() as i32).unwrap_or(false) {
             self.link.set_up(true);
@@ -199,20 +199,20 @@ impl Capture {
         Ok(())
     }
 
-    /// Packets that are already in the open block come first: the kernel's timer hands it over.
+    /// Packets in the open block come first: the kernel's timer closes it.
     fn fail_if_removed(&mut self) -> Result<()> {
         self.look_for_removal()?;
         if self.batches.ring().packets_coming() { Ok(()) } else { self.link.fail_if_removed() }
     }
 
-    /// Replaces the filter (`None`: takes it away). No packet that the new one refuses is seen
-    /// after this returns, those already in the ring included; batches already taken stay. Takes
-    /// some milliseconds, in which nothing is received. A capture with a [`StartBarrier`] is given its filter by that.
+    /// Replaces the filter (`None`: removes it). After this returns no packet that the new filter refuses is
+    /// shown, including those in the ring; batches already taken stay. Takes some milliseconds, in which no packet
+    /// is received. A capture with a [`StartBarrier`] uses [`StartBarrier::set_filter`] instead.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
         self.refilter(filter, false)
     }
 
-    /// `stopped`: whatever the filter is, the kernel is given one that lets nothing pass.
+    /// `stopped`: the kernel gets a filter that drops every packet, whatever `filter` is.
     fn refilter(&mut self, filter: Option<Filter>, stopped: bool) -> Result<()> {
         let filter = filter
             .map(|filter| filter.for_socket(self.link_type))
@@ -228,7 +228,7 @@ impl Capture {
         Ok(())
     }
 
-    /// Lets no packet in any more. Those that came before can still be read.
+    /// Stops receiving. Packets that arrived before can still be read.
     pub fn stop_receiving(&mut self) -> Result<()> {
         open::shut(&self.socket).map_err(|error| error.on_interface(self.link.interface()))
     }
@@ -238,7 +238,7 @@ impl Capture {
         self.batches.ring().packets_coming()
     }
 
-    /// Gives the fanout group its program.
+    /// Sets the fanout group's program.
     pub fn set_fanout_program(&self, program: &FanoutProgram) -> Result<()> {
         fanout::set_program(&self.socket, program).map_err(|error| error.on_interface(self.link.interface()))
     }

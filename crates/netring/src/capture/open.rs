@@ -1,4 +1,4 @@
-//! Setting a capture up, in the order that lets no stray and no unfiltered packet in.
+//! Sets a capture up, in an order that admits no packet of another interface and no unfiltered packet.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -45,7 +45,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
         .map_err(|failure| entering(namespace, failure, "cannot open a packet socket", "socket"))?;
     let index = index_of(&socket, interface, namespace)?;
     configure(&socket, options, setup)?;
-    // The interface's type decides what an expression means, and the socket is not bound yet.
+    // An expression depends on the interface's type, and the filter is attached before bind.
     let link_type = LinkType::of_arphrd(
         socket
             .interface_hardware_type(index)
@@ -53,16 +53,16 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
     );
     let filter = options.filter.as_ref().map(|filter| filter.for_socket(link_type)).transpose()?;
     let program = filter::with_snaplen(filter.as_ref(), options.snaplen);
-    // First the filter itself: one that the kernel refuses is refused here.
+    // The filter comes first, so that the kernel refuses an invalid one here.
     attach(&socket, program.as_ref())?;
     // Between bind and joining its group a socket receives everything its filter lets through,
-    // the shares of the other members included: nothing passes until it is a member.
+    // including the other members' packets: a filter drops every packet until it is a member.
     if setup.paused || options.fanout.is_some() {
         attach(&socket, Some(&filter::nothing()))?;
     }
     let (geometry, mapping) = ring(&socket, geometry, options)?;
     let ring = RxRing::new(mapping.memory(), geometry);
-    let edges = EpollSet::of(socket.as_fd(), Interest::Read)
+    let epoll = EpollSet::of(socket.as_fd(), Interest::Read)
         .map_err(|error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the packet socket"))?;
     socket.bind(index, libc::ETH_P_ALL as u16).map_err(|error| {
         let kind =
@@ -81,7 +81,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
             .join_promiscuous(index)
             .map_err(|error| Error::sockopt("PACKET_ADD_MEMBERSHIP", &error, "promiscuous mode was refused"))?;
     }
-    // An interface that is down leaves ENETDOWN behind; that is its state, not news.
+    // An interface that is down leaves ENETDOWN behind; that is its state, not a change.
     let error =
         socket.take_error().map_err(|error| Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read SO_ERROR"))?;
     let down = error.is_some_and(|error| error.raw_os_error() == Some(libc::ENETDOWN));
@@ -89,7 +89,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
         socket,
         mapping,
         ring,
-        readiness: Readiness::new(edges),
+        readiness: Readiness::new(epoll),
         index: index as u32,
         fanout_id,
         filter,
@@ -173,7 +173,7 @@ pub(super) fn join(socket: &PacketSocket, group: &Fanout, ignore_outgoing: bool)
     fanout::join(socket, &Fanout { ignore_outgoing, ..group.clone() })
 }
 
-/// As [`attach`], for a socket that has a filter: `None` takes it away.
+/// As [`attach`], for a socket that has a filter: `None` removes it.
 pub(super) fn replace(socket: &PacketSocket, program: Option<&SocketProgram>) -> Result<()> {
     if program.is_some() {
         return attach(socket, program);
@@ -186,29 +186,29 @@ pub(super) fn replace(socket: &PacketSocket, program: Option<&SocketProgram>) ->
     }
 }
 
-/// Lets nothing pass any more. When it returns, whatever passed is in the ring.
+/// Stops receiving. When it returns, all packets received before are in the ring.
 pub(super) fn shut(socket: &PacketSocket) -> Result<()> {
     attach(socket, Some(&filter::nothing()))?;
     sys::membarrier::receive_paths();
     Ok(())
 }
 
-/// Replaces the filter so that no packet the new one refuses is ever shown. Nothing passes between
-/// the old one's end and the new one's beginning; what came before stays behind the ring's fence.
+/// Replaces the filter so that no packet the new one refuses is shown. Between the two filters no packet passes;
+/// earlier packets are marked stale in the ring.
 pub(super) fn refilter(
     socket: &PacketSocket,
     ring: &mut RxRing,
     program: Option<&SocketProgram>,
     before: Option<&SocketProgram>,
 ) -> Result<()> {
-    // Tried on a socket of its own first: a program that the kernel refuses costs this one nothing.
+    // Try the program on another socket first: a refused one must not interrupt this socket.
     let trial =
         PacketSocket::open(None).map_err(|failure| entering(None, failure, "cannot open a packet socket", "socket"))?;
     attach(&trial, program)?;
     shut(socket)?;
     let fence = ring.mark_stale();
     if let Err(error) = replace(socket, program) {
-        // The new one is refused: as if nothing had been asked.
+        // The kernel refused the new filter: restore the previous state.
         ring.restore_fence(fence);
         return Err(match replace(socket, before) {
             Ok(()) => error,
@@ -224,11 +224,11 @@ pub(super) fn refilter(
     Ok(())
 }
 
-/// The ring and its mapping. Where memory is short, with fewer blocks.
+/// Creates the ring and its mapping, with fewer blocks where memory is short.
 fn ring(socket: &PacketSocket, wanted: Geometry, options: &CaptureOptions) -> Result<(Geometry, Mapping)> {
     let available = memory::available().unwrap_or(u64::MAX);
     let geometry = with_fewer_blocks(wanted, |geometry| {
-        // The kernel would try, and its out-of-memory killer end a process, most likely this one.
+        // The kernel would try, and its out-of-memory killer would end a process, most likely this one.
         if geometry.ring_bytes() as u64 > available {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         }
@@ -257,8 +257,8 @@ fn ring(socket: &PacketSocket, wanted: Geometry, options: &CaptureOptions) -> Re
     Ok((geometry, mapping))
 }
 
-/// Tries `make` with the blocks wanted, and on ENOMEM with three quarters of them again and again,
-/// down to a quarter of what was wanted.
+/// Calls `make` with the wanted block count; on ENOMEM retries with three quarters of the blocks, down to a quarter of
+/// the wanted count.
 fn with_fewer_blocks(wanted: Geometry, make: impl Fn(Geometry) -> io::Result<()>) -> io::Result<Geometry> {
     let least = wanted.block_count().div_ceil(4);
     let mut geometry = wanted;

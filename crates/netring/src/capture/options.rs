@@ -1,4 +1,4 @@
-//! What a capture is asked to be.
+//! Options of a capture.
 
 use crate::fanout::Fanout;
 use crate::filter::Filter;
@@ -25,24 +25,25 @@ impl TimestampSource {
     }
 }
 
-/// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, a hand-over every 60 ms at the latest.
+/// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, and blocks closed after 60 ms at the
+/// latest.
 #[derive(Clone, Debug)]
 pub struct CaptureOptions {
-    /// Bytes a block, a multiple of the page size.
+    /// Bytes per block, a multiple of the page size.
     pub block_size: u32,
-    /// Blocks asked for.
+    /// The wanted number of blocks.
     pub block_count: u32,
-    /// Bytes a frame; in V3 a formality.
+    /// Bytes per frame; V3 checks it and does not use it.
     pub frame_size: u32,
-    /// Milliseconds after which a block that is not full is handed over.
+    /// Milliseconds after which the kernel closes a block that is not full.
     pub block_timeout_ms: u32,
     /// Whether the kernel computes a flow hash for each packet.
     pub fill_rxhash: bool,
-    /// Bytes of a packet that are kept.
+    /// Bytes to keep of each packet.
     pub snaplen: u32,
     /// Promiscuous mode.
     pub promiscuous: bool,
-    /// Leave out what this host sends.
+    /// Skip packets that this host sends.
     pub ignore_outgoing: bool,
     /// SO_BUSY_POLL in microseconds; 0 leaves it alone.
     pub busy_poll_us: u32,
@@ -52,7 +53,7 @@ pub struct CaptureOptions {
     pub receive_buffer_bytes: u32,
     /// SO_RCVBUFFORCE instead.
     pub receive_buffer_force: bool,
-    /// Which clock.
+    /// The clock for timestamps.
     pub timestamp_source: TimestampSource,
     /// Put stripped VLAN tags back into the frames.
     pub reinsert_vlan: bool,
@@ -89,22 +90,21 @@ impl Default for CaptureOptions {
 }
 
 crate::setters!(CaptureOptions {
-    /// Options of a capture. The defaults suit a busy interface: a ring of 256 MiB, a hand-over every 60 ms at the latest.
-    /// Bytes a block, a multiple of the page size.
+    /// Bytes per block, a multiple of the page size.
     block_size: u32,
-    /// Blocks asked for.
+    /// The wanted number of blocks.
     block_count: u32,
-    /// Bytes a frame; in V3 a formality.
+    /// Bytes per frame; V3 checks it and does not use it.
     frame_size: u32,
-    /// Milliseconds after which a block that is not full is handed over.
+    /// Milliseconds after which the kernel closes a block that is not full.
     block_timeout_ms: u32,
     /// Whether the kernel computes a flow hash for each packet.
     fill_rxhash: bool,
-    /// Bytes of a packet that are kept.
+    /// Bytes to keep of each packet.
     snaplen: u32,
     /// Promiscuous mode.
     promiscuous: bool,
-    /// Leave out what this host sends.
+    /// Skip packets that this host sends.
     ignore_outgoing: bool,
     /// SO_BUSY_POLL in microseconds; 0 leaves it alone.
     busy_poll_us: u32,
@@ -114,7 +114,7 @@ crate::setters!(CaptureOptions {
     receive_buffer_bytes: u32,
     /// SO_RCVBUFFORCE instead.
     receive_buffer_force: bool,
-    /// Which clock.
+    /// The clock for timestamps.
     timestamp_source: TimestampSource,
     /// Put stripped VLAN tags back into the frames.
     reinsert_vlan: bool,
@@ -126,12 +126,13 @@ crate::setters!(CaptureOptions {
     filter: Option<Filter>,
 });
 
-/// What a role that builds on a capture needs of its socket, and users do not.
+/// Socket settings for roles that build on a capture; not public.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Setup {
-    /// The kernel writes a virtio-net header before each packet (`PACKET_VNET_HDR`), so that a bridge can send the packet on
-    /// as it is (`ring::vnet`).
+    /// The kernel writes a virtio-net header before each packet (`PACKET_VNET_HDR`), so that a bridge can send the
+    /// packet on as it is (`ring::vnet`).
     pub(crate) vnet_header: bool,
-    /// The socket stays outside its fanout group, behind a filter that lets nothing pass ([`StartBarrier`](super::StartBarrier)).
+    /// The socket stays outside its fanout group, behind a filter that drops every packet
+    /// ([`StartBarrier`](super::StartBarrier)).
     pub(crate) paused: bool,
 }

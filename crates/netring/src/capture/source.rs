@@ -14,8 +14,8 @@ use crate::ring::{Batch, ColumnSet, Columns, Malformed, Memory};
 use crate::source::{BatchHeader, Counters, LinkCallback, LinkEvents, Pollable, Source, Target};
 use crate::stats::CaptureStats;
 
-/// How often a blocking wait looks whether an interface that is down has been removed.
-const LOOK_FOR_REMOVAL_EVERY: Duration = Duration::from_millis(100);
+/// How often a blocking wait checks whether an interface that is down has been removed.
+const CHECK_REMOVAL_EVERY: Duration = Duration::from_millis(100);
 
 impl Source for Capture {
     type Batch = Batch;
@@ -29,7 +29,7 @@ impl Source for Capture {
             let lease = match self.batches.acquire() {
                 Some(lease) => lease,
                 None => {
-                    self.clear_edges()?;
+                    self.clear_events()?;
                     match self.batches.acquire() {
                         Some(lease) => lease,
                         None => return self.fail_if_removed().map(|()| None),
@@ -44,13 +44,13 @@ impl Source for Capture {
         Ok(batch)
     }
 
-    /// The block goes back to the kernel with the last of its batches.
+    /// The last batch of a block returns the block to the kernel.
     fn release(&mut self, batch: Batch) {
         self.batches.release(batch);
     }
 
-    /// The order matters: with the ring still mapped, close(2) alone would stop nothing, neither promiscuous
-    /// mode nor fanout nor writes into the ring.
+    /// The order matters: while the ring is mapped, close(2) alone stops neither promiscuous mode nor fanout nor writes
+    /// into the ring.
     fn close(self) -> Result<()> {
         let Self { socket, batches, mapping, link, .. } = self;
         drop(socket);
@@ -91,7 +91,7 @@ impl Pollable for Capture {
         if self.batches.ready() {
             return Ok(true);
         }
-        self.clear_edges()?;
+        self.clear_events()?;
         if self.batches.ready() {
             return Ok(true);
         }
@@ -104,12 +104,12 @@ impl Pollable for Capture {
         &self.readiness
     }
 
-    /// The socket says nothing of the removal of an interface that is down.
+    /// The socket does not report the removal of an interface that is down.
     fn look_every(&self) -> Option<Duration> {
-        self.link.is_down().then_some(LOOK_FOR_REMOVAL_EVERY)
+        self.link.is_down().then_some(CHECK_REMOVAL_EVERY)
     }
 
-    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents> {
+    fn wait_for_event(&mut self, deadline: Instant) -> Result<EpollEvents> {
         let events = self.readiness.wait_until(deadline).map_err(|error| self.wait_failed(&error))?;
         if events.error {
             self.read_error()?;
@@ -123,7 +123,7 @@ impl LinkEvents for Capture {
         self.link.watch(changed)
     }
 
-    /// The socket says nothing of the removal of an interface that is down.
+    /// The socket does not report the removal of an interface that is down.
     fn watch_removal(&self, removed: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>> {
         if !self.link.is_down() {
             return Ok(None);

@@ -1,27 +1,27 @@
-//! Memory for queued packets: taken in order, free again in about the same order.
+//! Memory for queued packets: allocated in order, freed in about the same order.
 //!
-//! Fresh memory costs a page fault every 4 KiB, more than copying the packets into it. So segments go round.
+//! Fresh memory costs a page fault per 4 KiB, more than copying the packets into it. So segments are reused.
 
 use crate::ring::Memory;
 
-/// Bytes of a segment. Pages that nothing was written to take no memory.
+/// Bytes per segment. Untouched pages take no memory.
 const SEGMENT: usize = 2 << 20;
-/// More than this gets memory of its own, which wastes little of a segment's end.
+/// Larger pieces get memory of their own, so that little of a segment's end is wasted.
 const LARGE: usize = SEGMENT / 4;
-/// Free segments that are kept.
-const SPARE: usize = 4;
+/// Free segments to keep, at most.
+const MAX_FREE: usize = 4;
 
-/// Hands out pieces of memory. A piece is free once it is dropped.
+/// Allocates pieces of memory. Dropping a piece frees it.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     current: Option<Memory>,
     used: usize,
-    /// Segments that were filled.
+    /// Filled segments.
     filled: Vec<Memory>,
 }
 
 impl Arena {
-    /// `len` bytes at an address that is a multiple of 8. What is in them is of no meaning.
+    /// `len` bytes at an address that is a multiple of 8, with arbitrary contents.
     pub(super) fn take(&mut self, len: usize) -> Memory {
         if len <= LARGE {
             for _ in 0..2 {
@@ -38,7 +38,7 @@ impl Arena {
 
     fn next_segment(&mut self) {
         self.filled.extend(self.current.take());
-        let mut free: Vec<Memory> = self.filled.extract_if(.., Memory::is_sole).take(SPARE + 1).collect();
+        let mut free: Vec<Memory> = self.filled.extract_if(.., Memory::is_sole).take(MAX_FREE + 1).collect();
         self.current = Some(free.pop().unwrap_or_else(|| Memory::zeroed(SEGMENT)));
         self.used = 0;
         self.filled.extract_if(.., Memory::is_sole).for_each(drop);
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_go_round_and_few_are_kept() {
+    fn segments_are_reused_and_few_are_kept() {
         let mut arena = Arena::default();
         let pieces: Vec<Memory> = (0..64).map(|_| arena.take(LARGE)).collect();
         assert_eq!(arena.filled.len(), 15);
@@ -60,10 +60,10 @@ mod tests {
         for _ in 0..4 {
             arena.take(LARGE);
         }
-        assert!(arena.filled.len() <= SPARE, "{}", arena.filled.len());
+        assert!(arena.filled.len() <= MAX_FREE, "{}", arena.filled.len());
         let again: Vec<*mut u8> = (0..64).map(|_| arena.take(LARGE).as_ptr()).collect();
         let different = again.iter().collect::<std::collections::HashSet<_>>().len();
-        assert!(different <= (SPARE + 1) * SEGMENT / LARGE, "{different} places");
+        assert!(different <= (MAX_FREE + 1) * SEGMENT / LARGE, "{different} places");
         let _ = first;
     }
 

@@ -6,7 +6,7 @@ use super::arena::Arena;
 use crate::ring::columns::{BYTES_PER_PACKET, CAPACITY_STEP};
 use crate::ring::{Column, Columns, Memory};
 
-/// Packets in the order in which they came. Some at the front may be gone already.
+/// Packets in order of arrival. The first ones may have been taken or dropped.
 #[derive(Debug)]
 pub(super) struct Chunk {
     columns: Columns,
@@ -16,8 +16,8 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Copies of packets `rows`, whose columns `from` are and whose offsets count from the start of `bytes`. `None`
-    /// where a column contradicts the bytes.
+    /// Copies packets `rows`, described by the columns `from`, out of `bytes`. `None` where a column contradicts the
+    /// bytes.
     pub(super) fn copy_of(bytes: &Memory, from: &Columns, rows: Range<u32>, arena: &mut Arena) -> Option<Self> {
         let count = rows.len() as u32;
         let capacity = count.next_multiple_of(CAPACITY_STEP);
@@ -47,12 +47,12 @@ impl Chunk {
         self.rows.clone().map(|row| length(&self.columns, row))
     }
 
-    /// Drops the first packet and says how many bytes it had.
+    /// Drops the first packet and returns its length.
     pub(super) fn drop_first(&mut self) -> Option<u32> {
         self.rows.next().map(|row| length(&self.columns, row))
     }
 
-    /// Takes the first `count` packets out.
+    /// Removes and returns the first `count` packets.
     pub(super) fn split_to(&mut self, count: u32) -> Self {
         let end = (self.rows.start + count).min(self.rows.end);
         let rows = self.rows.start..end;
@@ -61,7 +61,7 @@ impl Chunk {
     }
 
     /// Copies the packets into `data` from byte `at` on and their columns into `columns` from row `row` on, and
-    /// says where the bytes end. `None` where there is no room.
+    /// returns where the bytes end. `None` where there is no room.
     pub(super) fn copy_to(&self, columns: &Columns, row: u32, data: &Memory, at: u32) -> Option<u32> {
         let (Some(last), first) = (self.rows.end.checked_sub(1), self.rows.start) else { return Some(at) };
         let start = word(&self.columns, Column::Offset, first);
@@ -82,7 +82,7 @@ fn word(columns: &Columns, column: Column, row: u32) -> u32 {
     columns.memory().u32(place(columns, column, row)).unwrap_or(0)
 }
 
-/// Bytes captured of a packet.
+/// Captured bytes of a packet.
 pub(super) fn length(columns: &Columns, row: u32) -> u32 {
     word(columns, Column::CapturedLength, row)
 }

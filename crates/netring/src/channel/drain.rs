@@ -1,4 +1,4 @@
-//! The thread: takes batches from its source, copies their packets into the queue, and does what it is told.
+//! The capture thread: takes batches from its source, copies their packets into the queue, and executes commands.
 
 use std::ops::Range;
 use std::os::fd::AsFd;
@@ -15,30 +15,30 @@ use crate::ring::{ColumnSet, Columns, Memory};
 use crate::source::Source;
 use crate::sys::poll;
 
-/// How often a blocked thread looks for room that the reader made without a word.
-const LOOK_FOR_ROOM: Duration = Duration::from_millis(1);
-/// Bytes of packets a chunk, or one packet.
+/// How often a blocked thread checks for room: consuming packets does not notify it.
+const CHECK_ROOM_EVERY: Duration = Duration::from_millis(1);
+/// Bytes of packets per chunk, unless one packet is larger.
 const CHUNK_BYTES: u64 = 256 << 10;
-/// How often to look where nothing tells: for the removal of an interface that is down and whose namespace cannot be
-/// watched, and after an error.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How often to look for the last block of a ring that nothing comes into any more.
-const LOOK_FOR_THE_END: Duration = Duration::from_millis(10);
+/// How often to check without a notification: for the removal of an interface that is down and whose namespace cannot
+/// be watched, and after an error.
+const CHECK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// How often to check for the last block of a ring after receiving has stopped.
+const CHECK_END_EVERY: Duration = Duration::from_millis(10);
 
-/// What the thread owns.
+/// The state that the thread owns.
 pub(super) struct CaptureThread<S: Source> {
     pub(super) source: S,
     shared: Arc<Shared<S>>,
     readiness: Arc<Readiness>,
-    /// The batch of which not every packet has found its place.
+    /// The batch whose packets are not all queued or dropped yet.
     batch: Option<Taken<S::Batch>>,
     columns: Columns,
     lengths: Vec<u32>,
     kept: Vec<Range<u32>>,
     arena: Arena,
-    /// Tells of the removal of an interface that is down.
+    /// Reports the removal of an interface that is down.
     removal: Option<TaskGuard>,
-    /// Nothing comes into the ring any more.
+    /// No more packets enter the ring.
     shut: bool,
     /// The source has ended.
     over: bool,
@@ -46,7 +46,7 @@ pub(super) struct CaptureThread<S: Source> {
 
 struct Taken<B> {
     batch: B,
-    /// Packets that the queue has decided about.
+    /// Packets that the queue has accepted or dropped.
     done: usize,
 }
 
@@ -67,10 +67,10 @@ impl<S: Stoppable> CaptureThread<S> {
         }
     }
 
-    /// Until the channel is closed. Gives the source back.
+    /// Runs until the channel is closed, then returns the source.
     pub(super) fn run(mut self) -> S {
         loop {
-            // Cleared before looking: who rings later wakes the next wait.
+            // Clear before reading the commands: a later notification wakes the next wait.
             self.shared.notifier.clear();
             let commands = self.shared.commands();
             for call in commands.calls {
@@ -81,7 +81,7 @@ impl<S: Stoppable> CaptureThread<S> {
             }
             if commands.stop && !self.shut {
                 self.shut = true;
-                // Otherwise it would have no end: there is no limit to the queue any more.
+                // If this fails the source has to end now: the queue no longer has a limit.
                 if let Err(error) = self.source.stop_receiving() {
                     self.end(End::Failed(error));
                 }
@@ -92,17 +92,17 @@ impl<S: Stoppable> CaptureThread<S> {
         }
     }
 
-    /// One batch, or one wait.
+    /// Handles one batch, or waits once.
     fn step(&mut self) -> Result<()> {
         if self.over {
-            return self.wait_for_orders();
+            return self.wait_for_commands();
         }
         if self.batch.is_some() {
-            // The reader claims packets without a word; only when it fetches or waits does it ring.
+            // Consuming packets sends no notification; only fetch() and wait() notify this thread.
             return if self.queue_packets()? {
                 Ok(())
             } else {
-                self.wait_for(&[self.shared.notifier.as_fd()], Some(LOOK_FOR_ROOM))
+                self.wait_for(&[self.shared.notifier.as_fd()], Some(CHECK_ROOM_EVERY))
             };
         }
         let Self { source, columns, .. } = self;
@@ -121,7 +121,7 @@ impl<S: Stoppable> CaptureThread<S> {
         self.queue_packets().map(|_| ())
     }
 
-    /// Puts packets of the batch into the queue; false where the rest of them has to wait for room.
+    /// Queues packets of the batch; false where the rest has to wait for room.
     fn queue_packets(&mut self) -> Result<bool> {
         let Some(taken) = &mut self.batch else { return Ok(true) };
         let first = taken.done;
@@ -135,7 +135,7 @@ impl<S: Stoppable> CaptureThread<S> {
         copied.map(|()| finished)
     }
 
-    /// Outside the lock: the reader does not wait for copying.
+    /// Copies outside the lock, so that the reader does not wait for it.
     fn copy_kept(&mut self, first: u32) -> Result<()> {
         let Self { source, batch, columns, lengths, kept, arena, shared, .. } = self;
         let bytes = batch.as_ref().and_then(|taken| source.bytes(&taken.batch)).unwrap_or_else(|| Memory::zeroed(0));
@@ -158,7 +158,7 @@ impl<S: Stoppable> CaptureThread<S> {
         Ok(())
     }
 
-    /// What is left of the batch is not queued.
+    /// Releases the batch; packets left in it are not queued.
     pub(super) fn give_batch_back(&mut self) {
         if let Some(taken) = self.batch.take() {
             self.source.release(taken.batch);
@@ -169,22 +169,22 @@ impl<S: Stoppable> CaptureThread<S> {
     fn idle(&mut self) -> Result<()> {
         if self.shut {
             if self.source.packets_coming() {
-                return self.wait(Some(LOOK_FOR_THE_END));
+                return self.wait(Some(CHECK_END_EVERY));
             }
             self.end(End::Stopped);
             return Ok(());
         }
-        // A link that went down is told to who waits, and only then: it may be up again before anybody does.
-        if self.shared.somebody_waits() && self.source.poll()? {
+        // Report a link that went down only to a waiting reader: it may be up again before the reader waits.
+        if self.shared.reader_waits() && self.source.poll()? {
             return Ok(());
         }
-        // Where the source's edges do not tell of everything, a watch does; where there is none, looking now and then.
+        // A watch reports what the source's epoll does not; where there is no watch, check at intervals.
         let mut timeout = self.source.look_every();
         if self.removal.is_none() {
             let notifier = Arc::clone(&self.shared.notifier);
             match self.source.watch_removal(Box::new(move || notifier.notify())) {
                 Ok(watch) => self.removal = watch,
-                Err(_) => timeout = Some(LOOK_AGAIN),
+                Err(_) => timeout = Some(CHECK_AGAIN_AFTER),
             }
         }
         if self.removal.is_some() {
@@ -196,11 +196,11 @@ impl<S: Stoppable> CaptureThread<S> {
     fn fail(&mut self, error: Error) {
         match error.kind {
             ErrorKind::InterfaceRemoved => self.end(End::Failed(error)),
-            ErrorKind::LinkDown => self.shared.tell(error),
+            ErrorKind::LinkDown => self.shared.report(error),
             _ => {
-                self.shared.tell(error);
-                // It may come again at once.
-                let _ = self.wait(Some(LOOK_AGAIN));
+                self.shared.report(error);
+                // The same error may follow at once.
+                let _ = self.wait(Some(CHECK_AGAIN_AFTER));
             }
         }
     }
@@ -215,7 +215,7 @@ impl<S: Stoppable> CaptureThread<S> {
         self.wait_for(&[self.readiness.as_fd(), self.shared.notifier.as_fd()], timeout)
     }
 
-    fn wait_for_orders(&self) -> Result<()> {
+    fn wait_for_commands(&self) -> Result<()> {
         self.wait_for(&[self.shared.notifier.as_fd()], None)
     }
 

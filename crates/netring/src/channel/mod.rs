@@ -1,8 +1,8 @@
-//! A channel: a thread that drains a source into a bounded queue of owned packets, so that a reader who is busy for a
-//! while loses nothing that the queue can hold.
+//! A channel: a thread that drains a source into a bounded queue of owned packets, so that a busy reader loses no
+//! packets that fit into the queue.
 //!
 //! The thread owns the source. It copies each batch's packets, gives the batch back to the kernel at once, and sleeps
-//! while the ring is empty. Whoever else wants something of the source asks the thread ([`Channel::call`]).
+//! while the ring is empty. Other threads reach the source through the thread ([`Channel::call`]).
 
 mod arena;
 mod chunk;
@@ -26,16 +26,16 @@ use crate::source::{LiveSource, Source};
 #[cfg(feature = "xdp")]
 use crate::xdp::XdpSocket;
 
-/// Packets that a reader fetches at once, at most.
+/// Packets per fetch, at most.
 const FETCH_PACKETS: u32 = 2048;
-/// Their bytes, at most, unless one packet is larger: who keeps a packet keeps the buffer of all that were fetched with it.
+/// Bytes per fetch, at most, unless one packet is larger: a packet that is kept keeps the buffer of its whole fetch.
 const FETCH_BYTES: u32 = 1 << 20;
 
 /// A source that can be read to its end.
 pub trait Stoppable: LiveSource {
-    /// Lets no packet in any more. Those that came before can still be read.
+    /// Stops receiving. Packets that arrived before can still be read.
     fn stop_receiving(&mut self) -> Result<()>;
-    /// Whether packets came that [`Source::next`] will give only later.
+    /// Whether packets arrived that [`Source::next`] will return only later.
     fn packets_coming(&self) -> bool;
 }
 
@@ -51,7 +51,7 @@ impl Stoppable for Capture {
 
 #[cfg(feature = "xdp")]
 impl Stoppable for XdpSocket {
-    /// The packets pass to the network stack from now on.
+    /// The packets go to the network stack from now on.
     fn stop_receiving(&mut self) -> Result<()> {
         self.leave_map()
     }
@@ -67,11 +67,11 @@ pub struct Channel<S: Source> {
     shared: Arc<Shared<S>>,
     thread: Option<JoinHandle<S>>,
     position: Memory,
-    /// What was fetched and not yet copied.
+    /// Fetched packets that are not yet copied.
     fetched: Vec<Chunk>,
 }
 
-/// What [`Channel::fetch`] took out of the queue.
+/// The size of what [`Channel::fetch`] took out of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchedSize {
     /// Packets; none where the queue is empty.
@@ -80,7 +80,7 @@ pub struct FetchedSize {
     pub bytes: u32,
 }
 
-/// Says that the thread is gone, however it went.
+/// Marks the thread as ended when dropped, also after a panic.
 struct ExitGuard<S: Source>(Arc<Shared<S>>);
 
 impl<S: Source> Drop for ExitGuard<S> {
@@ -109,12 +109,12 @@ where
         Ok(Self { shared, thread: Some(thread), position, fetched: Vec::new() })
     }
 
-    /// Asks the source something, on the thread, which answers between two batches.
+    /// Runs a closure on the source, on the thread, between two batches.
     pub fn call<T: Send + 'static>(&self, call: impl FnOnce(&mut S) -> Result<T> + Send + 'static) -> Result<T> {
         self.ask(move |drain| call(&mut drain.source))
     }
 
-    /// As [`call`](Self::call); where that succeeds, all packets that have not been passed on are forgotten.
+    /// As [`call`](Self::call); where that succeeds, all packets that have not been consumed are discarded.
     pub fn call_and_clear(&self, call: impl FnOnce(&mut S) -> Result<()> + Send + 'static) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         self.ask(move |drain| {
@@ -130,16 +130,16 @@ where
         ask: impl FnOnce(&mut CaptureThread<S>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = sync_channel(1);
-        let ordered = self.shared.order(Box::new(move |drain| {
-            // Nobody listens any more where the channel was closed meanwhile.
+        let ordered = self.shared.send_call(Box::new(move |drain| {
+            // The receiver is gone where the channel was closed meanwhile.
             let _ = reply.send(ask(drain));
         }));
         let gone = || Error::new(ErrorKind::Io, "the channel's thread has ended; close this channel and open another");
         if ordered { answer.recv().map_err(|_| gone())? } else { Err(gone()) }
     }
 
-    /// Nothing more is let in; what is in the ring is queued, whatever the capacity is. [`stopped`](Self::stopped) says
-    /// when that is done, and the waker is called then.
+    /// Stops receiving and queues the packets in the ring, whatever the capacity is. [`stopped`](Self::stopped) returns
+    /// true when that is done, and the waker is called then.
     pub fn stop(&self) {
         self.shared.stop();
     }
@@ -154,27 +154,28 @@ where
 }
 
 impl<S: Source> Channel<S> {
-    /// Four bytes to which the reader adds the number of packets that it is about to pass on: what the sum was before
-    /// is the index of the first of them, in what was fetched last. Packets that were dropped are stepped over so.
+    /// The position counter: four bytes to which the reader adds the number of packets that it is about to consume. The
+    /// previous value is the index of the first of them in the last fetch. The queue adds to it for each dropped
+    /// packet.
     pub fn position(&self) -> &Memory {
         &self.position
     }
 
-    /// From now on `waker` is called, on the thread, once for each [`wait`](Self::wait) that gave false.
+    /// Sets the waker, which the thread calls once for each [`wait`](Self::wait) that returned false.
     pub fn set_waker(&self, waker: impl Fn() + Send + Sync + 'static) {
         self.shared.set_waker(Arc::new(waker));
     }
 
-    /// Takes packets out of the queue, to be [copied](Self::copy). The first `passed_on` of them are the reader's at
-    /// once. Only when all that was fetched before has been passed on. Fails where nothing is left, once with each error
-    /// of the source, and always once its interface is gone.
-    pub fn fetch(&mut self, passed_on: u32) -> Result<FetchedSize> {
-        let fetched = self.shared.fetch(FETCH_PACKETS, FETCH_BYTES, passed_on)?;
+    /// Takes packets out of the queue, to be [copied](Self::copy). The first `consumed` of them count as consumed at
+    /// once. The previous fetch must have been consumed. When the queue is empty it fails once with each error of the
+    /// source, and always once the source's interface is gone.
+    pub fn fetch(&mut self, consumed: u32) -> Result<FetchedSize> {
+        let fetched = self.shared.fetch(FETCH_PACKETS, FETCH_BYTES, consumed)?;
         self.fetched = fetched.chunks;
         Ok(FetchedSize { packets: fetched.packets, bytes: fetched.bytes })
     }
 
-    /// Copies what was fetched last, once. False where there is no room for it.
+    /// Copies the last fetch, once. False where the targets are too small.
     pub fn copy(&mut self, columns: &Columns, data: &Memory) -> bool {
         let (mut row, mut at) = (0, 0);
         self.fetched.drain(..).all(|chunk| {
@@ -185,23 +186,23 @@ impl<S: Source> Channel<S> {
         })
     }
 
-    /// True when there is something to fetch, or once it has stopped; otherwise the waker will be called. Fails as
-    /// [`fetch`](Self::fetch), and once each time that the link goes down.
+    /// True when there are packets to fetch, or once the channel has stopped; otherwise the waker will be called. Fails
+    /// as [`fetch`](Self::fetch), and once each time the link goes down.
     pub fn wait(&self) -> Result<bool> {
         self.shared.wait()
     }
 
-    /// The reader does not wait any more.
+    /// Ends the wait.
     pub fn stop_waiting(&self) {
         self.shared.stop_waiting();
     }
 
-    /// Whether everything is queued that came before [`stop`](Self::stop).
+    /// Whether all packets that came before [`stop`](Self::stop) are queued.
     pub fn stopped(&self) -> bool {
         self.shared.stopped()
     }
 
-    /// Packets that have not been passed on.
+    /// Packets that have not been consumed.
     pub fn queued(&self) -> u64 {
         self.shared.queued()
     }

@@ -1,13 +1,13 @@
-//! What a channel is asked to be.
+//! Options of a channel.
 
-/// What happens to a packet that finds no room.
+/// What to do when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// It waits in the ring, and the thread with it: what then finds no room in the ring the kernel drops and counts.
+    /// The thread stops reading. When the ring is full, too, the kernel drops and counts packets.
     Block,
-    /// The oldest packets make room.
+    /// Drop the oldest queued packets.
     DropOldest,
-    /// It is dropped.
+    /// Drop the new packet.
     DropNewest,
 }
 
@@ -29,7 +29,6 @@ impl Default for ChannelOptions {
 }
 
 crate::setters!(ChannelOptions {
-    /// How much a channel holds. A packet that alone is larger than all of `capacity_bytes` is dropped whatever the policy.
     /// Packets, at least one.
     capacity: u32,
     /// Bytes of packets.

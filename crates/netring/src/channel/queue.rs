@@ -1,4 +1,4 @@
-//! The bounded queue itself: who gets in, who makes room, and the counts. No thread and no lock.
+//! The bounded queue: which packets it accepts, which it drops, and the counts. No thread and no lock.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -9,17 +9,17 @@ use crate::ring::Memory;
 
 /// Packets between the thread that drains a ring and its reader.
 ///
-/// The reader fetches many packets at once and passes them on one by one. Until then they are in the queue: they
-/// count, and the oldest of them can be dropped. So both sides add to one counter, the *position*: the packet that an
-/// addition steps over is the adder's, the reader's to pass on or the queue's to drop, and nobody else's.
+/// The reader fetches many packets at once and consumes them one by one. Until then they belong to the queue: they
+/// count, and the queue may drop the oldest. So both sides add to one counter, the *position*: the side whose addition
+/// steps over a packet owns it, the reader to consume it or the queue to drop it.
 #[derive(Debug)]
 pub(super) struct Queue {
     options: ChannelOptions,
     chunks: VecDeque<Chunk>,
-    held: Size,
-    lent: Prefetched,
+    queued: Size,
+    prefetched: Prefetched,
     overflowed: u64,
-    /// To be counted once those that were admitted with them are here.
+    /// Counted once the packets that were admitted with them are queued.
     dropped: u64,
 }
 
@@ -51,39 +51,39 @@ impl Size {
     }
 }
 
-/// What the reader has fetched.
+/// Packets that the reader has fetched.
 #[derive(Debug)]
 struct Prefetched {
-    /// The counter, in memory that the reader writes.
+    /// The position counter, in memory that the reader also writes.
     position: Memory,
-    /// Of each packet, the bytes up to its end.
+    /// For each packet, the bytes up to its end.
     ends: Vec<u32>,
 }
 
 impl Prefetched {
-    /// Packets that were passed on or dropped.
-    fn over(&self) -> usize {
+    /// Packets that were consumed or dropped.
+    fn consumed(&self) -> usize {
         (self.position.load_acquire(0).unwrap_or(u32::MAX) as usize).min(self.ends.len())
     }
 
     fn rest(&self) -> Size {
-        let over = self.over();
+        let consumed = self.consumed();
         let bytes = |packets: usize| packets.checked_sub(1).map_or(0, |last| self.ends[last]);
         Size {
-            packets: (self.ends.len() - over) as u64,
-            bytes: u64::from(bytes(self.ends.len())) - u64::from(bytes(over)),
+            packets: (self.ends.len() - consumed) as u64,
+            bytes: u64::from(bytes(self.ends.len())) - u64::from(bytes(consumed)),
         }
     }
 
     /// Takes the oldest packet away from the reader, if it has any.
     fn drop_first(&self) -> bool {
-        // Looked at first, so that the counter does not go round.
-        self.over() < self.ends.len()
+        // Checked first, so that the counter does not wrap.
+        self.consumed() < self.ends.len()
             && self.position.fetch_add(0, 1).is_some_and(|position| (position as usize) < self.ends.len())
     }
 }
 
-/// What the reader gets: chunks to copy, and their size.
+/// The result of a fetch: chunks to copy, and their size.
 #[derive(Debug, Default)]
 pub(super) struct Fetched {
     pub(super) chunks: Vec<Chunk>,
@@ -94,13 +94,13 @@ pub(super) struct Fetched {
 impl Queue {
     /// `position` is four bytes that the reader adds to.
     pub(super) fn new(options: ChannelOptions, position: Memory) -> Self {
-        let lent = Prefetched { position, ends: Vec::new() };
-        Self { options, chunks: VecDeque::new(), held: Size::default(), lent, overflowed: 0, dropped: 0 }
+        let prefetched = Prefetched { position, ends: Vec::new() };
+        Self { options, chunks: VecDeque::new(), queued: Size::default(), prefetched, overflowed: 0, dropped: 0 }
     }
 
-    /// Decides about packets of these lengths, the next to come: `kept` gets those to [`push`](Self::push), for which
-    /// there is room from now on. Returns how many were decided about: with [`WhenFull::Block`] those that have to
-    /// wait were not.
+    /// Accepts or drops the next packets, which have these lengths: `kept` gets the accepted ones, to
+    /// [`push`](Self::push); the queue reserves room for them. Returns how many were decided: with [`WhenFull::Block`]
+    /// the rest has to wait.
     pub(super) fn admit(&mut self, lengths: &[u32], kept: &mut Vec<Range<u32>>) -> usize {
         kept.clear();
         match self.options.when_full {
@@ -125,8 +125,8 @@ impl Queue {
         lengths.len()
     }
 
-    /// Whatever is dropped one by one, what stays is the longest end of all packets that fits. So it is found from
-    /// the end, and nothing is copied that would be dropped at once.
+    /// Keeps the longest tail of all packets that fits. The search starts at the end, so that no packet is copied only
+    /// to be dropped at once.
     fn admit_newest(&mut self, lengths: &[u32], kept: &mut Vec<Range<u32>>) -> usize {
         let possible = |length: u32| u64::from(length) <= self.options.capacity_bytes;
         let mut size = Size::default();
@@ -147,9 +147,10 @@ impl Queue {
             }
         }
         self.dropped += lengths.len() as u64 - size.packets;
-        // Where one of these had to go, nothing older stays. Asked anew each time: the reader goes on meanwhile.
+        // If one of these was dropped, no older packet stays. The size is read each time: the reader consumes
+        // meanwhile.
         while self.size().packets > 0 && (from > 0 || !self.size().plus(size).fits(&self.options)) {
-            if self.lent.drop_first() || self.drop_queued() {
+            if self.prefetched.drop_first() || self.drop_queued() {
                 self.dropped += 1;
             }
         }
@@ -160,7 +161,7 @@ impl Queue {
         let Some(chunk) = self.chunks.front_mut() else { return false };
         let dropped = chunk.drop_first();
         if let Some(bytes) = dropped {
-            self.held = self.held.less(bytes);
+            self.queued = self.queued.less(bytes);
         }
         if chunk.len() == 0 {
             self.chunks.pop_front();
@@ -171,21 +172,21 @@ impl Queue {
     /// Adds packets that were admitted.
     pub(super) fn push(&mut self, chunk: Chunk) {
         let size = chunk.lengths().fold(Size::default(), Size::and);
-        self.held = self.held.plus(size);
+        self.queued = self.queued.plus(size);
         self.chunks.push_back(chunk);
     }
 
-    /// All packets that were admitted have been pushed: now those count that had to go for them or instead of them. So
-    /// the counts never run ahead of what can be fetched.
+    /// Counts the packets dropped for or instead of the admitted ones, once all of those have been pushed. So the
+    /// counts never run ahead of the packets that can be fetched.
     pub(super) fn settle(&mut self) {
         self.overflowed += std::mem::take(&mut self.dropped);
     }
 
-    /// Takes the oldest packets out for the reader: at most so many and, but for the first one, so many bytes. The first
-    /// `passed_on` of them are the reader's at once. What it had before is over.
-    pub(super) fn fetch(&mut self, most: u32, most_bytes: u32, passed_on: u32) -> Fetched {
+    /// Takes the oldest packets out for the reader: at most `most` packets and, except for the first one, `most_bytes`
+    /// bytes. The first `consumed` of them count as consumed at once. This replaces the previous fetch.
+    pub(super) fn fetch(&mut self, most: u32, most_bytes: u32, consumed: u32) -> Fetched {
         let mut fetched = Fetched::default();
-        self.lent.ends.clear();
+        self.prefetched.ends.clear();
         while let Some(chunk) = self.chunks.front_mut() {
             let mut count = 0;
             for length in chunk.lengths() {
@@ -194,9 +195,9 @@ impl Queue {
                 if fetched.packets + count == most || !first && end > u64::from(most_bytes) {
                     break;
                 }
-                self.held = self.held.less(length);
+                self.queued = self.queued.less(length);
                 fetched.bytes = end as u32;
-                self.lent.ends.push(fetched.bytes);
+                self.prefetched.ends.push(fetched.bytes);
                 count += 1;
             }
             if count == 0 {
@@ -209,43 +210,43 @@ impl Queue {
             }
             fetched.chunks.extend(self.chunks.pop_front());
         }
-        self.lent.position.store_release(0, passed_on);
+        self.prefetched.position.store_release(0, consumed);
         fetched
     }
 
     fn size(&self) -> Size {
-        self.held.plus(self.lent.rest())
+        self.queued.plus(self.prefetched.rest())
     }
 
-    /// Whether [`fetch`](Self::fetch) would give nothing.
+    /// Whether [`fetch`](Self::fetch) would return no packets.
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// Packets that have not been passed on.
+    /// Packets that have not been consumed.
     pub(super) fn len(&self) -> u64 {
         self.size().packets
     }
 
-    /// Packets that were dropped.
+    /// Dropped packets.
     pub(super) fn overflowed(&self) -> u64 {
         self.overflowed
     }
 
-    /// From now on there is room for everything.
+    /// Removes the limits.
     pub(super) fn lift(&mut self) {
         self.options = ChannelOptions { capacity: u32::MAX, capacity_bytes: u64::MAX, when_full: WhenFull::DropNewest };
     }
 
-    /// Forgets everything that has not been passed on, without counting it.
+    /// Discards all packets that have not been consumed, without counting them.
     pub(super) fn clear(&mut self) {
-        while self.lent.drop_first() {}
+        while self.prefetched.drop_first() {}
         self.chunks.clear();
-        self.held = Size::default();
+        self.queued = Size::default();
     }
 }
 
-/// Adds a row behind those that are kept.
+/// Appends a row to the kept ones.
 fn keep(kept: &mut Vec<Range<u32>>, row: u32) {
     match kept.last_mut() {
         Some(last) if last.end == row => last.end += 1,

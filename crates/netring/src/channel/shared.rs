@@ -1,4 +1,4 @@
-//! What the thread and its owner share.
+//! State shared by the capture thread and its owner.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,9 +13,9 @@ use crate::ring::Memory;
 use crate::source::Source;
 use crate::sys::poll::Notifier;
 
-/// Something to do on the thread.
+/// A closure to run on the thread.
 pub(super) type Call<S> = Box<dyn FnOnce(&mut CaptureThread<S>) + Send>;
-/// Called on the thread when there is something to look at.
+/// Called on the thread when the reader has something to read.
 pub(super) type Waker = Arc<dyn Fn() + Send + Sync>;
 
 pub(super) struct Shared<S: Source> {
@@ -29,36 +29,36 @@ struct State<S: Source> {
     calls: Vec<Call<S>>,
     stop: bool,
     close: bool,
-    /// The thread waits for room.
+    /// The thread is waiting for room.
     blocked: bool,
-    /// The reader waits and has not been woken.
+    /// The reader is waiting and has not been woken.
     waiting: bool,
     waker: Option<Waker>,
-    /// Errors that the reader is told once, when nothing is left to read.
-    news: VecDeque<Error>,
+    /// Errors to report once, after all queued packets.
+    errors: VecDeque<Error>,
     end: Option<End>,
-    /// There is no thread any more.
+    /// The thread has ended.
     gone: bool,
 }
 
-/// Why nothing more comes.
+/// Why no more packets come.
 #[derive(Clone, Debug)]
 pub(super) enum End {
-    /// It was told to stop, and everything is queued.
+    /// stop() was called, and all packets are queued.
     Stopped,
-    /// As the error says.
+    /// The error that ended the source.
     Failed(Error),
 }
 
-/// What the thread is to do.
+/// Commands for the thread.
 pub(super) struct Commands<S: Source> {
     pub(super) calls: Vec<Call<S>>,
     pub(super) stop: bool,
     pub(super) close: bool,
 }
 
-/// Errors that wait to be told, at most.
-const MOST_NEWS: usize = 16;
+/// Unreported errors, at most.
+const MAX_ERRORS: usize = 16;
 
 impl<S: Source> Shared<S> {
     pub(super) fn new(options: ChannelOptions, position: Memory) -> Result<Self> {
@@ -73,14 +73,14 @@ impl<S: Source> Shared<S> {
             blocked: false,
             waiting: false,
             waker: None,
-            news: VecDeque::new(),
+            errors: VecDeque::new(),
             end: None,
             gone: false,
         };
         Ok(Self { state: Mutex::new(state), notifier: Arc::new(notifier) })
     }
 
-    /// A thread that panicked leaves a state in which every count is as it was before or after what it did.
+    /// A panic cannot leave the state half-changed, so a poisoned lock is usable.
     fn state(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +92,7 @@ impl<S: Source> Shared<S> {
         Commands { calls: std::mem::take(&mut state.calls), stop: state.stop, close: state.close }
     }
 
-    /// As [`Queue::admit`]; where something has to wait, fetching wakes the thread.
+    /// As [`Queue::admit`]; where packets have to wait, the next fetch wakes the thread.
     pub(super) fn admit(&self, lengths: &[u32], kept: &mut Vec<Range<u32>>) -> usize {
         let mut state = self.state();
         let done = state.queue.admit(lengths, kept);
@@ -109,30 +109,30 @@ impl<S: Source> Shared<S> {
         self.state().queue.settle();
     }
 
-    pub(super) fn somebody_waits(&self) -> bool {
+    pub(super) fn reader_waits(&self) -> bool {
         self.state().waiting
     }
 
-    pub(super) fn tell(&self, error: Error) {
+    pub(super) fn report(&self, error: Error) {
         self.change(|state| {
-            if state.news.len() < MOST_NEWS && !state.stop {
-                state.news.push_back(error);
+            if state.errors.len() < MAX_ERRORS && !state.stop {
+                state.errors.push_back(error);
             }
         });
     }
 
     pub(super) fn end(&self, end: End) {
         self.change(|state| {
-            // Who stops it wants what is queued, not to know why nothing more would have come.
+            // After stop() the reader wants the queued packets, not a later error.
             state.end = Some(if state.stop { End::Stopped } else { end });
         });
     }
 
-    /// Changes what the reader waits for, and wakes it, once however much changes before it looks.
+    /// Changes the state and wakes a waiting reader, once until it waits again.
     fn change(&self, change: impl FnOnce(&mut State<S>)) {
         let mut state = self.state();
         change(&mut state);
-        // Who stops it waits for the end, not for packets.
+        // After stop() the reader waits for the end, not for packets.
         let worth = !state.stop || state.end.is_some();
         let waker = if worth && std::mem::take(&mut state.waiting) { state.waker.clone() } else { None };
         drop(state);
@@ -141,11 +141,11 @@ impl<S: Source> Shared<S> {
         }
     }
 
-    /// The last that the thread does, however it ends.
+    /// Marks the thread as ended, also after a panic.
     pub(super) fn leave(&self) {
         self.change(|state| {
             state.gone = true;
-            // Whoever waits for an answer gets none.
+            // Dropping the calls ends the waits for their answers.
             state.calls.clear();
             let message = "the channel's thread has ended, which is a bug; close this channel and open another";
             state.end.get_or_insert_with(|| End::Failed(Error::new(ErrorKind::Io, message)));
@@ -154,8 +154,8 @@ impl<S: Source> Shared<S> {
 
     // ---- for the owner
 
-    /// False where there is no thread any more.
-    pub(super) fn order(&self, call: Call<S>) -> bool {
+    /// False where the thread has ended.
+    pub(super) fn send_call(&self, call: Call<S>) -> bool {
         let mut state = self.state();
         if state.gone {
             return false;
@@ -171,7 +171,7 @@ impl<S: Source> Shared<S> {
         state.stop = true;
         state.waiting = true;
         state.queue.lift();
-        state.news.clear();
+        state.errors.clear();
         if state.end.is_some() {
             state.end = Some(End::Stopped);
         }
@@ -182,7 +182,7 @@ impl<S: Source> Shared<S> {
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.close = true;
-        // From now on nobody is called.
+        // The waker is not called from now on.
         state.waker = None;
         drop(state);
         self.notifier.notify();
@@ -193,11 +193,11 @@ impl<S: Source> Shared<S> {
     }
 
     /// As [`Queue::fetch`].
-    pub(super) fn fetch(&self, most: u32, most_bytes: u32, passed_on: u32) -> Result<Fetched> {
+    pub(super) fn fetch(&self, most: u32, most_bytes: u32, consumed: u32) -> Result<Fetched> {
         let mut state = self.state();
-        let fetched = state.queue.fetch(most, most_bytes, passed_on);
+        let fetched = state.queue.fetch(most, most_bytes, consumed);
         let empty = fetched.packets == 0;
-        // A link that is down is told to who waits, not to who looks.
+        // Only a waiting reader is notified that the link is down.
         let failure = if empty { state.failure(|error| error.kind != ErrorKind::LinkDown) } else { Ok(()) };
         let blocked = std::mem::take(&mut state.blocked);
         drop(state);
@@ -207,7 +207,7 @@ impl<S: Source> Shared<S> {
         failure.map(|()| fetched)
     }
 
-    /// Whether there is something to fetch, or it has stopped; else the waker will be called.
+    /// Whether fetch() would return packets or the channel has stopped; otherwise the waker will be called.
     pub(super) fn wait(&self) -> Result<bool> {
         let mut state = self.state();
         if !state.queue.is_empty() {
@@ -219,7 +219,7 @@ impl<S: Source> Shared<S> {
         }
         state.waiting = true;
         drop(state);
-        // It looks whether the link went down.
+        // The thread now checks whether the link went down.
         self.notifier.notify();
         Ok(false)
     }
@@ -248,10 +248,10 @@ impl<S: Source> Shared<S> {
 }
 
 impl<S: Source> State<S> {
-    /// The first of the news that `told` picks, else why nothing more comes.
-    fn failure(&mut self, told: impl Fn(&Error) -> bool) -> Result<()> {
-        if let Some(at) = self.news.iter().position(told) {
-            return self.news.remove(at).map_or(Ok(()), Err);
+    /// The first error that `filter` accepts, else the error that ended the source.
+    fn failure(&mut self, filter: impl Fn(&Error) -> bool) -> Result<()> {
+        if let Some(at) = self.errors.iter().position(filter) {
+            return self.errors.remove(at).map_or(Ok(()), Err);
         }
         match &self.end {
             Some(End::Failed(error)) => Err(error.clone()),

@@ -10,8 +10,8 @@ use super::{CompiledFilter, WHOLE_PACKET};
 use crate::error::{Error, ErrorKind, Result};
 use crate::link_type::LinkType;
 
-/// An expression, and what the compiler has to know beside it. What it means depends on where it runs ([`Place`]): on the link
-/// type, and on where the outermost VLAN tag is.
+/// An expression and its names. Its program depends on the [`Place`] where it runs: on the link type, and on where the outermost
+/// VLAN tag is.
 ///
 /// ```
 /// use netring::LinkType;
@@ -29,23 +29,23 @@ use crate::link_type::LinkType;
 pub struct Expression {
     /// The expression, as pcap-filter(7) has it.
     pub text: String,
-    /// How much of a packet that matches is kept.
+    /// Bytes that the program keeps of a matching packet.
     pub snaplen: u32,
-    /// Of the network, for `ip broadcast`.
+    /// The network's mask, which `ip broadcast` needs.
     pub netmask: Option<Ipv4Addr>,
-    /// The addresses of host names that stand in the expression. Compiling asks no name server: a name that is not here is
-    /// an error.
+    /// The addresses of the host names in the expression. The compiler asks no name server: a name that is missing here is an
+    /// error.
     pub known_hosts: HashMap<String, Vec<IpAddr>>,
 }
 
-/// Where an expression is to run, and what packets begin with there.
+/// Where a program runs, and the link type of the packets there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In a packet socket: the outermost VLAN tag is in the packet's metadata, and direction and interface can be asked for.
+    /// A packet socket: the outermost VLAN tag is in the packet's metadata, and the program can read direction and interface.
     Socket(LinkType),
-    /// In XDP, which sees the bytes and nothing else.
+    /// XDP: the program reads the packet's bytes only.
     Xdp(LinkType),
-    /// Here, on bytes.
+    /// This process, on bytes in memory.
     Memory(LinkType),
 }
 
@@ -59,12 +59,12 @@ impl Place {
 }
 
 impl Expression {
-    /// Of the text alone.
+    /// An expression without host names.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), snaplen: WHOLE_PACKET, netmask: None, known_hosts: HashMap::new() }
     }
 
-    /// Compiles it. Names of services and protocols are looked up in /etc and in a table of the usual ones.
+    /// Compiles the expression. Names of services and protocols come from /etc and from a built-in table.
     pub fn compile(&self, place: Place) -> Result<CompiledFilter> {
         self.try_compile(place).map_err(|failure| match failure {
             Failure::Link(error) => error,
@@ -72,7 +72,7 @@ impl Expression {
         })
     }
 
-    /// The host names in it whose addresses [`known_hosts`](Self::known_hosts) lacks.
+    /// The host names in the expression whose addresses [`known_hosts`](Self::known_hosts) lacks.
     pub fn unknown_hosts(&self, place: Place) -> Result<Vec<String>> {
         match self.try_compile(place) {
             Err(Failure::Filter(error)) => match error.kind {
@@ -106,7 +106,7 @@ impl Expression {
         netring_filter::compile(&self.text, &options, &names).map_err(Failure::Filter)
     }
 
-    /// With the place in the expression, counted in characters from 1 as editors do.
+    /// The message with the place in the expression. Characters count from 1.
     fn describe(&self, error: &netring_filter::FilterError) -> String {
         let before = |at: usize| self.text.get(..at).map_or(at, |text| text.chars().count());
         let (start, end) = (before(error.span.start), before(error.span.end));
@@ -130,7 +130,7 @@ enum Failure {
     Filter(netring_filter::FilterError),
 }
 
-/// The expression in quotes, or its beginning where it is long.
+/// The expression in quotes; of a long one, the beginning.
 fn excerpt(text: &str) -> String {
     const MOST: usize = 200;
     match text.char_indices().nth(MOST) {
@@ -139,7 +139,7 @@ fn excerpt(text: &str) -> String {
     }
 }
 
-/// Names as this system has them; the files in /etc are read when a name is first asked for.
+/// The names of this system. The first name that the compiler asks for reads the files in /etc.
 struct Names<'a> {
     hosts: &'a HashMap<String, Vec<IpAddr>>,
     system: OnceCell<System>,

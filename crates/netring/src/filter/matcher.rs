@@ -1,4 +1,4 @@
-//! Running a program on packets whose bytes others may write meanwhile.
+//! Runs a program on packets in shared memory.
 
 use netring_filter::{Instruction, Program};
 
@@ -22,7 +22,7 @@ mod code {
     pub(super) const METADATA: u32 = 0xffff_f000;
 }
 
-/// A program, and room for as much of a packet as it can look at: that much is copied, once, and looked at there (R2).
+/// A program, and a buffer for the bytes of a packet that it can read. It copies them once and reads the copy (R2).
 #[derive(Clone, Debug)]
 pub struct Matcher {
     program: Program,
@@ -31,7 +31,7 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// Of a program that was checked.
+    /// Runs a checked program.
     pub fn of(program: Program) -> Self {
         let reach = reach(program.instructions());
         Self { program, reach, bytes: Vec::new() }
@@ -49,11 +49,10 @@ impl Matcher {
     }
 }
 
-/// How many of a packet's first bytes decide: a load that ends within them is the same without the rest, and no load can
-/// end beyond them.
+/// The number of bytes at a packet's beginning that the program can read. No load ends beyond them.
 fn reach(program: &[Instruction]) -> usize {
     let mut absolute: u64 = 0;
-    // What X can be at most, and how far loads through it go beyond.
+    // The largest value of X, and the largest end of a load relative to X.
     let mut most_x: u64 = 0;
     let mut indirect: Option<u64> = None;
     for step in program {

@@ -40,7 +40,6 @@ impl Default for InjectorOptions {
 }
 
 crate::setters!(InjectorOptions {
-    /// Options of an injector.
     /// Bytes of the largest frame.
     frame_size: u32,
     /// Slots.

@@ -1,4 +1,4 @@
-//! Many packets' headers as columns: one array a field.
+//! Many packets' headers as columns: one array per field.
 //!
 //! All columns lie in one piece of memory, the widest values first, so that each is aligned whatever the number of
 //! packets. Addresses, 16 bytes each, come last and need no alignment.
@@ -49,7 +49,7 @@ impl Parsed {
         Self::DestinationAddress,
     ];
 
-    /// Bytes a packet.
+    /// Bytes per packet.
     pub const fn width(self) -> usize {
         match self {
             Self::NetworkOffset | Self::TransportOffset | Self::PayloadOffset | Self::PayloadLength => 4,
@@ -59,7 +59,7 @@ impl Parsed {
         }
     }
 
-    /// Bytes a packet of all columns before this one: times the number of packets, where it starts.
+    /// Bytes per packet of all columns before this one; times the number of packets it is where this one starts.
     pub const fn start(self) -> usize {
         let mut bytes = 0;
         let mut index = 0;
@@ -71,7 +71,7 @@ impl Parsed {
     }
 }
 
-/// Packets between the one that is parsed and the one whose head is asked for: a cache miss takes as long as a few.
+/// Packets between the one that is parsed and the one that is prefetched: a cache miss takes as long as parsing a few.
 const AHEAD: u32 = 8;
 
 /// `vlanId` of a packet without a tag.
@@ -97,7 +97,7 @@ pub struct ParsedColumns<'a> {
 }
 
 impl<'a> ParsedColumns<'a> {
-    /// Bytes a packet of all columns together.
+    /// Bytes per packet of all columns together.
     pub const BYTES_PER_PACKET: usize = Parsed::DestinationAddress.start() + Parsed::DestinationAddress.width();
 
     /// Columns of `packets` packets over this memory; `None` where it is too small, or not aligned to 4 bytes.
@@ -122,7 +122,8 @@ impl<'a> ParsedColumns<'a> {
         })
     }
 
-    /// Parses the first `packets` packets that lie in `memory` as `places` say, each into its row. False where one does not.
+    /// Parses the first `packets` packets that lie in `memory` as `places` say, each into its row. False where one does
+    /// not.
     pub fn parse_all(&self, packets: u32, memory: &Memory, places: &Columns) -> bool {
         let [offset, captured, original] = places.places();
         let place =
@@ -148,8 +149,8 @@ impl<'a> ParsedColumns<'a> {
         true
     }
 
-    /// Takes numbers and not a `Place`: were its address taken, the fast path would build it in memory for every packet and
-    /// wait for that.
+    /// Takes numbers and not a `Place`: were its address taken, the fast path would build it in memory for every packet
+    /// and wait for that.
     #[cold]
     #[inline(never)]
     fn parse_whole(&self, row: u32, memory: &Memory, offset: u32, captured: u32, original: u32) {
@@ -191,7 +192,7 @@ impl<'a> ParsedColumns<'a> {
 }
 
 fn array<T: Copy>(memory: &Memory, packets: usize, column: Parsed) -> Option<VolatileArray<'_, T>> {
-    assert_eq!(column.width(), size_of::<T>(), "a array has its column's width");
+    assert_eq!(column.width(), size_of::<T>(), "an array has its column's width");
     memory.array(column.start().checked_mul(packets)?, packets)
 }
 

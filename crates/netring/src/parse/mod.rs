@@ -3,9 +3,9 @@
 //! [`Layers`] holds what one packet's bytes say. [`ParsedColumns`] are many packets as columns, a [`Record`] is one
 //! packet with all of its fields; both are filled from `Layers`, so that there is one parser.
 //!
-//! Packets lie in memory that others can write, so their bytes are not parsed where they are (R1): the first
-//! [`HEAD_BYTES`] of a packet are copied and the copy is parsed. That is all of the headers of nearly every packet;
-//! where they go on behind that, the whole packet is copied and parsed again.
+//! Others can write the memory of packets, so they are not parsed in place (R1): the first
+//! [`HEAD_BYTES`] of a packet are copied and the copy is parsed. It contains all headers of nearly every packet;
+//! where headers continue after it, the whole packet is copied and parsed again.
 //!
 //! `docs/parsing.md` says what the fields mean.
 
@@ -26,7 +26,7 @@ use crate::ring::Memory;
 /// header (14 + 8 + 40 + 60), in two cache lines.
 pub const HEAD_BYTES: usize = 128;
 
-/// Where a packet lies and how long it is.
+/// Offset and length of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Of its first byte in the memory that holds it.
@@ -37,7 +37,7 @@ pub struct Place {
     pub original: u32,
 }
 
-/// Copies the head of the packet at `place`; `None` where the place is not inside the memory.
+/// Copies the first [`HEAD_BYTES`] of the packet at `place`; `None` where the place is not inside the memory.
 #[inline(always)]
 fn copy_head<'a>(memory: &Memory, place: Place, head: &'a mut [u8; HEAD_BYTES]) -> Option<&'a [u8]> {
     let (offset, captured) = (place.offset as usize, place.captured as usize);
@@ -45,12 +45,12 @@ fn copy_head<'a>(memory: &Memory, place: Place, head: &'a mut [u8; HEAD_BYTES]) 
         return None;
     }
     let length = captured.min(HEAD_BYTES);
-    // A copy of a fixed length is the faster one; what lies behind a short packet is not looked at.
+    // A copy of a fixed length is the faster one; the parser ignores bytes after a short packet.
     let copied = memory.read_into(offset, head) || memory.read_into(offset, &mut head[..length]);
     copied.then_some(&head[..length])
 }
 
-/// Copies the whole packet, for headers that go on behind its head.
+/// Copies the whole packet, for headers that continue after [`HEAD_BYTES`].
 #[cold]
 #[inline(never)]
 fn copy_whole(memory: &Memory, offset: u32, captured: u32) -> Vec<u8> {

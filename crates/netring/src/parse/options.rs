@@ -1,4 +1,5 @@
-//! TCP options as kind and data, whatever their kind. etherparse's own iterator ends at the first that it does not know.
+//! TCP options as kind and data, whatever their kind. etherparse's own iterator ends at the first that it does not
+//! know.
 
 /// End of the option list.
 const END: u8 = 0;

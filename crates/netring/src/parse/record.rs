@@ -15,9 +15,10 @@ pub const MAX_OPTIONS: usize = 40;
 
 /// The words of a record that hold one value each, in their order.
 ///
-/// Behind them come, with a fixed number of words each: destination and source of the link (2 words each, 6 bytes used),
-/// source and destination of IP (4 words each, IPv4 in the first), tags (TPID in the upper half, TCI in the lower) and
-/// TCP options (2 words each: kind and length of the data in the upper and lower half, and where the data starts).
+/// Behind them come, with a fixed number of words each: destination and source of the link (2 words each, 6 bytes
+/// used), source and destination of IP (4 words each, IPv4 in the first), tags (TPID in the upper half, TCI in the
+/// lower) and TCP options (2 words each: kind and length of the data in the upper and lower half, and where the data
+/// starts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "named as the fields of ParsedPacket in src/parse/packet.ts, explained there")]

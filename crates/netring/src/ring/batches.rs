@@ -1,12 +1,11 @@
-//! BatchReader: a block is handed out in pieces that fit a processor's cache.
+//! Batches: a block is handed out in pieces that fit a processor's cache.
 //!
 //! A full block of small packets is several MiB, more than the cache next to a processor. Walked as a
 //! whole and then read as a whole, every packet would come from memory twice. So a block is walked a
-//! run at a time, and what reads the run finds it in the cache. `docs/performance.md` has the figures.
+//! batch at a time, and the reader finds the batch in the cache. `docs/performance.md` has the figures.
 //!
-//! The walk that finds where a run ends happens when it is handed out, before anybody else can see
-//! the run or what lies behind it. Whoever writes into the headers of one run therefore spoils that
-//! run and no other.
+//! The walk that finds the end of a batch happens when the batch is handed out, before JavaScript can see it or
+//! the rest of the block. JavaScript that writes into the headers of one batch therefore spoils only that batch.
 
 use super::block::{Block, Malformed, Span, WalkOptions};
 use super::columns::{ColumnSet, Columns};
@@ -14,24 +13,24 @@ use super::layout::status;
 use super::memory::Memory;
 use super::rx::{Lease, RxRing};
 
-/// Packets a run, at most. At 64 bytes these are 300 KiB of the block and 100 KiB of columns; fewer would
-/// cost more in JavaScript, which makes some objects a run.
+/// Packets per batch, at most. At 64 bytes these are 300 KiB of the block and 100 KiB of columns; fewer would
+/// cost more in JavaScript, which creates some objects per batch.
 pub const MAX_BATCH: u32 = 2048;
 
-/// Proof that somebody may look at a run of packets. Only [`BatchReader::next`] makes one and only [`BatchReader::release`]
+/// Permission to read a batch of packets. Only [`BatchReader::next`] makes one and only [`BatchReader::release`]
 /// takes it; it cannot be copied.
 ///
-/// A run cannot be read after it was given back:
+/// A batch cannot be read after its release:
 ///
 /// ```compile_fail
-/// # fn f(runs: &mut netring::ring::BatchReader, run: netring::ring::Batch) {
-/// let block = runs.block(&run);
-/// runs.release(run); // error: `run` is borrowed by `block`
+/// # fn f(batches: &mut netring::ring::BatchReader, batch: netring::ring::Batch) {
+/// let block = batches.block(&batch);
+/// batches.release(batch); // error: `batch` is borrowed by `block`
 /// block.packet_count();
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "a run that is dropped keeps its block from the kernel for ever"]
+#[must_use = "a batch that is dropped keeps its block from the kernel for ever"]
 pub struct Batch {
     ring: u64,
     block: u32,
@@ -47,12 +46,12 @@ impl Batch {
         self.span.count
     }
 
-    /// Its number: runs are counted from 1 in the order in which they are handed out.
+    /// Its number; the reader counts batches from 1.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// Its block was handed over by its timer, not because it was full.
+    /// The block timer closed its block before it was full.
     pub fn timed_out(&self) -> bool {
         self.timed_out
     }
@@ -68,14 +67,14 @@ impl Batch {
     }
 }
 
-/// A ring, read in runs.
+/// A ring, read in batches.
 #[derive(Debug)]
 pub struct BatchReader {
     ring: RxRing,
-    /// Of each block that is not the kernel's: its lease and what is out.
+    /// For each block that user space owns: its lease and its unreleased batches.
     shares: Vec<Option<Share>>,
     open: Option<Open>,
-    /// Packets a run, at most.
+    /// Packets per batch, at most.
     most: u32,
     sequence: u64,
 }
@@ -83,24 +82,24 @@ pub struct BatchReader {
 #[derive(Debug)]
 struct Share {
     lease: Lease,
-    /// BatchReader that have not been given back.
+    /// Batches that have not been released.
     out: u32,
 }
 
-/// The block of which there is more to hand out.
+/// A block that is not handed out completely.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     block: u32,
-    /// What is left of it.
+    /// The rest of it.
     rest: Span,
     timed_out: bool,
     losing: bool,
 }
 
 impl BatchReader {
-    /// Over a ring of which nothing has been acquired, in runs of at most `most` packets ([`MAX_BATCH`]).
+    /// Over a ring of which nothing has been acquired, in batches of at most `most` packets ([`MAX_BATCH`]).
     pub fn new(ring: RxRing, most: u32) -> Self {
-        assert!(most > 0, "a run has packets");
+        assert!(most > 0, "a batch has packets");
         let shares = (0..ring.geometry().block_count()).map(|_| None).collect();
         Self { ring, shares, open: None, most, sequence: 0 }
     }
@@ -115,7 +114,7 @@ impl BatchReader {
         &mut self.ring
     }
 
-    /// Whether there is a run to hand out; see [`RxRing::ready`].
+    /// Whether a batch is available; see [`RxRing::ready`].
     pub fn ready(&mut self) -> bool {
         self.open.is_some() || self.ring.ready()
     }
@@ -136,7 +135,7 @@ impl BatchReader {
         self.ring.release(lease);
     }
 
-    /// Opens a block that was acquired. One whose head contradicts it goes straight back.
+    /// Opens a block that was acquired. A block whose header contradicts it goes straight back.
     pub fn open(&mut self, lease: Lease) -> Result<(), Malformed> {
         let block = self.ring.block(&lease);
         let timed_out = block.status() & status::BLOCK_TIMEOUT != 0;
@@ -161,7 +160,7 @@ impl BatchReader {
         }
     }
 
-    /// The next run of the open block, walked once: VLAN tags are put back as `options` say, and the
+    /// The next batch of the open block, walked once: VLAN tags are put back as `options` say, and the
     /// columns that `target` gives for its number of packets are filled. `None` without an open block. A
     /// packet that contradicts its block ends the block, and what is left of it is lost.
     pub fn next(
@@ -171,8 +170,8 @@ impl BatchReader {
     ) -> Result<Option<(Batch, Option<Columns>)>, Malformed> {
         let Some(open) = self.open.take() else { return Ok(None) };
         let rest = open.rest;
-        let runs = rest.count.div_ceil(self.most);
-        let count = rest.count.div_ceil(runs);
+        let batches = rest.count.div_ceil(self.most);
+        let count = rest.count.div_ceil(batches);
         let span = Span { count, last: count == rest.count, ..rest };
         let Some(share) = &mut self.shares[open.block as usize] else { return Ok(None) };
         let block = self.ring.block(&share.lease);
@@ -198,7 +197,7 @@ impl BatchReader {
             self.open = Some(Open { rest, losing: false, ..open });
         }
         self.sequence += 1;
-        let run = Batch {
+        let batch = Batch {
             ring: self.ring.id(),
             block: open.block,
             span: Span { end, ..span },
@@ -207,42 +206,42 @@ impl BatchReader {
             losing: open.losing,
         };
         let columns = target.map(|(columns, _)| columns);
-        if let Some(columns) = columns.as_ref().filter(|_| run.losing) {
+        if let Some(columns) = columns.as_ref().filter(|_| batch.losing) {
             columns.mark_losing();
         }
-        Ok(Some((run, columns)))
+        Ok(Some((batch, columns)))
     }
 
-    /// The packets that a run stands for.
-    pub fn block<'a>(&'a self, run: &'a Batch) -> Block<'a> {
-        assert_eq!(run.ring, self.ring.id(), "a run belongs to the ring that gave it");
-        let share = self.shares[run.block as usize].as_ref().expect("a block with a run out is shared");
-        self.ring.block(&share.lease).part(run.span)
+    /// The packets of a batch.
+    pub fn block<'a>(&'a self, batch: &'a Batch) -> Block<'a> {
+        assert_eq!(batch.ring, self.ring.id(), "a batch belongs to the ring that gave it");
+        let share = self.shares[batch.block as usize].as_ref().expect("a block with a batch out is shared");
+        self.ring.block(&share.lease).part(batch.span)
     }
 
-    /// The bytes from a run's first packet to its last.
-    pub fn bytes(&self, run: &Batch) -> Option<Memory> {
-        let block = self.block(run);
+    /// The bytes from a batch's first packet to its last.
+    pub fn bytes(&self, batch: &Batch) -> Option<Memory> {
+        let block = self.block(batch);
         let range = block.bytes();
         block.memory().slice(range.start as usize, range.len())
     }
 
-    /// Gives a run back; with the last one of its block the block goes back to the kernel.
-    pub fn release(&mut self, run: Batch) {
-        assert_eq!(run.ring, self.ring.id(), "a run belongs to the ring that gave it");
-        let share = self.shares[run.block as usize].as_mut().expect("a block with a run out is shared");
+    /// Releases a batch; the last one of a block returns the block to the kernel.
+    pub fn release(&mut self, batch: Batch) {
+        assert_eq!(batch.ring, self.ring.id(), "a batch belongs to the ring that gave it");
+        let share = self.shares[batch.block as usize].as_mut().expect("a block with a batch out is shared");
         share.out -= 1;
-        self.settle(run.block);
+        self.settle(batch.block);
     }
 
-    /// Gives up what is left of the open block: it will not be handed out.
+    /// Discards the rest of the open block.
     pub fn discard_rest(&mut self) {
         if let Some(open) = self.open.take() {
             self.settle(open.block);
         }
     }
 
-    /// Gives the block back if nothing of it is out and nothing is to come.
+    /// Returns the block to the kernel if it has no unreleased batches and no rest.
     fn settle(&mut self, block: u32) {
         let place = &mut self.shares[block as usize];
         let more = self.open.is_some_and(|open| open.block == block);
@@ -253,5 +252,5 @@ impl BatchReader {
     }
 }
 
-/// For a walk that only looks for places.
+/// A walk that only finds offsets.
 const PLACES: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };

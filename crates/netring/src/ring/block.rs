@@ -31,11 +31,11 @@ pub(super) struct Span {
     pub(super) count: u32,
     /// Where its bytes end.
     pub(super) end: u32,
-    /// It ends with the block's last packet, whose `tp_next_offset` leads nowhere.
+    /// It ends with the block's last packet, whose `tp_next_offset` is ignored.
     pub(super) last: bool,
 }
 
-/// One packet of a block, its place checked: `data .. data + captured` lies inside the block and
+/// One packet of a block, with checked offsets: `data .. data + captured` lies inside the block and
 /// behind the packet's own header.
 #[derive(Clone, Copy)]
 pub struct Frame<'block> {
@@ -69,7 +69,7 @@ pub struct WalkOptions {
     pub vnet_header: bool,
 }
 
-/// A header that contradicts its block. Either the kernel lies or somebody wrote into the block.
+/// A header that contradicts its block: a bug of the kernel, or JavaScript wrote into the block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// Which packet, counted from 0 at the block's start, those not shown included.
@@ -81,12 +81,12 @@ pub struct Malformed {
 /// The smallest distance of two packets: `ALIGN(TPACKET3_HDRLEN, V3_ALIGNMENT)`.
 const SMALLEST_PACKET: u32 = packet::SIZE.next_multiple_of(packet::ALIGNMENT) as u32;
 
-/// How far ahead of the walk memory is asked for, in packets. The next header's place is known only from
+/// How far ahead of the walk memory is prefetched, in packets. The next header's place is known only from
 /// the header before it, so the processor cannot run ahead by itself, and its own prefetchers stop at
 /// the end of a page. Measured at 64 bytes, 2.8 Mpps: the whole receiver went from 51 ns a packet to 41;
 /// 12 to 64 made no difference.
 const PREFETCH_AHEAD: u32 = 32;
-/// What is asked for of a packet: two cache lines, its header and the start of its data.
+/// Prefetched bytes per packet: two cache lines, its header and the start of its data.
 const PREFETCH_LENGTH: usize = 64;
 
 impl<'lease> Block<'lease> {
@@ -104,12 +104,12 @@ impl<'lease> Block<'lease> {
         &self.memory
     }
 
-    /// Packets in it, as the block's head says, without those that were there before the filter
-    /// was last changed.
+    /// Packets in it, as the block's header says, without those that arrived before the last
+    /// change of the filter.
     pub fn packet_count(&self) -> u32 {
         match self.span {
             Some(span) => span.count,
-            // No more than fit: the head may lie, and memory is allocated by this number.
+            // No more than fit: the header may be wrong, and this number sizes allocations.
             None => self.word(block::PACKETS).min(self.end() / SMALLEST_PACKET).saturating_sub(self.skip),
         }
     }
@@ -129,8 +129,8 @@ impl<'lease> Block<'lease> {
         self.word(block::LENGTH).min(self.memory.len() as u32)
     }
 
-    /// What JavaScript may see: the packets and the headers between them, never the block's head. Who
-    /// can write its status word can give the block back.
+    /// What JavaScript may see: the packets and the headers between them, never the block's header:
+    /// writing its status word would return the block to the kernel.
     pub fn bytes(&self) -> Range<u32> {
         match self.span {
             Some(span) => span.first..span.end,
@@ -156,7 +156,7 @@ impl<'lease> Block<'lease> {
         self.advance(span, skip, options, visit).map(|_| ())
     }
 
-    /// Every packet that the head tells of, those not to be shown included.
+    /// Every packet that the header counts, including those not to be shown.
     pub(super) fn all(&self) -> Result<Span, Malformed> {
         let span = Span {
             first: self.word(block::FIRST),
@@ -184,8 +184,8 @@ impl<'lease> Block<'lease> {
         options: WalkOptions,
         mut visit: impl FnMut(u32, &Frame<'_>),
     ) -> Result<u32, Malformed> {
-        // On the first walk the block's end, on a later one the span's own: whoever wrote into its headers
-        // since then is not led to a neighbour's packets.
+        // The block's end on the first walk, the span's own on a later one: changed headers must not reach a
+        // neighbour's packets.
         let end = span.end;
         let malformed = |index, reason| Err(Malformed { index: span.index + index, reason });
         let mut header = span.first;
@@ -207,7 +207,7 @@ impl<'lease> Block<'lease> {
     }
 
     /// The packet at `header`, and where the next one starts: for the last one that is the block's end, and
-    /// nothing where `tp_next_offset` leads nowhere.
+    /// `None` where `tp_next_offset` is invalid.
     #[inline(always)]
     fn frame(
         &self,
@@ -245,7 +245,7 @@ impl<'lease> Block<'lease> {
         if extent.data > end || extent.captured > end - extent.data {
             return Err("tp_snaplen leaves the block");
         }
-        // The next one may belong to somebody else (runs.rs).
+        // The next packet may belong to another batch (batches.rs).
         if extent.data + extent.captured > next.unwrap_or(end) {
             return Err("a packet runs into the next one");
         }

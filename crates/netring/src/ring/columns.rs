@@ -1,4 +1,4 @@
-//! A block as columns: one array a field, so that a loop in JavaScript costs no call and no object.
+//! A block as columns: one array per field, so that a loop in JavaScript needs no calls and no objects.
 //!
 //! All columns of a batch lie in one piece of memory, each at a multiple of the capacity, so that a
 //! column's place is `start(column) * capacity` on both sides of the binding.
@@ -9,7 +9,7 @@ use super::memory::Memory;
 use super::view::VolatileArray;
 use super::vlan;
 
-/// The fields that can be had as a column. The order is that of the memory.
+/// The fields that have a column, in the order of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names of api.d.ts, explained there")]
@@ -47,7 +47,7 @@ impl Column {
         Self::SourceAddress,
     ];
 
-    /// Bytes a packet.
+    /// Bytes per packet.
     pub const fn width(self) -> usize {
         match self {
             Self::Direction | Self::AddressLength => 1,
@@ -57,7 +57,7 @@ impl Column {
         }
     }
 
-    /// Bytes a packet of all columns before this one: times the capacity, where it starts.
+    /// Bytes per packet of all columns before this one; times the capacity it is where this one starts.
     pub const fn start(self) -> usize {
         let mut bytes = 0;
         let mut index = 0;
@@ -69,7 +69,7 @@ impl Column {
     }
 }
 
-/// Bytes a packet of all columns together.
+/// Bytes per packet of all columns together.
 pub const BYTES_PER_PACKET: usize = Column::SourceAddress.start() + Column::SourceAddress.width();
 /// Capacities are multiples of this, which keeps every column aligned to its width.
 pub const CAPACITY_STEP: u32 = 8;
@@ -127,7 +127,7 @@ pub struct Row {
     pub source_address: [u8; 8],
 }
 
-/// What a copy into foreign memory ran into.
+/// Why a copy into foreign memory failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyFailure {
     /// A header contradicts its block.
@@ -143,7 +143,7 @@ impl Columns {
         Self { memory: Memory::zeroed(capacity as usize * BYTES_PER_PACKET), capacity }
     }
 
-    /// Memory of somebody else; `None` where it is too small for `capacity` packets or does not
+    /// Columns in memory of the caller; `None` where it is too small for `capacity` packets or does not
     /// start at a multiple of 4 bytes, as a part of a JavaScript buffer may.
     pub fn in_memory(memory: Memory, capacity: u32) -> Option<Self> {
         let fits = memory.len() >= capacity as usize * BYTES_PER_PACKET;
@@ -227,7 +227,7 @@ impl Columns {
     /// in the others. Rows beyond the capacity go nowhere.
     pub fn fill_rows(&self, set: ColumnSet, rows: impl Iterator<Item = Row>) {
         let writers = self.writers();
-        // A question a group, as in Filler.
+        // One check per group, as in Filler.
         let (time, others) =
             (set.meets(ColumnSet::TIME), set.meets(ColumnSet::ALL.without(ColumnSet::PLACE).without(ColumnSet::TIME)));
         for (index, row) in rows.enumerate() {
@@ -259,7 +259,8 @@ impl Columns {
         self.memory.set_u32(at, self.memory.u32(at).unwrap_or(0) | status::LOSING);
     }
 
-    /// Where packets lie and how long they were: the columns `Offset`, `CapturedLength` and `OriginalLength`, in that order.
+    /// Where packets lie and how long they were: the columns `Offset`, `CapturedLength` and `OriginalLength`, in that
+    /// order.
     pub fn places(&self) -> [VolatileArray<'_, u32>; 3] {
         [self.array(Column::Offset), self.array(Column::CapturedLength), self.array(Column::OriginalLength)]
     }
@@ -283,7 +284,7 @@ impl Columns {
     }
 
     fn array<T: Copy>(&self, column: Column) -> VolatileArray<'_, T> {
-        assert_eq!(column.width(), size_of::<T>(), "a array has its column's width");
+        assert_eq!(column.width(), size_of::<T>(), "an array has its column's width");
         self.memory
             .array(column.start() * self.capacity as usize, self.capacity as usize)
             .expect("every column lies inside the memory, aligned to its width")
@@ -301,7 +302,7 @@ impl Filler<'_> {
     #[inline(always)]
     pub(super) fn fill(&self, row: u32, start: u32, frame: &Frame<'_>) {
         self.writers.set_place(row, frame.data - start, frame.captured);
-        // A question a group instead of one a column: most loops ask for times and for nothing else.
+        // One check per group, not per column: most loops want only timestamps.
         if self.set.meets(ColumnSet::TIME) {
             self.writers.set_time(row, frame);
         }

@@ -1,7 +1,7 @@
-//! A fake kernel: writes blocks as `tpacket_rcv` does, and lies when told to.
+//! A fake kernel: writes blocks as `tpacket_rcv` does, and corrupts them on request.
 //!
-//! Serves unit tests, property tests, benches and fuzzing, so that the ring logic is tried without
-//! a kernel and against one that breaks its promises.
+//! Serves unit tests, property tests, benches and fuzzing, so that they need no kernel and can
+//! test one that breaks its promises.
 
 use super::geometry::Geometry;
 use super::layout::{block, packet, status};
@@ -90,10 +90,10 @@ pub struct FakeKernel {
 impl FakeKernel {
     /// A kernel and the ring it shares. Its pages are small, so that blocks can be.
     pub fn with_ring(block_size: u32, block_count: u32) -> (Self, RxRing) {
-        Self::of(Geometry::new(block_size, block_count, 128, 128).expect("a valid shape"))
+        Self::of(Geometry::new(block_size, block_count, 128, 128).expect("a valid geometry"))
     }
 
-    /// A kernel and the ring it shares, of this shape.
+    /// A kernel and the ring it shares, of this geometry.
     pub fn of(geometry: Geometry) -> (Self, RxRing) {
         let memory = Memory::zeroed(geometry.ring_bytes());
         let ring = RxRing::new(memory.clone(), geometry);
@@ -106,7 +106,7 @@ impl FakeKernel {
         self.current as usize * self.geometry.block_size() as usize
     }
 
-    /// Memory of the ring, for lies.
+    /// Memory of the ring, for corrupting it.
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
@@ -128,7 +128,7 @@ impl FakeKernel {
         true
     }
 
-    /// One packet arrives. False when it found no room and was dropped.
+    /// Receives one packet. False when it found no room and was dropped.
     ///
     /// As in `tpacket_rcv`, what is too large for a block is clamped to it; and as in
     /// `__packet_lookup_frame_in_block`, a packet that would end exactly where its block ends goes
@@ -182,7 +182,7 @@ impl FakeKernel {
         memory.write(at + mac, &packet.data[..captured]);
     }
 
-    /// Hands the open block over, full or because its timer fired (`status::BLOCK_TIMEOUT`).
+    /// Closes the open block, full or because its timer fired (`status::BLOCK_TIMEOUT`).
     /// Opens an empty one first where none is open, as after a frame too large for a block.
     pub fn retire(&mut self, bits: u32) -> bool {
         if !self.open && !self.open_block() {

@@ -1,4 +1,4 @@
-//! A ring's shape, checked once.
+//! A ring's geometry, checked once.
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,7 +15,7 @@ pub struct Geometry {
 const FRAME_ALIGNMENT: u32 = 16;
 
 impl Geometry {
-    /// Checks a shape against a page size, which is a property of the running kernel (4, 16 or
+    /// Checks a geometry against a page size, which is a property of the running kernel (4, 16 or
     /// 64 KiB).
     pub fn new(block_size: u32, block_count: u32, frame_size: u32, page_size: u32) -> Result<Self> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Config, message));
@@ -44,7 +44,7 @@ impl Geometry {
         Ok(Self { block_size, block_count, frame_size })
     }
 
-    /// Bytes a block.
+    /// Bytes per block.
     pub fn block_size(self) -> u32 {
         self.block_size
     }
@@ -54,12 +54,12 @@ impl Geometry {
         self.block_count
     }
 
-    /// Bytes a frame, as the kernel is told; V3 packs packets whatever it says.
+    /// Bytes per frame, for the kernel's checks; V3 packs packets regardless of it.
     pub fn frame_size(self) -> u32 {
         self.frame_size
     }
 
-    /// What `tp_frame_nr` must be.
+    /// The required `tp_frame_nr`.
     pub fn frame_count(self) -> u32 {
         self.block_size / self.frame_size * self.block_count
     }
@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn accepts_what_the_kernel_accepts_on_every_page_size() {
         for page in [4096, 16384, 65536] {
-            let shape = Geometry::new(1 << 22, 64, 2048, page).unwrap();
-            assert_eq!(shape.frame_count(), 2048 * 64);
-            assert_eq!(shape.ring_bytes(), 256 << 20);
+            let geometry = Geometry::new(1 << 22, 64, 2048, page).unwrap();
+            assert_eq!(geometry.frame_count(), 2048 * 64);
+            assert_eq!(geometry.ring_bytes(), 256 << 20);
         }
     }
 

@@ -1,6 +1,6 @@
-//! Where the kernel puts things, from `include/uapi/linux/if_packet.h`. Offsets in bytes.
+//! Where the kernel puts each field, from `include/uapi/linux/if_packet.h`. Offsets in bytes.
 
-/// `struct tpacket_block_desc` with its `struct tpacket_hdr_v1`: the head of a V3 block.
+/// `struct tpacket_block_desc` with its `struct tpacket_hdr_v1`: the header of a V3 block.
 pub mod block {
     /// `hdr.bh1.block_status`, the word that passes ownership.
     pub const STATUS: usize = 8;
@@ -12,12 +12,12 @@ pub mod block {
     pub const LENGTH: usize = 20;
     /// `hdr.bh1.seq_num`, 64 bits.
     pub const SEQUENCE: usize = 24;
-    /// Size of the head, and with no private area the offset of the first packet
+    /// Size of the header, and with no private area the offset of the first packet
     /// (`BLK_PLUS_PRIV(0)` in net/packet/af_packet.c).
     pub const SIZE: usize = 48;
 }
 
-/// `struct tpacket3_hdr` and the `struct sockaddr_ll` behind it: the head of one packet.
+/// `struct tpacket3_hdr` and the `struct sockaddr_ll` behind it: the header of one packet.
 pub mod packet {
     /// `tp_next_offset`, from this header; 0 on the last packet.
     pub const NEXT: usize = 0;
@@ -69,7 +69,7 @@ pub mod status {
     pub const LOSING: u32 = libc::TP_STATUS_LOSING;
     /// `tp_vlan_tci` holds a tag that was stripped from the frame.
     pub const VLAN_VALID: u32 = libc::TP_STATUS_VLAN_VALID;
-    /// The block was handed over by its timer, not because it was full.
+    /// The block timer closed the block before it was full.
     pub const BLOCK_TIMEOUT: u32 = libc::TP_STATUS_BLK_TMO;
     /// `tp_vlan_tpid` is valid.
     pub const VLAN_TPID_VALID: u32 = libc::TP_STATUS_VLAN_TPID_VALID;

@@ -1,7 +1,7 @@
-//! Memory that somebody else writes: the kernel through a ring, JavaScript through a view.
+//! Memory that others write: the kernel through a ring, JavaScript through a view.
 //!
 //! No reference into it ever exists (R1). Every access is bounds-checked, copies a value out once
-//! and never looks again (R2): what was checked is what is used.
+//! and never reads it again (R2): the checked value is the used one.
 #![expect(unsafe_code, reason = "raw access to shared memory; everything above it is safe")]
 
 use std::any::Any;
@@ -69,7 +69,7 @@ impl Memory {
     /// Zeroed memory of this process, aligned to 8 bytes: for fakes and column arenas.
     pub fn zeroed(len: usize) -> Self {
         struct Heap(NonNull<u64>, usize);
-        // SAFETY: a Heap only owns its allocation; nobody reads through it.
+        // SAFETY: a Heap only owns its allocation; no code reads through it.
         unsafe impl Send for Heap {}
         // SAFETY: as above.
         unsafe impl Sync for Heap {}
@@ -112,7 +112,7 @@ impl Memory {
         Some(Self { base, len, owner: self.owner() })
     }
 
-    /// A part of it, lent to be copied; `None` outside the range.
+    /// A part of it, borrowed for copying; `None` outside the range.
     #[inline]
     pub fn part(&self, offset: usize, len: usize) -> Option<VolatileSlice<'_>> {
         self.check(offset, len)?;
@@ -164,8 +164,8 @@ impl Memory {
         base.is_aligned().then(|| unsafe { VolatileArray::new(base, count) })
     }
 
-    /// Asks for the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a place
-    /// outside the range does no harm.
+    /// Prefetches the cache lines from `offset` to `offset + length`, both included. A hint: nothing is read, and a
+    /// place outside the range does no harm.
     #[inline(always)]
     pub fn prefetch(&self, offset: usize, length: usize) {
         let first = self.base.as_ptr().wrapping_add(offset);
@@ -192,12 +192,12 @@ impl Memory {
         self.atomic(offset).map(|word| word.store(value, Ordering::Release)).is_some()
     }
 
-    /// Adds to a counter that both sides add to, and says what it was; `None` outside the range.
+    /// Adds to a counter that both sides add to, and returns its previous value; `None` outside the range.
     pub fn fetch_add(&self, offset: usize, value: u32) -> Option<u32> {
         Some(self.atomic(offset)?.fetch_add(value, Ordering::AcqRel))
     }
 
-    /// Whether nobody else has this memory or a part of it, nor will get one but from here.
+    /// Whether this is the only owner of the memory.
     pub fn is_sole(&mut self) -> bool {
         Arc::get_mut(&mut self.owner).is_some()
     }
@@ -232,7 +232,7 @@ impl Memory {
         true
     }
 
-    /// Copies lent bytes in; false, and nothing written, outside the range.
+    /// Copies a volatile slice in; false, and nothing written, outside the range.
     pub fn copy_from(&self, offset: usize, bytes: VolatileSlice<'_>) -> bool {
         if self.check(offset, bytes.len()).is_none() {
             return false;
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_part_is_seen() {
+    fn owners_of_a_part_are_counted() {
         let mut memory = Memory::zeroed(32);
         let part = memory.slice(8, 8).unwrap();
         assert!(!memory.is_sole());

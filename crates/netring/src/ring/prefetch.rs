@@ -1,4 +1,4 @@
-//! Asking for memory before it is needed.
+//! Prefetches memory before it is needed.
 #![expect(unsafe_code, reason = "prefetch instructions")]
 
 /// Bytes that come together.

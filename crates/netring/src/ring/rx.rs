@@ -1,4 +1,4 @@
-//! The receive ring: which blocks are whose.
+//! The receive ring and the ownership of its blocks.
 //!
 //! The kernel fills blocks in order and passes each by storing `TP_STATUS_USER` in its status word
 //! (`prb_close_block`, net/packet/af_packet.c); user space passes it back by storing
@@ -128,7 +128,7 @@ impl RxRing {
         self.id
     }
 
-    /// Its shape.
+    /// Its geometry.
     pub fn geometry(&self) -> Geometry {
         self.geometry
     }
@@ -147,7 +147,7 @@ impl RxRing {
     }
 
     /// Acquire pairs with the kernel's `smp_wmb()` before it stores the status
-    /// (`prb_flush_block`, `__packet_set_status`): after it shows USER, the block's head and
+    /// (`prb_flush_block`, `__packet_set_status`): after it shows USER, the block's header and
     /// packets are visible.
     fn owned_by_user(&self, index: u32) -> bool {
         let word = self.memory.load_acquire(self.place(index) + block::STATUS);
@@ -239,11 +239,11 @@ impl RxRing {
         self.memory.store_release(place + block::STATUS, status::KERNEL);
     }
 
-    /// Everything that is in the ring now will not be shown. Exact if nothing is being written:
+    /// Marks all packets in the ring as stale: they will not be shown. Exact if nothing is being written:
     /// the caller lets no packet pass meanwhile (see `Capture::set_filter`). Blocks that are
     /// held stay as they are.
     ///
-    /// The kernel counts the packets of the block it is filling in that block's head as it goes
+    /// The kernel counts the packets of the block it is filling in that block's header as it goes
     /// (`prb_fill_curr_block`), so the open block needs no wait for its timer.
     ///
     /// Returns what [`restore_fence`](Self::restore_fence) needs to undo it.

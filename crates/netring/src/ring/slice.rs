@@ -1,4 +1,4 @@
-//! Bytes that may change while they are looked at.
+//! Bytes that may change while they are read.
 #![expect(unsafe_code, reason = "addresses of borrowed bytes")]
 
 use std::marker::PhantomData;

@@ -1,7 +1,7 @@
 //! Parts of a [`Memory`] that were checked once, for places that are read or written for every packet.
 //!
-//! Only [`Memory::header_view`] and [`Memory::array`] make them, after the check that everything here rests on (R2). Nobody else
-//! can in safe code: their fields are private to this module.
+//! Only [`Memory::header_view`] and [`Memory::array`] create them, after the check that everything here rests on (R2).
+//! Other safe code cannot: their fields are private to this module.
 #![expect(unsafe_code, reason = "raw access to shared memory that has been checked before")]
 
 use std::marker::PhantomData;
@@ -33,7 +33,8 @@ macro_rules! fields {
 impl<const N: usize> HeaderView<'_, N> {
     /// # Safety
     ///
-    /// `N` bytes at `base`, which is aligned to 8, lie in a [`Memory`] that stays borrowed for the header_view's lifetime (R2).
+    /// `N` bytes at `base`, which is aligned to 8, lie in a [`Memory`] that stays borrowed for the header_view's
+    /// lifetime (R2).
     #[inline(always)]
     pub(super) unsafe fn new(base: NonNull<u8>) -> Self {
         Self { base, memory: PhantomData }
@@ -65,7 +66,8 @@ pub struct VolatileArray<'a, T> {
 impl<T: Copy> VolatileArray<'_, T> {
     /// # Safety
     ///
-    /// `count` values at `base`, which is aligned, lie in a [`Memory`] that stays borrowed for the array's lifetime (R2).
+    /// `count` values at `base`, which is aligned, lie in a [`Memory`] that stays borrowed for the array's lifetime
+    /// (R2).
     #[inline(always)]
     pub(super) unsafe fn new(base: NonNull<T>, count: usize) -> Self {
         Self { base, count, memory: PhantomData }

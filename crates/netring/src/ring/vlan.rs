@@ -1,4 +1,4 @@
-//! VLAN tags: the kernel strips the outermost one into the packet's header; this puts it back.
+//! VLAN tags: the kernel strips the outermost one into the packet's header; this module puts it back.
 
 use super::layout::{packet, status};
 use super::memory::Memory;
@@ -33,8 +33,8 @@ pub(super) struct Extent {
 
 /// Puts the tag back as libpcap does: both addresses move down into the reserved bytes and the tag
 /// fills the gap. Corrects the packet's header as well, so that a second walk finds the mended
-/// packet. With `vnet_header` the header before the packet moves along and its offsets grow by the tag. Leaves
-/// alone what has no Ethernet header or no room.
+/// packet. With `vnet_header` the header before the packet moves along and its offsets grow by the tag. Packets
+/// without an Ethernet header or without room stay unchanged.
 ///
 /// Takes and returns values, and is not inlined: were the extent's address taken, the walker would
 /// keep it in memory and wait for it on every packet, tagged or not.

@@ -1,4 +1,4 @@
-//! On which processors a thread runs, sched_setaffinity(2). Thread 0 is the caller.
+//! CPU affinity of threads, sched_setaffinity(2). Thread 0 is the caller.
 #![expect(unsafe_code, reason = "sched_getaffinity, sched_setaffinity")]
 
 use std::io;
@@ -30,7 +30,7 @@ pub fn allowed_cpus() -> io::Result<Vec<u32>> {
     Ok((0..(mask.len() * WORD_BITS) as u32).filter(set).collect())
 }
 
-/// From now on the calling thread, and those that it makes, run on this processor only.
+/// Pins the calling thread, and threads that it will create, to this CPU.
 pub fn pin(cpu: u32) -> io::Result<()> {
     let mut mask = vec![0_u64; cpu as usize / WORD_BITS + 1];
     mask[cpu as usize / WORD_BITS] = 1 << (cpu as usize % WORD_BITS);

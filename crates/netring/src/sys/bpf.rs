@@ -1,7 +1,7 @@
-//! bpf(2): the map, the program and the link that lead packets into AF_XDP sockets.
+//! bpf(2): the map, the program and the link that redirect packets to AF_XDP sockets.
 //!
-//! No ELF object, no BTF and no bpffs: six instructions are written here, and those of a filter before them. A link lives as long as a
-//! descriptor of it, so what this attaches goes with the process, however that ends.
+//! No ELF object, no BTF and no bpffs: six instructions are written here, after those of a filter. A link lives as long as a
+//! descriptor of it, so the program is detached when the process ends, however it ends.
 #![expect(unsafe_code, reason = "the bpf system call")]
 
 use std::io;
@@ -37,8 +37,9 @@ const XDP_PASS: i32 = 2;
 const FUNC_REDIRECT_MAP: i32 = 51;
 /// `BPF_PSEUDO_MAP_FD`: the immediate is a descriptor, which the kernel turns into the map.
 const PSEUDO_MAP_FD: u8 = 1;
-/// How often a program is given to the verifier, which ends with EAGAIN as soon as a signal is pending for this thread (`do_check`,
-/// kernel/bpf/verifier.c): in Node.js, whenever a child process ends. Signals without end must not keep it here.
+/// How often a program is given to the verifier, which ends with EAGAIN as soon as a signal is pending for this thread
+/// (`do_check`, kernel/bpf/verifier.c): in Node.js, whenever a child process ends. Signals without end must not keep it
+/// here.
 const LOAD_ATTEMPTS: u32 = 100;
 /// Where `rx_queue_index` is in `struct xdp_md`.
 const RX_QUEUE_INDEX: i16 = 16;
@@ -146,7 +147,7 @@ struct ProgInfo {
     name: [u8; 16],
 }
 
-/// The head of `struct bpf_map_info`.
+/// The first fields of `struct bpf_map_info`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct MapInfo {
@@ -167,7 +168,7 @@ struct LinkInfo {
 }
 
 fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_int> {
-    // SAFETY: R5. Every T used here is a plain struct laid out as the head of union bpf_attr; the
+    // SAFETY: R5. Every T used here is a plain struct laid out as the start of union bpf_attr; the
     // kernel reads and writes no more than its size, and takes what it does not reach as zeros. What its addresses
     // point to is as large as the counts beside them say and lives until this returns; the kernel keeps none.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attributes), size_of::<T>()) };
@@ -216,7 +217,7 @@ impl XskMap {
         self.fd.as_raw_fd()
     }
 
-    /// A map that somebody else made; its descriptor stays theirs. InvalidInput where it is of another type.
+    /// A map that the caller created; its descriptor stays the caller's. InvalidInput where it is of another type.
     pub fn of(fd: RawFd) -> io::Result<Self> {
         let fd = duplicate(fd)?;
         // Programs and links have numbers of their own for their types; what is none of the three is EINVAL.
@@ -224,7 +225,7 @@ impl XskMap {
         if kind == MAP_TYPE_XSKMAP { Ok(Self { fd }) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
     }
 
-    /// From now on packets of a queue that the program redirects go to this socket. The kernel
+    /// Enters a socket: packets of this queue that the program redirects go to it from now on. The kernel
     /// takes the entry out when the socket is closed (`xsk_delete_from_maps`, net/xdp/xsk.c).
     pub fn set(&self, queue: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
         let value = socket.as_raw_fd();
@@ -237,20 +238,20 @@ impl XskMap {
         bpf(MAP_UPDATE_ELEM, &mut attributes).map(drop)
     }
 
-    /// Packets of a queue go to no socket any more. Not an error where there was none.
+    /// Removes the socket of a queue. Not an error where there was none.
     pub fn remove(&self, queue: u32) -> io::Result<()> {
         let key = (&raw const queue).expose_provenance() as u64;
         let mut attributes = Element { map: self.fd.as_raw_fd() as u32, key, ..zero() };
         bpf(MAP_DELETE_ELEM, &mut attributes).map(drop)
     }
 
-    /// The number that the kernel knows it by.
+    /// The kernel's id of it.
     pub fn id(&self) -> io::Result<u32> {
         info(self.fd.as_fd()).map(|info: MapInfo| info.id)
     }
 }
 
-/// A descriptor of one's own for what somebody else's stands for.
+/// Duplicates a descriptor of the caller's.
 fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: fcntl takes integers only; on success the descriptor is new and ours.
     let fd = super::check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
@@ -258,8 +259,8 @@ fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Redirects each packet to the socket that `map` has for its queue, and passes it on to the network stack where there is
-/// none: `return bpf_redirect_map(&map, ctx->rx_queue_index, XDP_PASS)`, the context being in r1.
+/// Redirects a packet to the socket that `map` has for its queue, or passes it to the network stack where the map has none:
+/// `return bpf_redirect_map(&map, ctx->rx_queue_index, XDP_PASS)`. The context is in r1.
 pub fn redirect(map: &XskMap) -> [EbpfInstruction; 6] {
     let instruction = EbpfInstruction::new;
     [
@@ -272,7 +273,7 @@ pub fn redirect(map: &XskMap) -> [EbpfInstruction; 6] {
     ]
 }
 
-/// As this machine's kernel has it: bit fields go to the low bits first on little-endian machines, to the high ones elsewhere.
+/// The instruction in this machine's byte order: the register fields change places on a big-endian machine.
 fn native(step: EbpfInstruction) -> EbpfInstruction {
     if cfg!(target_endian = "little") {
         step
@@ -310,7 +311,7 @@ impl XdpProgram {
         }
     }
 
-    /// A program that only redirects.
+    /// Loads a program that redirects every packet.
     pub fn redirect(map: &XskMap) -> io::Result<Self> {
         Self::load(&redirect(map))
     }
@@ -320,11 +321,11 @@ impl XdpProgram {
         self.fd.as_raw_fd()
     }
 
-    /// A program that somebody else loaded; its descriptor stays theirs. EINVAL where it is none, or one for something else.
+    /// A program that the caller loaded; its descriptor stays the caller's. EINVAL where it is no XDP program.
     pub fn of(fd: RawFd) -> io::Result<Self> {
-        // The kernel's information on a map begins with a type as well: of what the descriptor is, /proc tells.
-        let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))?;
-        if !told.contains(&format!("prog_type:\t{PROG_TYPE_XDP}\n")) {
+        // The kernel's information on a map begins with a type as well; /proc shows what the descriptor is.
+        let fdinfo = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))?;
+        if !fdinfo.contains(&format!("prog_type:\t{PROG_TYPE_XDP}\n")) {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         Ok(Self { fd: duplicate(fd)? })
@@ -360,8 +361,8 @@ impl XdpLink {
         bpf(LINK_DETACH, &mut ById { id: self.fd.as_raw_fd() as u32, ..zero() }).map(drop)
     }
 
-    /// Puts another program in the place of the one that it holds (`bpf_xdp_link_update`, net/core/dev.c): every packet is
-    /// judged by one of the two. ENOLINK where the link was detached.
+    /// Replaces the program (`bpf_xdp_link_update`, net/core/dev.c). One of the two programs runs for each packet. ENOLINK: the link
+    /// was detached.
     pub fn update(&self, program: &XdpProgram) -> io::Result<()> {
         let mut attributes =
             LinkUpdate { link: self.fd.as_raw_fd() as u32, program: program.fd.as_raw_fd() as u32, ..zero() };
@@ -415,10 +416,10 @@ fn program_by_id(id: u32) -> io::Result<OwnedFd> {
     new_fd(PROG_GET_FD_BY_ID, &mut ById { id, ..zero() })
 }
 
-/// What the kernel says of a loaded program.
+/// Information of the kernel on a loaded program.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Empty where it was loaded without one.
+    /// Its name; empty where it has none.
     pub name: String,
     /// The numbers of the maps that its own instructions name.
     pub maps: Vec<u32>,
@@ -437,7 +438,7 @@ pub fn loaded(program: u32) -> io::Result<Loaded> {
     Ok(Loaded { name, maps: ids[..count].to_vec() })
 }
 
-/// Whether a map leads to other programs or maps, which the program that names it need not name; needs CAP_SYS_ADMIN.
+/// Whether a map refers to other programs or maps, which the program that names it need not name; needs CAP_SYS_ADMIN.
 pub fn leads_on(map: u32) -> io::Result<bool> {
     let fd = new_fd(MAP_GET_FD_BY_ID, &mut ById { id: map, ..zero() })?;
     let info: MapInfo = info(fd.as_fd())?;

@@ -1,9 +1,9 @@
-//! An edge-triggered epoll of one's own, for one socket or a few.
+//! An edge-triggered epoll for one socket or a few.
 //!
 //! poll(2) on a V3 ring looks only at the block before the current one, so it reports readiness
-//! for as long as somebody holds that block: holding the newest one made 80 000 instant wake-ups
-//! in 50 ms. An edge is reported once. The epoll's descriptor can itself be waited on (by tokio),
-//! and closing the socket takes it out of the set, so no wait ever keeps a socket alive.
+//! while user space holds that block: holding the newest one made 80 000 instant wake-ups
+//! in 50 ms. Edge-triggered epoll reports an event once. tokio can wait on the epoll's own
+//! descriptor, and closing the socket removes it from the set, so no wait keeps a socket alive.
 #![expect(unsafe_code, reason = "epoll_create1, epoll_ctl, epoll_wait")]
 
 use std::io;
@@ -15,21 +15,21 @@ use tokio::io::unix::AsyncFd;
 
 use super::check;
 
-/// What came since the last look.
+/// Events since the last read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EpollEvents {
-    /// Anything at all.
+    /// Any event.
     pub any: bool,
     /// The socket has a pending error (SO_ERROR).
     pub error: bool,
 }
 
-/// What to be told of.
+/// The events to watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// Something to read, or an error.
+    /// Readable, or an error.
     Read,
-    /// Room to write, or an error.
+    /// Writable, or an error.
     Write,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn register<T: SteadyFd>(target: T) -> io::Result<AsyncFd<T>> {
     unsafe { AsyncFd::register_with_interest(target, TokioInterest::READABLE) }.map_err(Into::into)
 }
 
-/// Types that own one descriptor from their making to their end: `as_raw_fd` always gives that one.
+/// Types that own one descriptor for their whole life: `as_raw_fd` always returns that one.
 pub(crate) trait SteadyFd: AsFd + AsRawFd {}
 impl SteadyFd for std::sync::Arc<EpollSet> {}
 impl SteadyFd for super::netlink::LinkSocket {}
@@ -66,14 +66,14 @@ impl AsFd for EpollSet {
 }
 
 impl EpollSet {
-    /// Watches a descriptor for as long as that is open.
+    /// Watches a descriptor as long as it is open.
     pub fn of(target: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
-        let edges = Self::none()?;
-        edges.add(target, interest)?;
-        Ok(edges)
+        let epoll = Self::none()?;
+        epoll.add(target, interest)?;
+        Ok(epoll)
     }
 
-    /// Watches nothing.
+    /// An epoll without descriptors.
     pub fn none() -> io::Result<Self> {
         // SAFETY: no preconditions; on success the descriptor is new and ours.
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
@@ -90,13 +90,13 @@ impl EpollSet {
         self.control(libc::EPOLL_CTL_ADD, target, wanted)
     }
 
-    /// Tells of nothing but errors of a descriptor that was added for reading; or of data, too, again. If there is
-    /// data by then, that is an edge (`ep_modify`, fs/eventpoll.c).
+    /// Masks the events of a descriptor that was added for reading, except errors, or unmasks them. Unmasking reports
+    /// an event if there is data by then (`ep_modify`, fs/eventpoll.c).
     ///
-    /// An edge wakes whoever waits for this epoll, also where nobody is interested any more: a socket whose edges come
-    /// by the ten thousand a second keeps a thread busy with nothing.
-    pub fn mute(&self, target: BorrowedFd<'_>, muted: bool) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_MOD, target, if muted { 0 } else { libc::EPOLLIN })
+    /// An event wakes the thread that waits for this epoll even if no reader wants it: ten thousand events a second
+    /// would keep that thread busy for nothing.
+    pub fn set_masked(&self, target: BorrowedFd<'_>, masked: bool) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, target, if masked { 0 } else { libc::EPOLLIN })
     }
 
     fn control(&self, operation: libc::c_int, target: BorrowedFd<'_>, wanted: libc::c_int) -> io::Result<()> {
@@ -106,7 +106,7 @@ impl EpollSet {
         Ok(())
     }
 
-    /// Watches a descriptor no more.
+    /// Stops watching a descriptor.
     pub fn remove(&self, target: BorrowedFd<'_>) -> io::Result<()> {
         let none = std::ptr::null_mut();
         // SAFETY: removing takes no event (epoll_ctl(2)).
@@ -114,13 +114,13 @@ impl EpollSet {
         Ok(())
     }
 
-    /// Takes the edges that came since the last call. PollState at the ring *after* this and wait only
-    /// if it has nothing: an edge that comes in between is not lost.
+    /// Takes the events since the last call. Check the ring *after* this call and wait only if it is empty: an event
+    /// in between is not lost.
     pub fn clear(&self) -> io::Result<EpollEvents> {
         self.wait_ms(0)
     }
 
-    /// Waits for an edge until a deadline; none came when it passed. Signals do not end the wait.
+    /// Waits for an event until a deadline. Signals do not end the wait.
     pub fn wait_until(&self, deadline: Instant) -> io::Result<EpollEvents> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -129,7 +129,7 @@ impl EpollSet {
                 .checked_add(Duration::from_micros(999))
                 .map_or(i32::MAX, |left| i32::try_from(left.as_millis()).unwrap_or(i32::MAX));
             match self.wait_ms(ms) {
-                Ok(edge) if !edge.any && Instant::now() < deadline => {}
+                Ok(events) if !events.any && Instant::now() < deadline => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other,
             }
@@ -137,18 +137,18 @@ impl EpollSet {
     }
 
     fn wait_ms(&self, ms: i32) -> io::Result<EpollEvents> {
-        let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
-        let mut edge = EpollEvents::default();
+        let mut taken = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+        let mut events = EpollEvents::default();
         let mut wait = ms;
         loop {
             // SAFETY: room for EVENTS events is given.
-            let count = check(unsafe { libc::epoll_wait(self.as_raw_fd(), events.as_mut_ptr(), EVENTS as i32, wait) })?;
-            let came = &events[..count as usize];
-            edge.any |= !came.is_empty();
-            edge.error |= came.iter().any(|event| event.events & libc::EPOLLERR as u32 != 0);
-            // All of them are taken: one that stayed would be a second wake-up for the same news.
+            let count = check(unsafe { libc::epoll_wait(self.as_raw_fd(), taken.as_mut_ptr(), EVENTS as i32, wait) })?;
+            let came = &taken[..count as usize];
+            events.any |= !came.is_empty();
+            events.error |= came.iter().any(|event| event.events & libc::EPOLLERR as u32 != 0);
+            // Take all events: a remaining one would cause a second wake-up for the same packets.
             if came.len() < EVENTS {
-                return Ok(edge);
+                return Ok(events);
             }
             wait = 0;
         }

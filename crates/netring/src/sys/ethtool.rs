@@ -1,4 +1,4 @@
-//! What ethtool(8) asks: speed and driver, through SIOCETHTOOL on any socket of the namespace.
+//! Speed, driver and queues as ethtool(8) reads them, through SIOCETHTOOL on any socket of the namespace.
 #![expect(unsafe_code, reason = "ioctl")]
 
 use std::io;
@@ -20,7 +20,7 @@ const DRIVER_INFO_BYTES: usize = 196;
 /// `struct ethtool_cmd`; `speed` is at 12 and `speed_hi` at 28, 16 bits each.
 const SETTINGS_BYTES: usize = 44;
 
-/// The driver's name, or `None` where the interface has none to tell.
+/// The driver's name, or `None` where the interface reports none.
 pub fn driver(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<String>> {
     let Some(bytes) = query::<DRIVER_INFO_BYTES>(socket, interface, ETHTOOL_GDRVINFO)? else { return Ok(None) };
     let name = &bytes[4..36];
@@ -38,15 +38,16 @@ pub fn speed(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>>
     Ok((!unknown).then_some(speed))
 }
 
-/// `struct ethtool_channels`: the maxima, then how many are used, for receiving at 20, for sending at 24, for both at 32.
+/// `struct ethtool_channels`: the maxima, then how many are used, for receiving at 20, for sending at 24, for both at
+/// 32.
 const CHANNELS_BYTES: usize = 36;
 
-/// Receive queues in use, or `None` where the driver does not tell.
+/// Receive queues in use, or `None` where the driver does not report them.
 pub fn receive_queues(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>> {
     channels(socket, interface, 20)
 }
 
-/// Transmit queues in use, or `None` where the driver does not tell.
+/// Transmit queues in use, or `None` where the driver does not report them.
 pub fn transmit_queues(socket: BorrowedFd<'_>, interface: &str) -> io::Result<Option<u32>> {
     channels(socket, interface, 24)
 }
@@ -57,7 +58,7 @@ fn channels(socket: BorrowedFd<'_>, interface: &str, direction: usize) -> io::Re
     Ok(Some(count(direction) + count(32)).filter(|count| *count > 0))
 }
 
-/// `None` when the driver does not answer such questions.
+/// `None` where the driver does not support the command.
 fn query<const N: usize>(socket: BorrowedFd<'_>, interface: &str, command: u32) -> io::Result<Option<[u8; N]>> {
     // Aligned as the kernel's structs are.
     #[repr(C, align(8))]

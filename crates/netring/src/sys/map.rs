@@ -1,9 +1,9 @@
-//! Mappings that outlive what they map.
+//! Mappings that outlive the memory they map.
 //!
 //! A view handed to JavaScript can live longer than its socket, so a mapping is never simply
-//! unmapped: it is *retired*. Retiring lays private zero pages over it, which frees the ring, the
-//! socket and what hangs on it at once, while every address stays readable; the address range
-//! itself goes when the last owner of the [`Memory`] does (R4).
+//! unmapped: it is *retired*. Retiring maps private zero pages over it, which frees the ring and the
+//! socket at once, while every address stays readable; the address range
+//! itself is freed with the last owner of the [`Memory`] (R4).
 #![expect(unsafe_code, reason = "mmap, mremap, madvise and munmap")]
 
 use std::io;
@@ -27,7 +27,7 @@ struct Region {
     len: usize,
 }
 
-// SAFETY: a Region only owns an address range; nobody reads through it.
+// SAFETY: a Region only owns an address range; no code reads through it.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
@@ -58,7 +58,7 @@ impl Mapping {
     /// # Safety
     ///
     /// `base` is the start of a shared mapping of at least `len` bytes, and no Rust reference into
-    /// it is used while somebody writes through the memory this gives.
+    /// it is used while the returned memory is written.
     pub unsafe fn alias(base: NonNull<u8>, len: usize) -> io::Result<Self> {
         // SAFETY: an old size of 0 moves nothing: of a shared mapping it makes another one, at an
         // address of the kernel's choice.
@@ -76,7 +76,7 @@ impl Mapping {
         Self { region: Arc::new(Region { base, len }), locked }
     }
 
-    /// The bytes, for as long as anybody holds them.
+    /// The bytes; they stay mapped as long as the returned memory has an owner.
     pub fn memory(&self) -> Memory {
         let owner = Arc::clone(&self.region);
         // SAFETY: R4. The range stays mapped until the Region is dropped, which the Memory owns;
@@ -84,7 +84,7 @@ impl Mapping {
         unsafe { Memory::new(self.region.base, self.region.len, owner) }
     }
 
-    /// Frees what is mapped. Addresses that somebody still holds read as zeros from now on.
+    /// Frees the mapped memory. Addresses that are still held read as zeros from now on.
     pub fn retire(self) -> io::Result<()> {
         let this = std::mem::ManuallyDrop::new(self);
         let outcome = this.overlay();
@@ -95,7 +95,7 @@ impl Mapping {
 
     fn overlay(&self) -> io::Result<()> {
         if Arc::strong_count(&self.region) == 1 {
-            return Ok(()); // nobody else can look: dropping it unmaps it
+            return Ok(()); // no other owner: dropping it unmaps it
         }
         let flags = libc::MAP_FIXED | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
@@ -109,14 +109,14 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // Nobody is left to be told; a failure leaves the ring mapped until its last view goes.
+        // There is no caller to report to; after a failure the ring stays mapped until its last view is dropped.
         let _ = self.overlay();
     }
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: R4. This is the last owner, so nobody can read the range any more.
+        // SAFETY: R4. This is the last owner, so no code can read the range any more.
         let unmapped = unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert_eq!(unmapped, 0, "munmap of a range that was mapped");
     }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn an_alias_shows_the_same_bytes_and_outlives_the_first_mapping() {
         let first = Mapping::new(map(-1, 8192, libc::MAP_SHARED | libc::MAP_ANONYMOUS).unwrap(), 8192, false);
-        // SAFETY: a shared mapping of that size; nobody makes a reference into it.
+        // SAFETY: a shared mapping of that size; no code makes a reference into it.
         let alias = unsafe { Mapping::alias(first.region.base, 8192) }.unwrap();
         assert!(first.memory().set_u64(4096, 42));
         assert_eq!(alias.memory().u64(4096), Some(42));

@@ -1,4 +1,4 @@
-//! The kernel's list of interfaces and its news of them, rtnetlink(7).
+//! Lists interfaces and receives their changes, rtnetlink(7).
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -18,9 +18,9 @@ pub struct LinkSocket {
     sequence: u32,
 }
 
-/// What the kernel says of an interface.
+/// A message of the kernel about an interface.
 #[derive(Debug)]
-pub enum LinkNews {
+pub enum LinkChange {
     /// It exists and this is its state.
     Present(LinkMessage),
     /// It was deleted or moved to another namespace.
@@ -40,7 +40,7 @@ impl AsFd for LinkSocket {
 }
 
 impl LinkSocket {
-    /// Opens one; with `subscribe` it receives every change of an interface from now on.
+    /// Opens a socket; with `subscribe` it receives every change of an interface from now on.
     pub fn open(namespace: Option<&Path>, subscribe: bool) -> Result<Self, netns::Failure> {
         netns::within(namespace, || {
             let mut socket = Socket::new(NETLINK_ROUTE)?;
@@ -103,22 +103,24 @@ impl LinkSocket {
         Ok(())
     }
 
-    /// What came next. ENODEV where [`ask`](Self::ask) was about an interface that is gone,
-    /// ENOBUFS where news were lost: ask again.
-    pub fn read(&self) -> io::Result<Vec<LinkNews>> {
+    /// The next messages. ENODEV where [`ask`](Self::ask) was about an interface that is gone,
+    /// ENOBUFS where messages were lost: ask again.
+    pub fn read(&self) -> io::Result<Vec<LinkChange>> {
         let (bytes, _) = self.socket.recv_from_full()?;
-        let mut news = Vec::new();
+        let mut changes = Vec::new();
         for message in messages(&bytes) {
             match message?.payload {
                 NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => news.push(LinkNews::Present(link)),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
+                    changes.push(LinkChange::Present(link))
+                }
                 NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
-                    news.push(LinkNews::Gone(link.header.index));
+                    changes.push(LinkChange::Gone(link.header.index));
                 }
                 _ => {}
             }
         }
-        Ok(news)
+        Ok(changes)
     }
 }
 
@@ -136,7 +138,7 @@ fn messages(bytes: &[u8]) -> impl Iterator<Item = io::Result<NetlinkMessage<Rout
                 return Some(Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())));
             }
         };
-        // NLMSG_ALIGN; a length of 0 would be for ever.
+        // NLMSG_ALIGN; a length of 0 would loop for ever.
         let length = (message.header.length as usize).next_multiple_of(4).max(16);
         rest = rest.get(length..).unwrap_or(&[]);
         Some(Ok(message))

@@ -1,7 +1,7 @@
-//! Network namespaces: doing one thing in another one.
+//! Runs one call in another network namespace.
 //!
-//! A socket belongs for ever to the namespace it was made in, so only its making has to happen
-//! there: on a thread of its own, which ends with it. The caller's thread is never moved.
+//! A socket belongs to the namespace in which it was created, so only its creation has to happen there, on a
+//! short-lived thread. The caller's thread never changes its namespace.
 #![expect(unsafe_code, reason = "setns")]
 
 use std::fs::OpenOptions;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 
-/// What went wrong: with the namespace, or with what was to be done there.
+/// Why a call in another namespace failed.
 #[derive(Debug)]
 pub enum Failure {
     /// The namespace's file could not be opened.
@@ -28,13 +28,13 @@ pub fn path_of(namespace: &str) -> PathBuf {
     if namespace.contains('/') { PathBuf::from(namespace) } else { Path::new("/run/netns").join(namespace) }
 }
 
-/// What tells a namespace from others, however it is named: the device and the number of its file (nsfs).
+/// Identifies a namespace, whatever its name: the device and inode number of its file (nsfs).
 pub fn identity(namespace: Option<&Path>) -> io::Result<(u64, u64)> {
     let file = std::fs::metadata(namespace.unwrap_or(Path::new("/proc/thread-self/ns/net")))?;
     Ok((file.dev(), file.ino()))
 }
 
-/// BatchReader `call` in a network namespace; in this thread's own if that is `None`.
+/// Runs `call` in a network namespace; in this thread's own if that is `None`.
 pub fn within<T: Send>(namespace: Option<&Path>, call: impl FnOnce() -> io::Result<T> + Send) -> Result<T, Failure> {
     let Some(path) = namespace else { return call().map_err(Failure::Call) };
     // Not blocking: the path may name a FIFO, which would wait for a writer. setns refuses what is no namespace.
@@ -43,7 +43,7 @@ pub fn within<T: Send>(namespace: Option<&Path>, call: impl FnOnce() -> io::Resu
         let thread = std::thread::Builder::new()
             .name("netring-netns".into())
             .spawn_scoped(scope, move || {
-                // SAFETY: setns moves only this thread, which nobody else uses.
+                // SAFETY: setns moves only this thread, which runs no other code.
                 check(unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) }).map_err(Failure::Enter)?;
                 call().map_err(Failure::Call)
             })

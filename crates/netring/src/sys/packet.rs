@@ -1,4 +1,4 @@
-//! Packet sockets, packet(7): what can be asked of one.
+//! Packet sockets, packet(7).
 #![expect(unsafe_code, reason = "socket, setsockopt, bind, ioctl")]
 
 use std::io;
@@ -52,7 +52,7 @@ impl PacketSocket {
         })
     }
 
-    /// Any socket, for tests of what sockets have in common.
+    /// Wraps any socket, for tests of options that all sockets have.
     #[cfg(test)]
     pub(crate) fn of(fd: OwnedFd) -> Self {
         Self { fd }
@@ -122,7 +122,7 @@ impl PacketSocket {
         Ok(unsafe { request.ifr_ifru.ifru_ifindex })
     }
 
-    /// A request about the interface of this index, whatever its name is by now.
+    /// An ifreq for the interface with this index, whatever its current name is.
     fn request_of(&self, index: i32) -> io::Result<libc::ifreq> {
         // SAFETY: ifreq is a plain struct.
         let mut request: libc::ifreq = unsafe { zeroed() };
@@ -215,7 +215,7 @@ impl PacketSocket {
         self.set(libc::SOL_SOCKET, libc::SO_ATTACH_BPF, &program)
     }
 
-    /// Takes the filter away; ENOENT when there is none.
+    /// Removes the filter; ENOENT when there is none.
     pub fn detach_filter(&self) -> io::Result<()> {
         self.set_socket(libc::SO_DETACH_FILTER, 0)
     }
@@ -239,12 +239,12 @@ impl PacketSocket {
         self.set(level, name, &libc::sock_fprog { len, filter })
     }
 
-    /// Reads the counters, which starts them again from 0.
+    /// Reads the counters, which resets them to 0.
     pub fn take_statistics(&self) -> io::Result<RawStats> {
         self.get(libc::SOL_PACKET, libc::PACKET_STATISTICS)
     }
 
-    /// The pending error, which clears it.
+    /// Reads and clears the pending error.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         let errno: libc::c_int = self.get(libc::SOL_SOCKET, libc::SO_ERROR)?;
         Ok((errno != 0).then(|| io::Error::from_raw_os_error(errno)))
@@ -260,7 +260,7 @@ impl PacketSocket {
     }
 }
 
-/// A request about an interface; ENODEV for a name that none can have.
+/// An ifreq for an interface; ENODEV for an impossible name.
 pub(crate) fn interface_request(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: ifreq is a plain struct.
     let mut request: libc::ifreq = unsafe { zeroed() };

@@ -27,7 +27,7 @@ pub fn readable(descriptors: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io
     }
 }
 
-/// A descriptor that is readable from [`ring`](Self::ring) until [`clear`](Self::clear).
+/// A descriptor that is readable from [`notify`](Self::notify) until [`clear`](Self::clear).
 #[derive(Debug)]
 pub struct Notifier(OwnedFd);
 
@@ -38,7 +38,7 @@ impl AsFd for Notifier {
 }
 
 impl Notifier {
-    /// A silent one.
+    /// A notifier that is not readable.
     pub fn new() -> io::Result<Self> {
         // SAFETY: eventfd has no preconditions; on success the descriptor is new and ours.
         let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
@@ -46,14 +46,14 @@ impl Notifier {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Wakes who waits, now or next. Cannot fail in a way that matters: a counter that is full is readable, too.
+    /// Wakes the current or the next wait. A failed write does no harm: a full counter is readable, too.
     pub fn notify(&self) {
         let one = 1u64;
         // SAFETY: eight live bytes are given.
         let _ = unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
     }
 
-    /// Silences it.
+    /// Makes it unreadable again.
     pub fn clear(&self) {
         let mut count = 0u64;
         // SAFETY: room for eight bytes is given.
@@ -77,6 +77,6 @@ mod tests {
         notifier.clear();
         let start = Instant::now();
         readable(&[notifier.as_fd()], Some(deadline_after(Duration::from_millis(5)))).unwrap();
-        assert!(start.elapsed() >= Duration::from_millis(5), "nobody rang it again");
+        assert!(start.elapsed() >= Duration::from_millis(5), "it has not been notified again");
     }
 }

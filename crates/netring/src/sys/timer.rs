@@ -30,7 +30,7 @@ impl AsFd for Timer {
 }
 
 impl Timer {
-    /// One that is not set.
+    /// A timer that is not set.
     pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: no preconditions; on success the descriptor is new and ours.
         let fd = check(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) })?;
@@ -38,9 +38,9 @@ impl Timer {
         Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
-    /// Lets it go off after `delay`, at once if that is zero, and no more at the time it was set to before.
+    /// Sets it to go off after `delay`, at once if that is zero. This replaces the previous time.
     pub(crate) fn set(&self, delay: Duration) -> io::Result<()> {
-        // Zero would stop it.
+        // Zero would disarm the timer.
         let delay = delay.max(Duration::from_nanos(1));
         let value = libc::timespec {
             tv_sec: libc::time_t::try_from(delay.as_secs()).unwrap_or(libc::time_t::MAX),

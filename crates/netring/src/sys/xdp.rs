@@ -1,4 +1,4 @@
-//! What can be asked of an AF_XDP socket, beside what libxdp asks.
+//! Socket options and system calls of AF_XDP that libxdp does not wrap.
 #![expect(unsafe_code, reason = "getsockopt, setsockopt, sendto, recvfrom, fcntl")]
 
 use std::io;
@@ -45,7 +45,7 @@ fn set(socket: BorrowedFd<'_>, name: libc::c_int, value: libc::c_int) -> io::Res
     Ok(())
 }
 
-/// The counters, which reading does not disturb.
+/// The counters; reading does not reset them.
 pub fn statistics(socket: BorrowedFd<'_>) -> io::Result<XdpStats> {
     get(socket, libc::SOL_XDP, libc::XDP_STATISTICS)
 }
@@ -56,8 +56,8 @@ pub fn is_zero_copy(socket: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(flags & libc::XDP_OPTIONS_ZEROCOPY != 0)
 }
 
-/// The pending error, which clears it. ENETDOWN: the interface is gone (`xsk_notifier`,
-/// net/xdp/xsk.c); of one that is merely down the socket says nothing.
+/// Reads and clears the pending error. ENETDOWN: the interface is gone (`xsk_notifier`, net/xdp/xsk.c); the socket does
+/// not report an interface that is merely down.
 pub fn take_error(socket: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
     let errno: libc::c_int = get(socket, libc::SOL_SOCKET, libc::SO_ERROR)?;
     Ok((errno != 0).then(|| io::Error::from_raw_os_error(errno)))
@@ -78,20 +78,20 @@ pub fn set_busy_poll_budget(socket: BorrowedFd<'_>, packets: i32) -> io::Result<
     set(socket, SO_BUSY_POLL_BUDGET, packets)
 }
 
-/// Room for what is being sent in copy mode, past the system's limit where that is allowed.
+/// Buffer space for sending in copy mode, past the system's limit where that is allowed.
 pub fn set_send_buffer(socket: BorrowedFd<'_>, bytes: i32) -> io::Result<()> {
     set(socket, libc::SO_SNDBUFFORCE, bytes).or_else(|_| set(socket, libc::SO_SNDBUF, bytes))
 }
 
-/// libxdp makes sockets that a program started by this process would inherit, and keep open.
+/// Sets close-on-exec: a child process would inherit libxdp's sockets and keep them open.
 pub fn close_on_exec(socket: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: fcntl takes integers only.
     check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
     Ok(())
 }
 
-/// Asks the kernel to send what is in the transmit ring, as much as it will in one call. Never
-/// waits: EAGAIN says that there is more.
+/// Asks the kernel to send frames of the transmit ring, as many as it will in one call. Never waits; EAGAIN: more
+/// frames remain.
 pub fn kick_transmit(socket: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: no bytes and no address are given.
     let sent =
@@ -99,7 +99,7 @@ pub fn kick_transmit(socket: BorrowedFd<'_>) -> io::Result<()> {
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Tells a driver that waits for it that there are frames in the fill ring. Never waits.
+/// Wakes a driver that waits for frames in the fill ring. Never waits.
 pub fn kick_receive(socket: BorrowedFd<'_>) -> io::Result<()> {
     let null = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: no room for bytes and none for an address is given.

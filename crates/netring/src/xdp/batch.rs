@@ -1,4 +1,4 @@
-//! A batch: packets in frames, with what is known of them.
+//! A batch: packets in frames, with their metadata.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,8 +13,8 @@ const SOURCE: usize = 6;
 const ADDRESS: usize = 6;
 const ETHERTYPE: usize = 12;
 
-/// Packets of one queue, in the order in which they came. Their frames are the user's until the
-/// socket takes the batch back; it cannot be copied.
+/// Packets of one queue, in order of arrival. User space owns their frames until the batch is
+/// released; it cannot be copied.
 #[derive(Debug)]
 #[must_use = "a batch that is dropped keeps its frames from the kernel for ever"]
 pub struct Batch {
@@ -73,7 +73,7 @@ impl Batch {
         }
     }
 
-    /// Its frames, from the first to the last and with what lies between.
+    /// The memory from its first frame to its last, with all frames between.
     pub(super) fn memory(&self) -> &Memory {
         &self.memory
     }
@@ -127,12 +127,12 @@ impl Batch {
         };
         let link = set.has(Column::Protocol) || set.has(Column::SourceAddress) || set.has(Column::AddressLength);
         if link && length >= ETHERNET as u32 {
-            let mut head = [0; ETHERNET];
-            let inside = self.memory.read_into((packet.offset() - self.start) as usize, &mut head);
+            let mut header = [0; ETHERNET];
+            let inside = self.memory.read_into((packet.offset() - self.start) as usize, &mut header);
             assert!(inside, "accepted packets lie inside their frames");
-            row.protocol = u16::from_be_bytes([head[ETHERTYPE], head[ETHERTYPE + 1]]);
+            row.protocol = u16::from_be_bytes([header[ETHERTYPE], header[ETHERTYPE + 1]]);
             row.address_length = ADDRESS as u8;
-            row.source_address[..ADDRESS].copy_from_slice(&head[SOURCE..SOURCE + ADDRESS]);
+            row.source_address[..ADDRESS].copy_from_slice(&header[SOURCE..SOURCE + ADDRESS]);
         }
         row
     }

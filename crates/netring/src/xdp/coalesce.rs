@@ -1,42 +1,43 @@
-//! When who waits is to be woken: few times for many packets each, not many times for a few.
+//! Wakeup coalescing: wakes a waiting reader rarely, for many packets (like rx-usecs).
 //!
 //! In copy mode the kernel says "readable" at the end of every NAPI poll, which is after 64 packets at most
 //! (`xsk_flush`, net/xdp/xsk.c; `NAPI_POLL_WEIGHT`). At four million packets a second that would be 60 000 wake-ups a
-//! second, and one costs a process with an event loop as much as a thousand packets. Network cards have the same trouble
-//! with interrupts and the same answer (`ethtool -C`, rx-usecs): while packets come fast, wake-ups have a least distance. The
-//! first packet after silence wakes at once, and so does every packet of a conversation that waits for answers.
+//! second, and one costs a process with an event loop as much as a thousand packets. Network cards have the same
+//! problem with interrupts and the same solution (`ethtool -C`, rx-usecs): while packets come fast, wake-ups keep a
+//! minimum distance. The first packet after silence wakes the reader at once, and so does every packet of a
+//! request-response exchange.
 //!
-//! Time is given from outside, so that this can be tested.
+//! The caller passes the time, so that tests can set it.
 
 use std::time::{Duration, Instant};
 
 use crate::source::PollState;
 
-/// Packets that a pause has to bring to be worth it. A pause delays an answer, and who waits for one before it asks again
-/// brings few.
-const WORTH: u32 = 32;
+/// Packets that a pause has to bring to be worth its delay. A sender that waits for an answer before it goes on brings
+/// few.
+const MIN_PACKETS: u32 = 32;
 
-/// How fast the frames of a queue are used up at worst, a frame: in a pause nobody can be told that they run out.
+/// The shortest time per frame in which a queue uses up its frames: the reader does not learn of this during a pause.
 const FRAME_TIME: Duration = Duration::from_nanos(100);
 
-/// Decides for one socket.
+/// Decides when the reader of one socket wakes.
 #[derive(Debug)]
 pub struct WakeupCoalescer {
-    /// A pause is not longer.
+    /// The longest pause.
     longest: Duration,
-    /// So many packets are not waited for any longer.
+    /// The number of packets that ends a pause.
     enough: u32,
-    /// The wake-up before this one, and how many packets had come by then.
+    /// The last wake-up, and how many packets had arrived by then.
     woken: Instant,
     arrived: u64,
-    /// How long the next wake-up is to come after that one.
+    /// The least time between that wake-up and the next.
     pause: Duration,
-    /// Who waited was told that there are packets, and has not taken any.
+    /// The reader was woken and has taken no packets yet.
     due: bool,
 }
 
 impl WakeupCoalescer {
-    /// With pauses of at most `longest` (none if that is zero), for queues of `frames` frames each whose batches have at most
+    /// Pauses last at most `longest` (zero: no pauses). Each queue has `frames` frames, and a batch at most
     /// `largest_batch` packets.
     pub fn new(longest: Duration, frames: u32, largest_batch: u32, now: Instant) -> Self {
         Self {
@@ -49,7 +50,8 @@ impl WakeupCoalescer {
         }
     }
 
-    /// What to tell who waits: `arrived` packets have come since the socket was opened, `waiting` of them are there to be taken.
+    /// The state to report to a waiting reader: `arrived` packets have arrived since the socket was opened, `waiting`
+    /// of them are in the rings.
     pub fn poll(&mut self, now: Instant, arrived: u64, waiting: u32) -> PollState {
         let waited = now.saturating_duration_since(self.woken);
         if waiting < self.enough && !self.due && waited < self.pause {
@@ -68,15 +70,15 @@ impl WakeupCoalescer {
         PollState::Ready
     }
 
-    /// Packets were taken: the next wake-up is another one.
+    /// The reader took packets, which ends this wake-up.
     pub fn taken(&mut self) {
         self.due = false;
     }
 
-    /// How long `enough` packets take to come, when so many came in this time.
+    /// How long `enough` packets take to arrive, at the rate of `came` packets in `time`.
     fn pause_at(&self, came: u64, time: Duration) -> Duration {
         let needed = |packets: u32| time.as_nanos().saturating_mul(packets.into()) / u128::from(came.max(1));
-        if needed(WORTH) > self.longest.as_nanos() {
+        if needed(MIN_PACKETS) > self.longest.as_nanos() {
             return Duration::ZERO;
         }
         let enough = u64::try_from(needed(self.enough)).map_or(Duration::MAX, Duration::from_nanos);
@@ -95,7 +97,7 @@ mod tests {
         Duration::from_micros(us)
     }
 
-    /// A socket that is always read until it is empty.
+    /// A reader that always empties its socket.
     struct Reader {
         coalescer: WakeupCoalescer,
         start: Instant,
@@ -109,16 +111,17 @@ mod tests {
             Self { coalescer: WakeupCoalescer::new(longest, frames, ENOUGH, start), start, arrived: 0, waiting: 0 }
         }
 
-        /// What it is told at a time, in microseconds, after `packets` more have come. It takes what it is told of.
+        /// The state at a time, in microseconds, after `packets` more have arrived. The reader takes all reported
+        /// packets.
         fn poll(&mut self, at: u64, packets: u32) -> PollState {
             self.arrived += u64::from(packets);
             self.waiting += packets;
-            let told = self.coalescer.poll(self.start + us(at), self.arrived, self.waiting);
-            if told == PollState::Ready {
+            let state = self.coalescer.poll(self.start + us(at), self.arrived, self.waiting);
+            if state == PollState::Ready {
                 self.coalescer.taken();
                 self.waiting = 0;
             }
-            told
+            state
         }
 
         fn at(&self, at: u64) -> PollState {
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_packet_after_silence_is_told_at_once() {
+    fn the_first_packet_after_silence_wakes_the_reader_at_once() {
         let mut reader = Reader::new(LONGEST, 65536);
         assert_eq!(reader.poll(1_000, 0), PollState::Empty);
         assert_eq!(reader.poll(1_010, 1), PollState::Ready);
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn fast_packets_are_told_together_and_no_later_than_promised() {
+    fn fast_packets_share_a_wakeup_which_comes_no_later_than_promised() {
         let mut reader = Reader::new(LONGEST, 65536);
         assert_eq!(reader.poll(1_000, 1), PollState::Ready);
         // Two million a second.
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn when_they_stop_coming_the_next_one_is_told_at_once() {
+    fn after_packets_stop_the_next_one_wakes_the_reader_at_once() {
         let mut reader = Reader::new(LONGEST, 65536);
         assert_eq!(reader.poll(10, 128), PollState::Ready);
         assert_eq!(reader.poll(20, 0), reader.at(90), "so long 1024 take");
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_and_takes_nothing_is_told_again() {
+    fn a_reader_that_takes_nothing_is_woken_again() {
         let start = Instant::now();
         let mut coalescer = WakeupCoalescer::new(LONGEST, 65536, ENOUGH, start);
         assert_eq!(coalescer.poll(start + us(50), 100, 100), PollState::Ready);

@@ -1,4 +1,4 @@
-//! What the kernel counts.
+//! The kernel's counters.
 
 use std::os::fd::AsFd;
 
@@ -28,7 +28,7 @@ impl XdpSocket {
         })
     }
 
-    /// Packets of a queue that were led to its socket and did not get into the receive ring. One
+    /// Packets of a queue that were redirected to its socket and did not reach the receive ring. A packet
     /// that found the fill ring empty is in `rx_dropped` already (`__xsk_rcv`, net/xdp/xsk.c).
     pub(super) fn drops(&mut self, position: usize) -> Result<u64> {
         let stats = self.statistics(position)?;

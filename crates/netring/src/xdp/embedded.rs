@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "symbols that C refers to by name")]
 
 // SAFETY: no other object that is linked defines these names: libxdp.a's, which do, are taken only
-// for names that nothing else has defined. libxdp would give what bad_descriptors between them to libelf, whose
+// for names that nothing else has defined. libxdp would pass the bytes between them to libelf, whose
 // functions are stubs that fail (build.rs); R and X invariants are not concerned.
 mod symbols {
     macro_rules! empty {

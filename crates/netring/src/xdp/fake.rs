@@ -1,4 +1,4 @@
-//! A fake kernel for a queue: its side of the four rings, and bad_descriptors when told to.
+//! A fake kernel for a queue: its side of the four rings, and invalid descriptors on request.
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,7 +25,7 @@ pub struct FakeQueue {
     pub publishes_late: bool,
     /// Frames the kernel takes from the transmit ring in one call, 32 in copy mode.
     pub per_kick: usize,
-    /// What the next calls say instead of sending anything.
+    /// Errors that the next calls return instead of sending.
     pub refusals: VecDeque<i32>,
     /// Frames that left.
     pub sent: Vec<Outgoing>,
@@ -54,7 +54,7 @@ impl FakeQueue {
         }
     }
 
-    /// One packet arrives; the frame it went to, if there was one and room to tell of it.
+    /// Receives one packet; returns its frame, if there was one and room for its descriptor.
     pub fn deliver(&mut self, length: u32) -> Option<u32> {
         if self.receive.len() == self.ring_size {
             self.dropped += 1;
@@ -69,7 +69,7 @@ impl FakeQueue {
         Some(frame)
     }
 
-    /// Says of a packet whatever it is told to.
+    /// Puts any descriptor into the receive ring.
     pub fn claim(&mut self, address: u64, length: u32) {
         self.receive.push_back(Descriptor { address, length });
     }
@@ -93,7 +93,7 @@ impl FakeQueue {
         u64::from(frame.frame) * u64::from(self.frame_size) + u64::from(HEADROOM)
     }
 
-    /// Says that a frame has left, whether it has or not.
+    /// Reports a completion, whether the frame has left or not.
     pub fn claim_completion(&mut self, address: u64) {
         self.completion.push_back(address);
     }
@@ -147,7 +147,7 @@ impl TxRings for FakeQueue {
 
     fn kick(&mut self) -> io::Result<()> {
         match self.refusals.pop_front() {
-            // The frame at the head was given up by the driver: it is completed, not sent.
+            // The driver gave up the first frame: it is completed, not sent.
             Some(libc::EBUSY) => {
                 if let Some(frame) = self.transmit.pop_front() {
                     self.unpublished += usize::from(self.publishes_late);

@@ -1,12 +1,12 @@
-//! Which frame of the receive area is whose.
+//! Ownership of the frames in the receive area.
 //!
-//! All of this bad_descriptors in private memory: nothing that JavaScript or the kernel writes into the UMEM
+//! All of this is in private memory: nothing that JavaScript or the kernel writes into the UMEM
 //! changes who owns a frame. A frame is the kernel's from the moment it is in the fill ring until a
 //! descriptor of it comes out of the receive ring, and the user's from then until it is released.
 
 use std::collections::VecDeque;
 
-/// What the kernel says of a packet: `struct xdp_desc`.
+/// A packet descriptor: `struct xdp_desc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor {
     /// Where its first byte is, from the start of the UMEM.
@@ -47,13 +47,13 @@ impl Received {
         self.offset
     }
 
-    /// Its length; it bad_descriptors inside its frame.
+    /// Its length; it is inside its frame.
     pub fn length(&self) -> u32 {
         self.length
     }
 }
 
-/// How a descriptor contradicts what is known.
+/// Why a descriptor is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadDescriptor {
     /// It names no frame of this queue.
@@ -77,8 +77,8 @@ pub struct RxFrames {
     first: u32,
     frame_size: u32,
     owners: Vec<Owner>,
-    /// Oldest first, so that frames that came back in order are lent in order: batches then
-    /// consist of neighbours.
+    /// Oldest first, so that frames released in order are submitted in order: batches then
+    /// consist of adjacent frames.
     free: VecDeque<FrameId>,
 }
 
@@ -137,7 +137,7 @@ impl RxFrames {
         }
     }
 
-    /// A packet that the kernel hands over, if it can be true.
+    /// Takes a packet from the kernel, if its descriptor is valid.
     #[inline]
     pub fn accept(&mut self, descriptor: Descriptor) -> Result<Received, BadDescriptor> {
         let number = descriptor.address >> self.frame_size.trailing_zeros();
@@ -159,7 +159,7 @@ impl RxFrames {
         Ok(Received { frame, offset: descriptor.address as u32, length: descriptor.length })
     }
 
-    /// A frame that nobody uses any more.
+    /// Marks a frame as free.
     #[inline]
     pub fn release(&mut self, packet: Received) {
         *self.owner_of(&packet) = Owner::Free;
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_found_and_lose_no_frame_that_is_known() {
+    fn bad_descriptors_are_detected_and_lose_no_known_frame() {
         let mut frames = RxFrames::new(4, 4, 2048);
         assert_eq!(frames.submit(3).collect::<Vec<_>>(), [4, 5, 6]);
         for address in [0, 4 * 2048 - 1, 8 * 2048, u64::MAX, 1 << 40] {

@@ -1,5 +1,5 @@
-//! The interface of an AF_XDP socket. The socket reports that its interface is gone and nothing of
-//! one that is down, so rtnetlink is listened to.
+//! The interface of an AF_XDP socket. The socket reports that its interface is gone, but not that it
+//! is down, so this listens to rtnetlink.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ pub(super) struct Link {
     _watch: TaskGuard,
 }
 
-/// What rtnetlink has said since the last look.
+/// rtnetlink's reports since the last check.
 #[derive(Debug, Default)]
 struct Changes {
     any: AtomicBool,
@@ -42,7 +42,7 @@ impl Link {
         let watch = state.watch(move |event| {
             match event {
                 Ok(LinkEvent::Removed) => seen.gone.store(true, Ordering::Release),
-                // Where watching had to end, the state now is what counts.
+                // If the watch failed, the current state counts.
                 Ok(LinkEvent::Down | LinkEvent::Up) | Err(_) => seen.any.store(true, Ordering::Release),
             }
             readiness.wake();
@@ -100,7 +100,7 @@ impl Link {
         self.fail_if_removed()
     }
 
-    /// Once for each time it goes down.
+    /// Fails once each time the link goes down.
     pub(super) fn fail_if_down(&mut self) -> Result<()> {
         self.update();
         self.state.fail_if_down()

@@ -38,8 +38,8 @@ use self::program_link::ProgramMonitor;
 use self::receive::RxQueue;
 use self::transmit::Transmitter;
 use self::xsk::{Frames, XskQueue};
-use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Filter, Matcher};
+use crate::error::{Error, Result};
+use crate::filter::Filter;
 use crate::link_type::LinkType;
 use crate::readiness::Readiness;
 use crate::ring::{Memory, SlotRing};
@@ -67,8 +67,8 @@ pub fn is_permitted() -> Result<()> {
     XskMap::new(1).map(drop).map_err(|error| program::failed("bpf", &error, "cannot make an XSKMAP"))
 }
 
-/// A program on an interface that leads packets to sockets which others open with the descriptor of its map,
-/// in this process, `paused`. Dropping it detaches the program: nothing comes to any of them any more.
+/// A program on an interface that redirects packets to sockets which other threads of this process open `paused`, with
+/// the descriptor of its map. Dropping it detaches the program: the sockets receive no more packets.
 #[derive(Debug)]
 pub struct SharedProgram {
     interface: String,
@@ -83,15 +83,15 @@ enum Shared {
 }
 
 impl SharedProgram {
-    /// Makes it, and leaves the interface as it is. Of the options those about queues, program, way of attaching and
-    /// namespace count.
+    /// Creates map and program without changing the interface. Uses only the options for queues, program, attach mode
+    /// and namespace.
     pub fn prepare(interface: &str, options: &XdpOptions) -> Result<Self> {
         let (ready, queues) = open::prepare(interface, options).map_err(|error| error.on_interface(interface))?;
         Ok(Self { interface: interface.to_owned(), state: Shared::Prepared(ready), queues })
     }
 
-    /// Attaches it, in the place of one that is to be replaced. Packets pass to the network stack until sockets open
-    /// their gates. Does nothing once it is; where it failed it may be tried again.
+    /// Attaches the program, replacing another one if asked to. Packets pass to the network stack until sockets start.
+    /// Does nothing if it is attached; after a failure the caller may try again.
     pub fn attach(&mut self) -> Result<()> {
         if let Shared::Prepared(ready) = &self.state {
             let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
@@ -100,8 +100,8 @@ impl SharedProgram {
         Ok(())
     }
 
-    /// Leads no more packets to any of its queues' sockets: they pass to the network stack. The program stays, so that
-    /// none of the sockets takes it for lost.
+    /// Stops redirecting: packets of its queues pass to the network stack. The program stays attached, so that no
+    /// socket reports it as detached.
     pub fn shut(&self) -> Result<()> {
         let Shared::Attached(attachment) = &self.state else { return Ok(()) };
         program::leave(&attachment.map, &self.queues).map_err(|error| error.on_interface(&self.interface))
@@ -126,8 +126,8 @@ fn monitor_program(attachment: Option<&AttachedProgram>, readiness: &Arc<Readine
 }
 
 /// Sockets on some queues of an interface. Closing it, or dropping it, detaches the program and
-/// frees sockets and frames at once; addresses in the frames stay readable (as zeros) for whoever
-/// still holds their memory.
+/// frees sockets and frames at once; addresses in the frames stay readable (as zeros) as long as
+/// their memory is held.
 #[derive(Debug)]
 pub struct XdpSocket {
     // Dropped in this order: no packet comes any more, then the sockets, then the frames.
@@ -143,17 +143,17 @@ pub struct XdpSocket {
     link: Link,
     interface: String,
     numbers: Vec<u32>,
-    shape: UmemLayout,
+    layout: UmemLayout,
     zero_copy: bool,
     link_type: LinkType,
     coalescer: WakeupCoalescer,
-    /// The queues' edges are not told.
-    muted: bool,
+    /// The queues' epoll events are masked.
+    masked: bool,
     /// The queue to look at first, so that a busy one does not starve the others.
     turn: usize,
     sequence: u64,
-    spare: Vec<Vec<Received>>,
-    /// Drops of each queue that a batch's `losing` has told of.
+    free_vecs: Vec<Vec<Received>>,
+    /// Drops of each queue that a batch's `losing` flag has reported.
     drops_reported: Vec<u64>,
     since_last: SinceLast,
     /// What a filter can be put into.
@@ -166,19 +166,19 @@ impl XdpSocket {
     pub fn open(interface: &str, options: &XdpOptions) -> Result<Self> {
         let on_interface = |error: Error| error.on_interface(interface);
         let opened = open::open(interface, options).map_err(on_interface)?;
-        let shape = opened.shape;
-        let readiness = Readiness::new(opened.edges);
+        let layout = opened.layout;
+        let readiness = Readiness::new(opened.epoll);
         let link =
             Link::watch(interface, options.namespace.as_deref(), opened.index, opened.control, Arc::clone(&readiness))
                 .map_err(on_interface)?;
         let program_monitor = monitor_program(opened.attachment.as_ref(), &readiness).map_err(on_interface)?;
         let memory = opened.frames.memory();
-        let transmitter = (shape.tx_frames > 0).then(|| {
-            let start = shape.rx_bytes() + options::HEADROOM;
+        let transmitter = (layout.tx_frames > 0).then(|| {
+            let start = layout.rx_bytes() + options::HEADROOM;
             let area = memory.slice(start as usize, memory.len() - start as usize).expect("slots lie inside the UMEM");
-            let size = shape.frame_size - options::HEADROOM;
-            let slots = SlotRing::with_stride(area, shape.frame_size, size, shape.tx_frames);
-            Transmitter::new(slots, shape.first_tx_frame(), shape.frame_size)
+            let size = layout.frame_size - options::HEADROOM;
+            let slots = SlotRing::with_stride(area, layout.frame_size, size, layout.tx_frames);
+            Transmitter::new(slots, layout.first_tx_frame(), layout.frame_size)
         });
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
@@ -195,27 +195,27 @@ impl XdpSocket {
             link,
             interface: interface.to_owned(),
             numbers: opened.numbers,
-            shape,
+            layout,
             zero_copy: opened.zero_copy,
             link_type: opened.link_type,
             coalescer: WakeupCoalescer::new(
                 Duration::from_micros(options.coalesce_us.into()),
-                shape.rx_frames,
-                max_batch(shape.rx_frames, WORTH_A_WAKE_UP),
+                layout.rx_frames,
+                max_batch(layout.rx_frames, WORTH_A_WAKE_UP),
                 Instant::now(),
             ),
-            muted: false,
+            masked: false,
             turn: 0,
             sequence: 0,
-            spare: Vec::new(),
+            free_vecs: Vec::new(),
             since_last: SinceLast::default(),
             mode: options.mode,
             own_program: options.program.is_some(),
         })
     }
 
-    /// Of a socket that was opened `paused`: from now on packets come. By the map alone, where the program is the
-    /// caller's; that has to be attached by now. Where it fails the gate stays, for another try.
+    /// Starts a socket that was opened `paused`: from now on packets come. A program of the caller's has to be attached
+    /// by now. After a failure the socket stays paused, and the caller may try again.
     pub fn start(&mut self) -> Result<()> {
         let Some(ready) = &self.barrier else { return Ok(()) };
         let open = || {
@@ -228,28 +228,25 @@ impl XdpSocket {
         Ok(())
     }
 
-    /// Replaces the filter (`None`: everything comes). No packet that the new one refuses is handed out after this returns,
-    /// those already in the rings included; batches already taken stay. None is lost, either: every packet is judged by one of
-    /// the two programs, and what the old one let in and has not been handed out is judged again here. Takes some
-    /// milliseconds.
+    /// Replaces the filter (`None`: every packet comes). After this returns the socket hands out no packet that the new filter
+    /// refuses, not even one that was in a ring already; batches that were taken stay. No packet is lost: one of the two programs
+    /// judges each of them, and this call judges the packets in the rings again. Takes some milliseconds.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
         self.replace_filter(filter.as_ref()).map_err(|error| error.on_interface(&self.interface))
     }
 
     fn replace_filter(&mut self, filter: Option<&Filter>) -> Result<()> {
-        options::no_filter(self.mode, self.own_program)?;
+        options::check_filter(self.mode, self.own_program)?;
         let code = filter.map(|filter| filter.for_xdp(self.link_type)).transpose()?;
         if let Some(attachment) = &self.attachment {
             attachment.set_filter(code.as_deref())?;
-        } else if let Some(ready) = &mut self.barrier {
-            ready.set_filter(code.as_deref())?;
+        } else if let Some(prepared) = &mut self.barrier {
+            prepared.set_filter(code.as_deref())?;
         }
-        // The receive paths that had begun with the old program have put their packets into the rings when this returns.
+        // Receive paths that started with the old program have filled the rings when this returns.
         membarrier::receive_paths();
         let Some(code) = code else { return Ok(()) };
-        let program = netring_filter::Program::new(code, netring_filter::Rules::Kernel)
-            .map_err(|error| Error::new(ErrorKind::Filter, error.to_string()))?;
-        let mut matcher = Matcher::of(program);
+        let mut matcher = Filter::Classic(code).for_memory(self.link_type)?;
         let Self { queues, memory, .. } = self;
         for queue in queues {
             queue.retain(|packet| {
@@ -260,7 +257,7 @@ impl XdpSocket {
         Ok(())
     }
 
-    /// Leads no more packets to this socket: they pass to the network stack. What has arrived can still be read.
+    /// Stops receiving: packets pass to the network stack. Packets that have arrived can still be read.
     pub(crate) fn leave_map(&mut self) -> Result<()> {
         let Some(attachment) = &self.attachment else { return Ok(()) };
         program::leave(&attachment.map, &self.numbers).map_err(|error| error.on_interface(&self.interface))
@@ -277,8 +274,8 @@ impl XdpSocket {
     }
 
     /// How the frames are divided and how large the rings are.
-    pub fn shape(&self) -> UmemLayout {
-        self.shape
+    pub fn layout(&self) -> UmemLayout {
+        self.layout
     }
 
     /// The interface's name.
@@ -291,22 +288,22 @@ impl XdpSocket {
         self.link.mtu()
     }
 
-    /// Takes frames for others than this host, for as long as the socket lives.
+    /// Promiscuous mode for as long as the socket lives.
     pub(crate) fn join_promiscuous(&self) -> Result<()> {
         self.link.join_promiscuous().map_err(|error| error.on_interface(&self.interface))
     }
 
-    /// Whether frames wait that only another flush hands over.
+    /// Whether queued frames need another flush.
     pub(crate) fn has_unsent(&self) -> bool {
         self.transmitter.as_ref().is_some_and(Transmitter::has_unsent)
     }
 
     /// Bytes of the largest packet that a frame holds.
     pub fn frame_capacity(&self) -> u32 {
-        self.shape.frame_size - options::HEADROOM
+        self.layout.frame_size - options::HEADROOM
     }
 
-    /// How packets get here. Asks the kernel: by none, where somebody else has detached or replaced the program.
+    /// How the program is attached. Asks the kernel: [`Attached::None`] if another process detached or replaced it.
     pub fn attached(&self) -> Attached {
         self.attachment.as_ref().map_or(Attached::None, AttachedProgram::attached)
     }
@@ -318,7 +315,7 @@ impl XdpSocket {
 
     /// Whether it was opened to receive.
     pub fn receives(&self) -> bool {
-        self.shape.rx_frames > 0
+        self.layout.rx_frames > 0
     }
 
     /// Whether it was opened to send.

@@ -1,7 +1,6 @@
-//! Setting a socket up, in the order that loses no packet silently: frames, sockets, fill rings, the map, and
-//! the program last. Until it leads to a queue's socket the packets pass to the network stack; from then
-//! on every one that finds no frame is counted. A program that is to be replaced stays until everything
-//! that can be refused has been had.
+//! Sets a socket up, in the order that loses no packet silently: frames, sockets, fill rings, the map, and the
+//! program last. Until the program redirects a queue's packets they pass to the network stack; from then on every
+//! packet that finds no frame is counted. A program to be replaced stays until all fallible steps have succeeded.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -34,16 +33,16 @@ const LARGEST_SEND_BUFFER: u64 = 64 << 20;
 /// Sockets on an interface, receiving.
 pub(super) struct OpenSocket {
     pub(super) attachment: Option<AttachedProgram>,
-    /// What is to be attached when the gate opens.
+    /// The program that start() attaches.
     pub(super) barrier: Option<PreparedProgram>,
     pub(super) queues: Vec<RxQueue<XskQueue>>,
     pub(super) frames: Frames,
-    pub(super) edges: EpollSet,
-    /// A packet socket that is never bound, for questions about the interface.
+    pub(super) epoll: EpollSet,
+    /// An unbound packet socket for ioctls on the interface.
     pub(super) control: PacketSocket,
     pub(super) index: u32,
     pub(super) numbers: Vec<u32>,
-    pub(super) shape: UmemLayout,
+    pub(super) layout: UmemLayout,
     pub(super) link_type: LinkType,
     pub(super) zero_copy: bool,
 }
@@ -60,7 +59,7 @@ pub(super) fn open(interface: &str, options: &XdpOptions) -> Result<OpenSocket> 
         .map_err(|failure| entering(namespace, failure, "cannot open an AF_XDP socket", "socket"))?
 }
 
-/// Makes a program ready for sockets that others open, and says which queues it is for.
+/// Prepares a program for sockets that other threads open, and returns its queues.
 pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(PreparedProgram, Vec<u32>)> {
     options::check(options)?;
     let namespace = options.namespace.as_deref();
@@ -77,8 +76,8 @@ pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Prepared
         .map_err(|failure| entering(namespace, failure, "cannot prepare an XDP program", "socket"))?
 }
 
-/// Attaches a program from whichever network namespace: its packets pass to the network stack until there are sockets in its
-/// map.
+/// Attaches a program from whichever network namespace: its packets pass to the network stack until there are sockets
+/// in its map.
 pub(super) fn attach(ready: &PreparedProgram) -> Result<AttachedProgram> {
     let namespace = ready.namespace.as_deref();
     let path = namespace.map(path_of);
@@ -95,7 +94,7 @@ fn control() -> Result<PacketSocket> {
     })
 }
 
-/// What packets begin with, and the filter compiled for that.
+/// The interface's link type, and the filter compiled for it.
 fn filter(control: &PacketSocket, index: u32, options: &XdpOptions) -> Result<(LinkType, Option<Vec<Instruction>>)> {
     let hardware = control
         .interface_hardware_type(index as i32)
@@ -109,7 +108,7 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
     let control = control()?;
     let index = index_of(&control, interface, options.namespace.as_deref())? as u32;
     let numbers = queue_numbers(interface, &control, &options.queues)?;
-    let shape = UmemLayout::of(options, numbers.len() as u32)?;
+    let layout = UmemLayout::of(options, numbers.len() as u32)?;
     let (link_type, filter) = filter(&control, index, options)?;
     let program = match options.mode {
         Mode::Tx => None,
@@ -119,35 +118,35 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
         }
     };
     let binding = Binding { zero_copy: zero_copy(options), need_wakeup: options.need_wakeup };
-    let frames = frames_of(shape, options)?;
+    let frames = frames_of(layout, options)?;
     let mut queues = Vec::with_capacity(numbers.len());
     for (position, queue) in numbers.iter().enumerate() {
         let socket = bind(interface, &frames, *queue, binding)?;
         if let Some(poll) = options.busy_poll {
             busy_poll(&socket, poll)?;
         }
-        let own = RxFrames::new(position as u32 * shape.rx_frames, shape.rx_frames, shape.frame_size);
-        let limit = |most| super::max_batch(shape.rx_frames, most);
+        let own = RxFrames::new(position as u32 * layout.rx_frames, layout.rx_frames, layout.frame_size);
+        let limit = |most| super::max_batch(layout.rx_frames, most);
         queues.push(RxQueue::new(socket, own, limit(super::MAX_BATCH), limit(super::MAX_BURST)));
     }
-    if shape.tx_frames > 0 {
+    if layout.tx_frames > 0 {
         can_send(interface, &control, numbers[0])?;
     }
     let first = queues[0].rings().as_fd();
     let zero_copy = xdp::is_zero_copy(first)
         .map_err(|error| Error::os(ErrorKind::Io, "getsockopt", &error, "cannot read XDP_OPTIONS"))?;
-    if shape.tx_frames > 0 && !zero_copy {
-        let wanted = u64::from(shape.tx_frames) * (u64::from(shape.frame_size) + SENDING_OVERHEAD);
+    if layout.tx_frames > 0 && !zero_copy {
+        let wanted = u64::from(layout.tx_frames) * (u64::from(layout.frame_size) + SENDING_OVERHEAD);
         xdp::set_send_buffer(first, wanted.min(LARGEST_SEND_BUFFER) as i32)
             .map_err(|error| Error::sockopt("SO_SNDBUF", &error, "the send buffer was refused"))?;
     }
     let waiting = |error: io::Error| Error::os(ErrorKind::Io, "epoll_ctl", &error, "cannot wait on the AF_XDP socket");
-    let edges = EpollSet::none().map_err(waiting)?;
-    // A socket that is waited on pays for it with every frame it sends: each one that is freed looks
-    // for whoever waits for room (`sock_def_write_space`, net/core/sock.c), some 60 ns.
-    if shape.rx_frames > 0 {
+    let epoll = EpollSet::none().map_err(waiting)?;
+    // Watching a socket costs some 60 ns per sent frame: freeing a frame checks for waiting writers
+    // (`sock_def_write_space`, net/core/sock.c).
+    if layout.rx_frames > 0 {
         for queue in &queues {
-            edges.add(queue.rings().as_fd(), Interest::Read).map_err(waiting)?;
+            epoll.add(queue.rings().as_fd(), Interest::Read).map_err(waiting)?;
         }
     }
     let (barrier, program) = if options.paused { (program, None) } else { (None, program) };
@@ -158,11 +157,11 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
         }
         None => None,
     };
-    Ok(OpenSocket { attachment, barrier, queues, frames, edges, control, index, numbers, shape, zero_copy, link_type })
+    Ok(OpenSocket { attachment, barrier, queues, frames, epoll, control, index, numbers, layout, zero_copy, link_type })
 }
 
-/// Puts the sockets into the map: packets come once a program leads there. Before one is attached, so that what it
-/// replaces stays where this fails.
+/// Enters the sockets into the map: packets come once a program uses it. This happens before attaching, so that a
+/// replaced program stays if it fails.
 pub(super) fn enter(map: &XskMap, queues: &[RxQueue<XskQueue>], numbers: &[u32]) -> Result<()> {
     for (queue, number) in queues.iter().zip(numbers) {
         map.set(*number, queue.rings().as_fd()).map_err(|error| {
@@ -191,10 +190,10 @@ fn queue_numbers(interface: &str, control: &PacketSocket, queues: &Queues) -> Re
     match queues {
         Queues::List(list) => Ok(list.clone()),
         Queues::All => {
-            let told = ethtool::receive_queues(control.as_fd(), interface).map_err(|error| {
+            let reported = ethtool::receive_queues(control.as_fd(), interface).map_err(|error| {
                 Error::os(ErrorKind::Io, "ioctl", &error, format_args!("cannot count the queues of {interface:?}"))
             })?;
-            let count = match told {
+            let count = match reported {
                 Some(count) => count,
                 None => info(interface, None)?.rx_queues,
             };
@@ -203,12 +202,12 @@ fn queue_numbers(interface: &str, control: &PacketSocket, queues: &Queues) -> Re
     }
 }
 
-/// Of a queue that only receives the kernel takes frames and never sends them.
+/// The kernel accepts frames for a queue that only receives, and never sends them.
 fn can_send(interface: &str, control: &PacketSocket, queue: u32) -> Result<()> {
-    let told = ethtool::transmit_queues(control.as_fd(), interface).map_err(|error| {
+    let reported = ethtool::transmit_queues(control.as_fd(), interface).map_err(|error| {
         Error::os(ErrorKind::Io, "ioctl", &error, format_args!("cannot count the queues of {interface:?}"))
     })?;
-    match told {
+    match reported {
         Some(count) if queue >= count => Err(Error::new(
             ErrorKind::Config,
             format!(
@@ -221,13 +220,13 @@ fn can_send(interface: &str, control: &PacketSocket, queue: u32) -> Result<()> {
 }
 
 /// Registers the frames, waiting while the kernel still charges this user for some that were freed just now.
-fn frames_of(shape: UmemLayout, options: &XdpOptions) -> Result<Frames> {
+fn frames_of(layout: UmemLayout, options: &XdpOptions) -> Result<Frames> {
     let until = Frames::last_retired().map_or_else(Instant::now, |when| when + BUSY_FOR);
-    wait_out(libc::ENOBUFS, until, || Frames::new(shape, options.huge_pages))
-        .map_err(|error| no_frames(shape, options, &error))
+    wait_out(libc::ENOBUFS, until, || Frames::new(layout, options.huge_pages))
+        .map_err(|error| no_frames(layout, options, &error))
 }
 
-/// Tries again until a time, as long as it is this that is in the way.
+/// Retries until a deadline, as long as the call fails with this errno.
 fn wait_out<T>(errno: i32, until: Instant, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match attempt() {
@@ -239,14 +238,14 @@ fn wait_out<T>(errno: i32, until: Instant, mut attempt: impl FnMut() -> io::Resu
     }
 }
 
-/// A program behind the driver can hand nothing over without a copy.
+/// A generic-mode program (behind the driver) always copies.
 fn zero_copy(options: &XdpOptions) -> ZeroCopy {
     let skb = options.mode != Mode::Tx && options.attach == Attach::Only(XdpMode::Skb);
     if skb { ZeroCopy::Never } else { options.zero_copy }
 }
 
-fn no_frames(shape: UmemLayout, options: &XdpOptions, error: &io::Error) -> Error {
-    let bytes = u64::from(shape.frame_size) * u64::from(shape.frame_count);
+fn no_frames(layout: UmemLayout, options: &XdpOptions, error: &io::Error) -> Error {
+    let bytes = u64::from(layout.frame_size) * u64::from(layout.frame_count);
     let advice = match error.raw_os_error() {
         Some(libc::ENOBUFS) => {
             "; they are locked in memory: raise `ulimit -l` (RLIMIT_MEMLOCK), grant CAP_IPC_LOCK, or lower `frame_count`"

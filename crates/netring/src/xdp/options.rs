@@ -1,4 +1,4 @@
-//! What an XDP socket can be asked for.
+//! Options of an AF_XDP socket.
 
 use std::os::fd::RawFd;
 
@@ -24,11 +24,11 @@ pub enum Mode {
     Tx,
     /// One half receives, the other sends.
     RxTx,
-    /// So many receive, the others send.
+    /// This many receive, the others send.
     Prefill(u32),
 }
 
-/// How the program is to be attached.
+/// How to attach the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
     /// In the driver where it can, else behind it.
@@ -103,7 +103,7 @@ pub struct XdpOptions {
     pub replace: bool,
     /// A program of the caller's own.
     pub program: Option<OwnProgram>,
-    /// What it matches comes to the socket; the rest goes on to the network stack.
+    /// The program redirects the packets that it matches, and passes the others to the network stack.
     pub filter: Option<Filter>,
     /// Network namespace, a name or a path.
     pub namespace: Option<String>,
@@ -170,7 +170,7 @@ crate::setters!(XdpOptions {
     replace: bool,
     /// A program of the caller's own.
     program: Option<OwnProgram>,
-    /// What it matches comes to the socket; the rest goes on to the network stack.
+    /// The program redirects the packets that it matches, and passes the others to the network stack.
     filter: Option<Filter>,
     /// Network namespace, a name or a path.
     namespace: Option<String>,
@@ -270,18 +270,18 @@ impl UmemLayout {
     }
 }
 
-/// Refuses a filter where no program of this crate would run it.
-pub(super) fn no_filter(mode: Mode, own_program: bool) -> Result<()> {
+/// Refuses a filter where this crate has no program to put it into.
+pub(super) fn check_filter(mode: Mode, own_program: bool) -> Result<()> {
     if mode == Mode::Tx {
-        return refuse("filter does not go with mode 'tx', which has no program".into());
+        return refuse("`filter` does not go with mode 'tx', which has no program".into());
     }
     if own_program {
-        return refuse("filter does not go with `program`: a program of your own decides what it redirects".into());
+        return refuse("`filter` does not go with `program`: your own program decides what it redirects".into());
     }
     Ok(())
 }
 
-/// Refuses what does not fit together, by name.
+/// Refuses options that contradict each other, by name.
 pub(super) fn check(options: &XdpOptions) -> Result<()> {
     if let Queues::List(list) = &options.queues {
         let mut sorted = list.clone();
@@ -299,7 +299,7 @@ pub(super) fn check(options: &XdpOptions) -> Result<()> {
         return refuse(format!("{name} does not go with mode 'tx', which has no program"));
     }
     if options.filter.is_some() {
-        no_filter(options.mode, options.program.is_some())?;
+        check_filter(options.mode, options.program.is_some())?;
     }
     if options.replace && options.program.is_some_and(|own| own.program.is_none()) {
         return refuse("replace does not go with a program that is already attached (`xsk_map` without fd)".into());
@@ -320,15 +320,15 @@ mod tests {
     #[test]
     fn frames_are_divided_and_rings_hold_them() {
         let options = XdpOptions { frame_count: 1000, ..XdpOptions::default() };
-        let shape = UmemLayout::of(&options, 3).unwrap();
-        assert_eq!((shape.rx_frames, shape.tx_frames, shape.first_tx_frame()), (166, 500, 500));
-        assert_eq!((shape.fill_size, shape.rx_size, shape.tx_size, shape.completion_size), (256, 256, 512, 512));
+        let layout = UmemLayout::of(&options, 3).unwrap();
+        assert_eq!((layout.rx_frames, layout.tx_frames, layout.first_tx_frame()), (166, 500, 500));
+        assert_eq!((layout.fill_size, layout.rx_size, layout.tx_size, layout.completion_size), (256, 256, 512, 512));
         let options = XdpOptions { mode: Mode::Rx, ..options };
-        let shape = UmemLayout::of(&options, 1).unwrap();
-        assert_eq!((shape.rx_frames, shape.tx_frames, shape.rx_bytes()), (1000, 0, 2048 * 1000));
+        let layout = UmemLayout::of(&options, 1).unwrap();
+        assert_eq!((layout.rx_frames, layout.tx_frames, layout.rx_bytes()), (1000, 0, 2048 * 1000));
         let options = XdpOptions { mode: Mode::Prefill(10), fill_size: Some(4), ..options };
-        let shape = UmemLayout::of(&options, 1).unwrap();
-        assert_eq!((shape.rx_frames, shape.tx_frames, shape.fill_size), (10, 990, 4));
+        let layout = UmemLayout::of(&options, 1).unwrap();
+        assert_eq!((layout.rx_frames, layout.tx_frames, layout.fill_size), (10, 990, 4));
     }
 
     /// `xdp_umem_reg` (net/xdp/xdp_umem.c) takes chunks of 2048 bytes to a page, powers of two; the
@@ -338,10 +338,10 @@ mod tests {
         for page in [4096, 16384, 65536] {
             for frame_size in [2048, 4096] {
                 let options = XdpOptions { frame_size, frame_count: 1001, ..XdpOptions::default() };
-                let shape = UmemLayout::of(&options, 1).unwrap();
-                for frame in [0, shape.first_tx_frame(), shape.frame_count - 1] {
-                    let first = frame * shape.frame_size;
-                    assert_eq!(first / page, (first + shape.frame_size - 1) / page, "frame {frame}, page {page}");
+                let layout = UmemLayout::of(&options, 1).unwrap();
+                for frame in [0, layout.first_tx_frame(), layout.frame_count - 1] {
+                    let first = frame * layout.frame_size;
+                    assert_eq!(first / page, (first + layout.frame_size - 1) / page, "frame {frame}, page {page}");
                 }
             }
         }
@@ -369,14 +369,17 @@ mod tests {
                 XdpOptions { mode: Mode::Tx, program: Some(OwnProgram { xsk_map: 3, program: None }), ..good() },
                 "program does not",
             ),
-            (XdpOptions { mode: Mode::Tx, filter: Some(Filter::Classic(vec![])), ..good() }, "filter does not"),
+            (
+                XdpOptions { mode: Mode::Tx, filter: Some(Filter::Classic(vec![])), ..good() },
+                "`filter` does not go with mode",
+            ),
             (
                 XdpOptions {
                     program: Some(OwnProgram { xsk_map: 3, program: None }),
                     filter: Some(Filter::Classic(vec![])),
                     ..good()
                 },
-                "filter does not go with `program`",
+                "`filter` does not go with `program`",
             ),
             (XdpOptions { busy_poll: Some(BusyPoll { us: 0, budget: None, prefer: false }), ..good() }, "busyPoll"),
         ];

@@ -1,4 +1,4 @@
-//! The XDP program on the interface: ours, the caller's, or somebody else's in the way.
+//! The XDP program on the interface: netring's, the caller's, or one of another process.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -10,16 +10,16 @@ use super::program_link::ProgramLink;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Instruction;
 use crate::sys::bpf::{self, XdpLink, XdpMode, XdpProgram, XskMap};
-use crate::sys::netlink::{LinkNews, LinkSocket};
+use crate::sys::netlink::{LinkChange, LinkSocket};
 
-/// How packets are led to the socket, as it was got.
+/// How the program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attached {
-    /// By a program in the driver.
+    /// In the driver (native mode).
     Native,
-    /// By a program behind the driver.
+    /// Behind the driver (generic mode).
     Skb,
-    /// By none: mode tx.
+    /// Not attached: mode tx.
     None,
 }
 
@@ -32,43 +32,43 @@ impl From<XdpMode> for Attached {
     }
 }
 
-/// A program that leads packets to sockets, for as long as this lives.
+/// A program that redirects packets to sockets; dropping this detaches it.
 #[derive(Debug)]
 pub(super) struct AttachedProgram {
-    lead: Arc<ProgramLink>,
+    link: Arc<ProgramLink>,
     pub(super) map: Arc<XskMap>,
     attached: Attached,
 }
 
 impl AttachedProgram {
-    /// Puts another filter before the redirect, or none.
+    /// Replaces the filter in front of the redirect; `None` removes it.
     pub(super) fn set_filter(&self, filter: Option<&[Instruction]>) -> Result<()> {
         let program = load(&self.map, filter)?;
-        self.lead.update(&program).map_err(|error| {
-            failed("bpf", &error, "cannot put a program with this filter in the place of the one before")
-        })
+        self.link
+            .update(&program)
+            .map_err(|error| failed("bpf", &error, "cannot replace the XDP program by one with this filter"))
     }
 
-    /// What leads packets here.
+    /// The link that holds the program.
     pub(super) fn link(&self) -> &Arc<ProgramLink> {
-        &self.lead
+        &self.link
     }
 
-    /// How packets were led here when the program was attached.
+    /// How the program was attached.
     pub(super) fn was_attached(&self) -> Attached {
         self.attached
     }
 
-    /// How packets are led here now: [`Attached::None`] where somebody else has detached or replaced the program.
+    /// How the program is attached now: [`Attached::None`] if another process detached or replaced it.
     pub(super) fn attached(&self) -> Attached {
-        if self.lead.is_attached() { self.attached } else { Attached::None }
+        if self.link.is_attached() { self.attached } else { Attached::None }
     }
 }
 
 impl Drop for AttachedProgram {
     fn drop(&mut self) {
-        // Whoever else looks at the lead just now: what counts is not when the last descriptor is closed.
-        self.lead.detach();
+        // A probe may hold the link open just now, so closing the descriptor alone would not detach it.
+        self.link.detach();
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) struct PreparedProgram {
     program: Option<XdpProgram>,
 }
 
-/// The program that leads what a filter matches to the sockets of a map, and passes the rest on to the network stack.
+/// Loads the program that redirects the packets that `filter` matches, and passes the others to the network stack.
 fn load(map: &XskMap, filter: Option<&[Instruction]>) -> Result<XdpProgram> {
     let loaded = match filter {
         None => XdpProgram::redirect(map),
@@ -145,7 +145,7 @@ pub(super) fn prepare(
         not_in_the_way(present.as_ref(), interface, options.replace)?;
         return Ok(ready(map, Some(program)));
     }
-    // Behind a gate it may come later.
+    // A paused socket may be given its program later.
     if !options.paused {
         over(present.as_ref(), interface, &map)?;
     }
@@ -159,11 +159,11 @@ fn not_in_the_way(present: Option<&Present>, interface: &str, replace: bool) -> 
     }
 }
 
-/// The way in which the program is attached that leads packets to `map`, and the map's number.
+/// How the program that redirects packets through `map` is attached, and the map's id.
 fn over(present: Option<&Present>, interface: &str, map: &XskMap) -> Result<(Attached, u32)> {
     let present = present.ok_or_else(|| none_attached(interface))?;
     let map = map.id().map_err(|error| failed("bpf", &error, "program: cannot ask which map `xsk_map` is"))?;
-    match present.programs.iter().find(|(_, program)| may_lead(*program, map)) {
+    match present.programs.iter().find(|(_, program)| may_redirect(*program, map)) {
         Some((mode, _)) => Ok(((*mode).into(), map)),
         None => Err(Error::new(
             ErrorKind::XdpProgram,
@@ -176,13 +176,14 @@ fn over(present: Option<&Present>, interface: &str, map: &XskMap) -> Result<(Att
     }
 }
 
-/// What libxdp names the program that calls those of several owners (`XDP_DISPATCHER_...`, libxdp; bpfman does the same).
+/// What libxdp names the program that calls those of several owners (`XDP_DISPATCHER_...`, libxdp; bpfman does the
+/// same).
 const DISPATCHER: &str = "xdp_dispatcher";
 
-/// Whether packets may get to `map` by a program: it names the map itself, or calls what may. Of the last the kernel tells
-/// nothing: neither which programs have replaced a dispatcher's functions nor where a tail call ends. Without CAP_SYS_ADMIN it
-/// tells nothing at all.
-pub(super) fn may_lead(program: u32, map: u32) -> bool {
+/// Whether a program may redirect packets through `map`: it names the map itself, or may call a program that does. The
+/// kernel does not report such calls: neither which programs have replaced a dispatcher's functions nor where a tail
+/// call ends. Without CAP_SYS_ADMIN it reports nothing at all.
+pub(super) fn may_redirect(program: u32, map: u32) -> bool {
     match bpf::loaded(program) {
         Ok(loaded) => {
             loaded.maps.contains(&map)
@@ -202,7 +203,7 @@ fn none_attached(interface: &str) -> Error {
 }
 
 impl PreparedProgram {
-    /// Puts another filter before the redirect, or none.
+    /// Replaces the filter in front of the redirect; `None` removes it.
     pub(super) fn set_filter(&mut self, filter: Option<&[Instruction]>) -> Result<()> {
         self.program = Some(load(&self.map, filter)?);
         Ok(())
@@ -217,8 +218,8 @@ impl PreparedProgram {
         let Some(program) = program else {
             let (attached, id) = over(present.as_ref(), interface, &map)?;
             let socket = question().map_err(|error| cannot_ask(interface, &error))?;
-            let lead = ProgramLink::Present { socket: Mutex::new(socket), index, map: id };
-            return Ok(AttachedProgram { lead: Arc::new(lead), map, attached });
+            let program_link = ProgramLink::Present { socket: Mutex::new(socket), index, map: id };
+            return Ok(AttachedProgram { link: Arc::new(program_link), map, attached });
         };
         not_in_the_way(present.as_ref(), interface, *replace)?;
         let removed = present.map(|present| present.remove(interface, index)).transpose()?;
@@ -226,8 +227,9 @@ impl PreparedProgram {
             Some(removed) => removed.put_back(index, error),
             None => error,
         })?;
-        let lead = ProgramLink::link(link).map_err(|error| failed("bpf", &error, "cannot ask what the link holds"))?;
-        Ok(AttachedProgram { lead: Arc::new(lead), map, attached })
+        let program_link =
+            ProgramLink::link(link).map_err(|error| failed("bpf", &error, "cannot ask what the link holds"))?;
+        Ok(AttachedProgram { link: Arc::new(program_link), map, attached })
     }
 }
 
@@ -242,7 +244,7 @@ fn attach(interface: &str, index: u32, program: &XdpProgram, wanted: Attach) -> 
         match program.attach(index, *mode) {
             Ok(link) => return Ok((link, (*mode).into())),
             Err(error) => {
-                // Somebody was faster.
+                // Another process attached its program first.
                 if let Some(present) = Present::on(interface, index)? {
                     return Err(present.in_the_way(interface));
                 }
@@ -377,8 +379,8 @@ fn question() -> io::Result<LinkSocket> {
 pub(super) fn programs(socket: &mut LinkSocket, index: u32) -> io::Result<Vec<(XdpMode, u32)>> {
     socket.ask(index)?;
     loop {
-        for news in socket.read()? {
-            if let LinkNews::Present(link) = news
+        for changes in socket.read()? {
+            if let LinkChange::Present(link) = changes
                 && link.header.index == index
             {
                 return Ok(programs_of(&link));

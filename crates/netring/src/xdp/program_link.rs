@@ -1,7 +1,7 @@
-//! What leads packets to a socket, and whether it still does.
+//! The program that redirects packets to a socket, and whether it is still attached.
 //!
-//! Nobody is told when a program goes: the kernel sends no news of a link that is detached (`bpf_xdp_link_detach`,
-//! net/core/dev.c). So it is asked, whenever somebody wants to know, and at most once a second on behalf of who waits for packets.
+//! The kernel sends no notification when a link is detached (`bpf_xdp_link_detach`, net/core/dev.c). So netring asks
+//! the kernel when the caller wants to know, and at most once a second while a reader waits for packets.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::program::{may_lead, programs};
+use super::program::{may_redirect, programs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::{Readiness, TaskGuard, runtime};
 use crate::sys::bpf::{XdpLink, XdpProgram};
@@ -19,14 +19,14 @@ use crate::sys::epoll;
 use crate::sys::netlink::LinkSocket;
 use crate::sys::timer::Timer;
 
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// A program on an interface.
 #[derive(Debug)]
 pub(super) enum ProgramLink {
-    /// Attached by this process. Whoever has the link, or its number, can detach it or give it another program.
+    /// Attached by this process. Any owner of the link, or of its id, can detach it or replace its program.
     Link { link: XdpLink, program: Mutex<u32> },
-    /// Attached by the caller, over this map. The socket is of the interface's namespace.
+    /// Attached by the caller, over this map. `socket` belongs to the interface's namespace.
     Present { socket: Mutex<LinkSocket>, index: u32, map: u32 },
 }
 
@@ -36,11 +36,11 @@ impl ProgramLink {
         Ok(Self::Link { link, program: Mutex::new(program) })
     }
 
-    /// Gives the link another program, without a moment in which there is none.
+    /// Replaces the link's program. The interface is never without one.
     pub(super) fn update(&self, to: &XdpProgram) -> io::Result<()> {
         match self {
             Self::Link { link, program } => {
-                // Locked meanwhile: whoever asks must not take the new program for somebody else's.
+                // The lock keeps `is_attached` from seeing the new program before its number is known.
                 let mut program = program.lock().unwrap_or_else(PoisonError::into_inner);
                 link.update(to)?;
                 *program = link.target()?.1;
@@ -50,24 +50,24 @@ impl ProgramLink {
         }
     }
 
-    /// Whether it is still there. Where that cannot be asked it is taken to be.
+    /// Whether the program is still attached; true where the kernel cannot be asked.
     pub(super) fn is_attached(&self) -> bool {
         match self {
-            // Of a link that is detached, the interface is 0 (`bpf_xdp_link_fill_link_info`).
+            // A detached link has interface 0 (`bpf_xdp_link_fill_link_info`).
             Self::Link { link, program } => {
                 let program = program.lock().unwrap_or_else(PoisonError::into_inner);
                 link.target().map_or(true, |(interface, now)| interface != 0 && now == *program)
             }
-            // Its owner may have put another in its place that leads here as well.
+            // The caller may have replaced it with another program over the same map.
             Self::Present { socket, index, map } => {
                 let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
                 programs(&mut socket, *index)
-                    .map_or(true, |now| now.iter().any(|(_, program)| may_lead(*program, *map)))
+                    .map_or(true, |now| now.iter().any(|(_, program)| may_redirect(*program, *map)))
             }
         }
     }
 
-    /// Takes it away, if this process attached it. ENOLINK: somebody else did, or the interface is gone.
+    /// Detaches it, if this process attached it. ENOLINK: it is detached already, or the interface is gone.
     pub(super) fn detach(&self) {
         if let Self::Link { link, .. } = self {
             let _ = link.detach();
@@ -75,13 +75,13 @@ impl ProgramLink {
     }
 }
 
-/// Asks on a thread of its own: the answer may take as long as somebody holds RTNL, and the one that this is called on serves every
-/// wait of the process. Where the process may have no more threads the lead is taken to hold, and asked for again in time. `None`:
-/// the question has panicked.
+/// Asks the kernel on a separate thread: the answer has to wait for RTNL, and the calling thread serves every wait of
+/// the process. Where the process may have no more threads the program counts as attached, until the next probe.
+/// `None`: the probe has panicked.
 async fn ask(is_attached: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Option<bool> {
     let (answer, answered) = oneshot::channel();
     let asking = thread::Builder::new().name("netring-ask".to_owned()).spawn(move || {
-        // Nobody listens any more when the socket was closed meanwhile.
+        // The receiver is gone where the socket was closed meanwhile.
         let _ = answer.send(is_attached());
     });
     if asking.is_err() {
@@ -90,20 +90,20 @@ async fn ask(is_attached: Arc<impl Fn() -> bool + Send + Sync + 'static>) -> Opt
     answered.await.ok()
 }
 
-/// Looks after a lead until dropped, for as long as somebody waits for its packets.
+/// Monitors a program until dropped, while a reader waits for its packets.
 #[derive(Debug)]
 pub(super) struct ProgramMonitor {
-    question: Arc<Probe>,
+    probe: Arc<Probe>,
     _task: TaskGuard,
 }
 
-/// When the lead is to be asked for next, and what came of it.
+/// When to probe the program next, and the result.
 #[derive(Debug)]
 struct Probe {
     timer: Arc<Timer>,
     /// The timer is set.
     set: AtomicBool,
-    /// Somebody has looked for packets in vain since it was last asked.
+    /// A reader has found no packets since the last probe.
     wanted: AtomicBool,
     lost: AtomicBool,
 }
@@ -116,7 +116,8 @@ impl Probe {
         }
     }
 
-    /// Whether to ask now that the timer has gone off. The timer counts as not set first: who looks from here on sets it.
+    /// Whether to probe now that the timer has gone off. Marks the timer as unset first, so that the next reader sets
+    /// it.
     fn is_due(&self, readiness: &Readiness) -> bool {
         self.set.store(false, Ordering::SeqCst);
         self.wanted.swap(false, Ordering::SeqCst) || readiness.is_awaited()
@@ -124,13 +125,13 @@ impl Probe {
 }
 
 impl ProgramMonitor {
-    /// Once the lead is lost, who waits on `readiness` is woken.
-    pub(super) fn over(lead: Arc<ProgramLink>, readiness: Arc<Readiness>) -> Result<Self> {
-        Self::asking(move || lead.is_attached(), readiness, LOOK_EVERY)
+    /// Wakes the reader that waits on `readiness` once the program is detached.
+    pub(super) fn over(program_link: Arc<ProgramLink>, readiness: Arc<Readiness>) -> Result<Self> {
+        Self::asking(move || program_link.is_attached(), readiness, PROBE_EVERY)
     }
 
     fn asking(
-        holds: impl Fn() -> bool + Send + Sync + 'static,
+        is_attached: impl Fn() -> bool + Send + Sync + 'static,
         readiness: Arc<Readiness>,
         every: Duration,
     ) -> Result<Self> {
@@ -140,25 +141,25 @@ impl ProgramMonitor {
         let _guard = runtime.enter();
         let timer = Arc::new(Timer::new().map_err(failed)?);
         let registered = epoll::register(Arc::clone(&timer)).map_err(failed)?;
-        let question = Arc::new(Probe {
+        let probe = Arc::new(Probe {
             timer,
             set: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             lost: AtomicBool::new(false),
         });
-        let asked = Arc::clone(&question);
-        let holds = Arc::new(holds);
+        let task_probe = Arc::clone(&probe);
+        let is_attached = Arc::new(is_attached);
         let task = runtime.spawn(async move {
             while let Ok(mut guard) = registered.readable().await {
                 guard.clear_ready();
-                if !asked.is_due(&readiness) {
+                if !task_probe.is_due(&readiness) {
                     continue;
                 }
-                match ask(Arc::clone(&holds)).await {
-                    // Who waits need not have looked meanwhile.
-                    Some(true) => asked.set_timer(every),
+                match ask(Arc::clone(&is_attached)).await {
+                    // A waiting reader need not have polled meanwhile.
+                    Some(true) => task_probe.set_timer(every),
                     Some(false) => {
-                        asked.lost.store(true, Ordering::Release);
+                        task_probe.lost.store(true, Ordering::Release);
                         readiness.wake();
                         return;
                     }
@@ -166,25 +167,25 @@ impl ProgramMonitor {
                 }
             }
         });
-        Ok(Self { question, _task: TaskGuard::of(&task) })
+        Ok(Self { probe, _task: TaskGuard::of(&task) })
     }
 
-    /// Whether it was found lost. For who has found no packets: the lead is asked within `LOOK_EVERY` from now, and again
-    /// as long as somebody waits.
+    /// Whether the program was found detached. A reader that found no packets calls this: it schedules a probe within
+    /// `PROBE_EVERY`, and further ones while a reader waits.
     pub(super) fn is_lost(&self) -> bool {
-        self.is_lost_or_asked(LOOK_EVERY)
+        self.is_lost_or_probed(PROBE_EVERY)
     }
 
-    fn is_lost_or_asked(&self, within: Duration) -> bool {
-        let Probe { lost, wanted, .. } = &*self.question;
+    fn is_lost_or_probed(&self, within: Duration) -> bool {
+        let Probe { lost, wanted, .. } = &*self.probe;
         if lost.load(Ordering::Acquire) {
             return true;
         }
-        // Who spins on an empty ring writes no memory.
+        // A reader that spins on an empty ring writes no memory.
         if !wanted.load(Ordering::SeqCst) {
             wanted.store(true, Ordering::SeqCst);
         }
-        self.question.set_timer(within);
+        self.probe.set_timer(within);
         false
     }
 }
@@ -213,51 +214,51 @@ mod tests {
     }
 
     #[test]
-    fn it_is_asked_while_somebody_waits_and_only_then() {
+    fn the_link_is_probed_only_while_a_reader_waits() {
         let (_sender, _receiver, readiness, watch, woken) = waiting();
         let (ask, asked) = channel();
         let (answer, answers) = channel();
         let answers = Mutex::new(answers);
-        let holds = move || {
+        let is_attached = move || {
             ask.send(()).unwrap();
             answers.lock().unwrap().recv().unwrap()
         };
-        let lead = ProgramMonitor::asking(holds, readiness, OFTEN).unwrap();
-        assert!(asked.recv_timeout(SOME_TIME).is_err(), "nobody has looked");
-        assert!(!lead.is_lost_or_asked(OFTEN));
-        asked.recv_timeout(SOON).expect("who has looked may wait");
+        let monitor = ProgramMonitor::asking(is_attached, readiness, OFTEN).unwrap();
+        assert!(asked.recv_timeout(SOME_TIME).is_err(), "no reader has polled");
+        assert!(!monitor.is_lost_or_probed(OFTEN));
+        asked.recv_timeout(SOON).expect("a reader that has polled may wait");
         answer.send(true).unwrap();
-        assert!(asked.recv_timeout(SOME_TIME).is_err(), "nobody waits");
+        assert!(asked.recv_timeout(SOME_TIME).is_err(), "no reader waits");
         watch.arm();
-        assert!(!lead.is_lost_or_asked(OFTEN));
+        assert!(!monitor.is_lost_or_probed(OFTEN));
         for _ in 0..3 {
-            asked.recv_timeout(SOON).expect("somebody waits");
+            asked.recv_timeout(SOON).expect("a reader waits");
             answer.send(true).unwrap();
         }
         asked.recv_timeout(SOON).unwrap();
         assert!(woken.try_recv().is_err());
         answer.send(false).unwrap();
         woken.recv_timeout(SOON).expect("it is lost");
-        assert!(lead.is_lost());
+        assert!(monitor.is_lost());
     }
 
     #[test]
-    fn a_question_that_takes_long_keeps_nobody_from_being_woken() {
+    fn a_slow_probe_does_not_delay_other_wakeups() {
         let (_sender, _receiver, readiness, _watch, _woken) = waiting();
         let (ask, asked) = channel();
         let (answer, answers) = channel::<bool>();
         let answers = Mutex::new(answers);
-        let holds = move || {
+        let is_attached = move || {
             ask.send(()).unwrap();
             answers.lock().unwrap().recv().unwrap_or(true)
         };
-        let lead = ProgramMonitor::asking(holds, readiness, OFTEN).unwrap();
-        assert!(!lead.is_lost_or_asked(OFTEN));
+        let monitor = ProgramMonitor::asking(is_attached, readiness, OFTEN).unwrap();
+        assert!(!monitor.is_lost_or_probed(OFTEN));
         asked.recv_timeout(SOON).unwrap();
         let (other, _receiver, _readiness, watch, woken) = waiting();
         watch.arm();
         other.send(b"packet").unwrap();
-        woken.recv_timeout(SOON).expect("another capture's packets are told of");
+        woken.recv_timeout(SOON).expect("another capture's packets are reported");
         drop(answer);
     }
 }

@@ -3,9 +3,9 @@
 use super::frames::{Received, RxFrames};
 use super::rings::RxRings;
 
-/// A batch with at least so many packets ends where its frames stop being neighbours, so that what
-/// its buffer spans is its own. Frames come back in another order when batches do; then batches of
-/// this size are worth more than a tight span.
+/// A batch with at least this many packets ends where its frames stop being adjacent, so that its buffer spans only its
+/// own frames. When batches are released out of order frames are, too; then batches of this size are worth more than a
+/// tight span.
 const CUT_AFTER: usize = 64;
 
 /// One queue.
@@ -13,9 +13,9 @@ const CUT_AFTER: usize = 64;
 pub struct RxQueue<R> {
     rings: R,
     frames: RxFrames,
-    /// Taken out of the receive ring and not handed out yet.
+    /// Packets taken out of the receive ring and not handed out yet.
     incoming: Vec<Received>,
-    /// Packets of a batch at most.
+    /// Packets per batch, at most.
     most: u32,
     /// Packets that one batch after the other may be made of without a pause.
     burst: u32,
@@ -23,14 +23,14 @@ pub struct RxQueue<R> {
     rest: u32,
     /// Packets taken out of the receive ring.
     packets: u64,
-    /// Descriptors that could not be true; their packets are lost.
+    /// Invalid descriptors; their packets are lost.
     bad_descriptors: u64,
-    /// The kernel may have found no frame or no room since this was last asked.
+    /// The kernel may have found no frame or no room since the last check.
     ring_pressure: bool,
 }
 
 impl<R: RxRings> RxQueue<R> {
-    /// A queue whose frames are all lent to the kernel, as far as the fill ring has room.
+    /// A queue whose frames are all submitted to the kernel, as far as the fill ring has room.
     pub fn new(rings: R, frames: RxFrames, most: u32, burst: u32) -> Self {
         let (incoming, most) = (Vec::new(), most.max(1));
         let mut queue = Self {
@@ -69,7 +69,7 @@ impl<R: RxRings> RxQueue<R> {
         self.incoming.len() as u32 + self.rings.waiting()
     }
 
-    /// Packets that reached the receive ring, and descriptors that lied.
+    /// Packets that reached the receive ring, and invalid descriptors.
     pub fn counts(&mut self) -> (u64, u64) {
         (self.packets + u64::from(self.rings.waiting()), self.bad_descriptors)
     }
@@ -79,7 +79,7 @@ impl<R: RxRings> RxQueue<R> {
         if !self.incoming.is_empty() {
             return true;
         }
-        // Frames of descriptors that lied are free again.
+        // Frames of invalid descriptors are free again.
         loop {
             let waiting = self.rings.waiting();
             if waiting == 0 {
@@ -110,25 +110,25 @@ impl<R: RxRings> RxQueue<R> {
         self.rings.fill_room() >= self.rings.fill_size()
     }
 
-    /// Whether packets may have found no frame or no room since this was asked last. Where this is
-    /// false none has; what does not fit a frame is another matter.
+    /// Whether packets may have found no frame or no room since the last call. False is certain; packets larger
+    /// than a frame do not count.
     pub fn take_ring_pressure(&mut self) -> bool {
         std::mem::take(&mut self.ring_pressure)
     }
 
-    /// The next packets, in the order in which they came. `spare` is an empty vector to use.
-    pub fn take(&mut self, spare: Vec<Received>) -> Option<Vec<Received>> {
-        debug_assert!(spare.is_empty(), "a spare vector has nothing in it");
+    /// The next packets, in order of arrival. `free_vec` is an empty vector to reuse.
+    pub fn take(&mut self, free_vec: Vec<Received>) -> Option<Vec<Received>> {
+        debug_assert!(free_vec.is_empty(), "free_vec is empty");
         if !self.ready() {
             return None;
         }
         match self.cut() {
             Some(end) => {
-                let mut packets = spare;
+                let mut packets = free_vec;
                 packets.extend(self.incoming.drain(..end));
                 Some(packets)
             }
-            None => Some(std::mem::replace(&mut self.incoming, spare)),
+            None => Some(std::mem::replace(&mut self.incoming, free_vec)),
         }
     }
 
@@ -139,8 +139,8 @@ impl<R: RxRings> RxQueue<R> {
         (CUT_AFTER..there.min(most)).find(|at| !neighbours(*at)).or((there > most).then_some(most))
     }
 
-    /// Takes every packet that is here and was not handed out, and gives the kernel the frames of those that are not to be
-    /// kept.
+    /// Takes all packets out of the receive ring, and returns the frames of those that `keep` refuses to the kernel. Batches that
+    /// were handed out stay.
     pub fn retain(&mut self, mut keep: impl FnMut(&Received) -> bool) {
         let waiting = self.rings.waiting();
         let Self { rings, frames, incoming, bad_descriptors, .. } = self;
@@ -161,7 +161,7 @@ impl<R: RxRings> RxQueue<R> {
         self.refill();
     }
 
-    /// Whether packets are here that were so already when those handed out last were taken out of the receive ring.
+    /// Whether packets are left of the burst from which the last batch was taken.
     pub fn has_rest(&self) -> bool {
         !self.incoming.is_empty() || self.rest > 0
     }
@@ -179,8 +179,8 @@ impl<R: RxRings> RxQueue<R> {
         self.refill();
     }
 
-    /// Lends the kernel every free frame that the fill ring has room for. The ring is made large
-    /// enough for all of them unless somebody asks for a smaller one.
+    /// Submits every free frame that the fill ring has room for. By default the ring has room for all of
+    /// them.
     pub fn refill(&mut self) {
         if self.frames.free() == 0 {
             return;

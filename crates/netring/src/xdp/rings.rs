@@ -37,9 +37,9 @@ pub trait TxRings {
     fn unsent(&mut self) -> u32;
     /// Puts frames into the transmit ring, which has room for them.
     fn transmit(&mut self, frames: impl Iterator<Item = Outgoing>);
-    /// Whether the kernel has to be told of them.
+    /// Whether the kernel needs a wakeup to send them.
     fn needs_kick(&self) -> bool;
-    /// Tells the kernel, which sends some or all of them during the call; never waits.
+    /// Wakes the kernel, which sends some or all of them during the call; never waits.
     fn kick(&mut self) -> io::Result<()>;
     /// Moves every completion out of its ring: addresses of frames that have left.
     fn completed(&mut self, addresses: &mut Vec<u64>);

@@ -16,10 +16,10 @@ use crate::source::{BatchHeader, Counters, LinkCallback, LinkEvents, PollState, 
 use crate::stats::CaptureStats;
 use crate::sys::xdp;
 
-/// Empty vectors kept for batches to come.
-const SPARE_VECTORS: usize = 8;
-/// How often a blocking wait looks what rtnetlink has said of the interface.
-const LOOK_AT_LINK_EVERY: Duration = Duration::from_millis(100);
+/// Empty vectors kept for later batches.
+const MAX_FREE_VECS: usize = 8;
+/// How often a blocking wait checks rtnetlink's messages about the interface.
+const CHECK_LINK_EVERY: Duration = Duration::from_millis(100);
 
 impl XdpSocket {
     fn must_receive(&self) -> Result<()> {
@@ -38,16 +38,16 @@ impl XdpSocket {
             if !self.queues[position].ready() {
                 continue;
             }
-            let spare = self.spare.pop().unwrap_or_default();
-            let packets = self.queues[position].take(spare).expect("it is ready");
+            let free_vec = self.free_vecs.pop().unwrap_or_default();
+            let packets = self.queues[position].take(free_vec).expect("it is ready");
             self.coalescer.taken();
-            // A queue's rest comes before the others' packets: there is an end of it, and so of "more".
+            // The rest of a burst comes before other queues' packets; a burst is finite, so "more" ends.
             let more = self.queues[position].has_rest();
             self.turn = if more { position } else { (position + 1) % count };
-            let batch = Batch::new(self.id, position, packets, &self.memory, self.shape.frame_size);
+            let batch = Batch::new(self.id, position, packets, &self.memory, self.layout.frame_size);
             self.sequence += 1;
             let sequence = self.sequence;
-            // A system call for each batch would be half of what a small one costs.
+            // A system call for each batch would be half the cost of a small batch.
             if !self.queues[position].take_ring_pressure() {
                 return Ok(Some(batch.with_context(sequence, false, more)));
             }
@@ -63,8 +63,8 @@ impl XdpSocket {
         Ok(None)
     }
 
-    /// What the wake-up coalescer says of the packets in the rings.
-    fn look_at_rings(&mut self) -> PollState {
+    /// The wake-up coalescer's decision for the packets in the rings.
+    fn poll_rings(&mut self) -> PollState {
         let (mut arrived, mut waiting) = (0, 0);
         for queue in &mut self.queues {
             arrived += queue.counts().0;
@@ -73,35 +73,35 @@ impl XdpSocket {
         self.coalescer.poll(Instant::now(), arrived, waiting)
     }
 
-    /// While a timer drives the reader, masks epoll edges; unmasks them before the reader waits on them.
-    fn mute(&mut self, muted: bool) -> Result<()> {
-        if self.muted == muted {
+    /// While a timer drives the reader, masks epoll events; unmasks them before the reader waits on them.
+    fn set_masked(&mut self, masked: bool) -> Result<()> {
+        if self.masked == masked {
             return Ok(());
         }
         for queue in &self.queues {
-            let changed = self.readiness.mute(queue.rings().as_fd(), muted);
+            let changed = self.readiness.set_masked(queue.rings().as_fd(), masked);
             changed.map_err(|error| self.failed("epoll_ctl", &error))?;
         }
-        self.muted = muted;
+        self.masked = masked;
         Ok(())
     }
 
-    fn clear_edges(&mut self) -> Result<()> {
-        let edge = self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
-        if edge.error { self.read_errors() } else { Ok(()) }
+    fn clear_events(&mut self) -> Result<()> {
+        let events = self.readiness.clear().map_err(|error| self.failed("epoll_wait", &error))?;
+        if events.error { self.read_errors() } else { Ok(()) }
     }
 
     pub(super) fn failed(&self, syscall: &'static str, error: &io::Error) -> Error {
         Error::os(ErrorKind::Io, syscall, error, "the AF_XDP socket failed").on_interface(&self.interface)
     }
 
-    /// Fails where no packet will come any more.
-    fn fail_if_over(&mut self) -> Result<()> {
+    /// Fails once no more packets can come.
+    fn fail_if_ended(&mut self) -> Result<()> {
         self.link.fail_if_removed().inspect_err(|_| self.give_up_program())?;
         if !self.program_monitor.as_ref().is_some_and(ProgramMonitor::is_lost) {
             return Ok(());
         }
-        // With the interface its program goes, too, and what goes first is seen first.
+        // The program disappears with its interface; report the removed interface, not the program.
         self.link.fail_if_gone().inspect_err(|_| self.give_up_program())?;
         let message = format!(
             "the XDP program of this socket is no longer on interface {:?}: somebody has detached it or put another in its \
@@ -111,15 +111,15 @@ impl XdpSocket {
         Err(Error::new(ErrorKind::XdpProgram, message).on_interface(&self.interface))
     }
 
-    /// An interface that was moved to another network namespace takes its program along, which would go on to lead packets
-    /// away from the stack there, to a socket that gets none.
+    /// An interface that was moved to another network namespace keeps its program, which would still take packets from
+    /// the network stack there, for a socket that receives none.
     fn give_up_program(&self) {
         if let Some(attachment) = &self.attachment {
             attachment.link().detach();
         }
     }
 
-    /// The kernel unbinds the sockets of an interface that goes, and says ENETDOWN.
+    /// When an interface is removed the kernel unbinds its sockets and sets ENETDOWN.
     fn read_errors(&mut self) -> Result<()> {
         for queue in &self.queues {
             match xdp::take_error(queue.rings().as_fd()) {
@@ -143,10 +143,10 @@ impl Source for XdpSocket {
         self.must_receive()?;
         let mut batch = self.take()?;
         if batch.is_none() {
-            self.clear_edges()?;
+            self.clear_events()?;
             batch = self.take()?;
         }
-        let Some(batch) = batch else { return self.fail_if_over().map(|()| None) };
+        let Some(batch) = batch else { return self.fail_if_ended().map(|()| None) };
         let columns = target(batch.header().length).map(|(columns, set)| {
             batch.fill(&columns, set);
             columns
@@ -159,8 +159,8 @@ impl Source for XdpSocket {
         assert_eq!(batch.socket, self.id, "a batch belongs to the socket that gave it");
         let mut packets = batch.packets;
         self.queues[batch.queue].release(&mut packets);
-        if self.spare.len() < SPARE_VECTORS {
-            self.spare.push(packets);
+        if self.free_vecs.len() < MAX_FREE_VECS {
+            self.free_vecs.push(packets);
         }
     }
 
@@ -202,22 +202,22 @@ impl Pollable for XdpSocket {
         if self.queues.iter_mut().any(RxQueue::ready) {
             return Ok(true);
         }
-        self.mute(false)?;
-        self.clear_edges()?;
+        self.set_masked(false)?;
+        self.clear_events()?;
         if self.queues.iter_mut().any(RxQueue::ready) {
             return Ok(true);
         }
-        self.fail_if_over()?;
+        self.fail_if_ended()?;
         self.link.fail_if_down()?;
         Ok(false)
     }
 
     fn poll_coalesced(&mut self) -> Result<PollState> {
         self.must_receive()?;
-        match self.look_at_rings() {
+        match self.poll_rings() {
             PollState::Ready => Ok(PollState::Ready),
-            PollState::Later(at) => self.mute(true).map(|()| PollState::Later(at)),
-            // What comes from here on is an edge.
+            PollState::Later(at) => self.set_masked(true).map(|()| PollState::Later(at)),
+            // Packets from here on cause an epoll event.
             PollState::Empty => Ok(if self.poll()? { PollState::Ready } else { PollState::Empty }),
         }
     }
@@ -226,12 +226,12 @@ impl Pollable for XdpSocket {
         &self.readiness
     }
 
-    /// rtnetlink's events wake a reader that waits without blocking, and none that blocks.
+    /// rtnetlink's events wake an asynchronous reader, but not a blocking one.
     fn look_every(&self) -> Option<Duration> {
-        Some(LOOK_AT_LINK_EVERY)
+        Some(CHECK_LINK_EVERY)
     }
 
-    fn wait_for_edge(&mut self, deadline: Instant) -> Result<EpollEvents> {
+    fn wait_for_event(&mut self, deadline: Instant) -> Result<EpollEvents> {
         let events = self.readiness.wait_until(deadline).map_err(|error| self.failed("epoll_wait", &error))?;
         if events.error {
             self.read_errors()?;
@@ -257,7 +257,7 @@ impl Counters for XdpSocket {
         Ok(self.since_last.take(total))
     }
 
-    /// Nothing freezes here.
+    /// AF_XDP has no freezes.
     fn cumulative_stats(&mut self) -> Result<CaptureStats> {
         let mut total = CaptureStats::default();
         for position in 0..self.queues.len() {

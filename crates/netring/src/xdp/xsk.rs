@@ -1,7 +1,7 @@
 //! The one user of xsk-rs: a UMEM, and the four rings of each queue over it.
 //!
 //! xsk-rs holds the frames at their first address. What leaves this module is a second address of
-//! the same pages, an alias, which stays mapped for as long as anybody owns a [`Memory`] over it:
+//! the same pages, an alias, which stays mapped as long as a [`Memory`] over it exists:
 //! a live Umem would keep its (interface, queue) taken, an alias keeps nothing.
 #![expect(unsafe_code, reason = "xsk-rs leaves it to its caller which frame is whose")]
 
@@ -39,7 +39,7 @@ pub(super) struct Frames {
     umem: Umem,
     descriptors: Arc<[FrameDesc]>,
     bytes: Bytes,
-    shape: UmemLayout,
+    layout: UmemLayout,
 }
 
 /// How the bytes of the frames outlive their UMEM.
@@ -48,27 +48,27 @@ enum Bytes {
     /// By a second address.
     Alias(Mapping),
     /// Not at all: huge pages have no second address (EINVAL), so the UMEM lives on, and keeps its
-    /// queue taken, until nobody owns a [`Memory`] over it.
+    /// queue taken, until no [`Memory`] over it exists.
     Whole(Memory),
 }
 
 impl Frames {
     /// Registers the frames with the kernel, in this thread's network namespace.
-    pub(super) fn new(shape: UmemLayout, huge_pages: bool) -> io::Result<Self> {
+    pub(super) fn new(layout: UmemLayout, huge_pages: bool) -> io::Result<Self> {
         let size = |count| QueueSize::new(count).expect("a UmemLayout's sizes are powers of two");
         let config = UmemConfig::builder()
-            .frame_size(FrameSize::new(shape.frame_size).expect("a UmemLayout's frames are large enough"))
-            .fill_queue_size(size(shape.fill_size))
-            .comp_queue_size(size(shape.completion_size))
+            .frame_size(FrameSize::new(layout.frame_size).expect("a UmemLayout's frames are large enough"))
+            .fill_queue_size(size(layout.fill_size))
+            .comp_queue_size(size(layout.completion_size))
             .build()
             .expect("a UmemLayout's frames have room for the headroom");
-        let count = NonZeroU32::new(shape.frame_count).expect("a UmemLayout has frames");
+        let count = NonZeroU32::new(layout.frame_count).expect("a UmemLayout has frames");
         let (umem, descriptors) = Umem::new(config, count, huge_pages).map_err(|error| os_error(&error))?;
         // SAFETY: frame 0 exists; the slice is empty and only its address is used.
         let first = unsafe { umem.data(&descriptors[0]) }.contents().as_ptr().cast_mut();
         // SAFETY: descriptors count from the start of the UMEM, so this is its start.
         let base = NonNull::new(unsafe { first.sub(descriptors[0].addr()) }).expect("a mapping is not at 0");
-        let len = shape.frame_size as usize * shape.frame_count as usize;
+        let len = layout.frame_size as usize * layout.frame_count as usize;
         // SAFETY: X2. The UMEM is one shared mapping of that length, and of the references into it
         // that xsk-rs makes (`transmit` below) none is used to read or write; for huge pages it is
         // itself the owner of the bytes (R4).
@@ -79,7 +79,7 @@ impl Frames {
                 Bytes::Alias(Mapping::alias(base, len)?)
             }
         };
-        Ok(Self { umem, descriptors: descriptors.into(), bytes, shape })
+        Ok(Self { umem, descriptors: descriptors.into(), bytes, layout })
     }
 
     /// The bytes of all frames.
@@ -100,8 +100,8 @@ impl Frames {
         };
         flags.set(BindFlags::XDP_USE_NEED_WAKEUP, binding.need_wakeup);
         let config = SocketConfig::builder()
-            .rx_queue_size(size(self.shape.rx_size))
-            .tx_queue_size(size(self.shape.tx_size))
+            .rx_queue_size(size(self.layout.rx_size))
+            .tx_queue_size(size(self.layout.tx_size))
             .libxdp_flags(LibxdpFlags::XSK_LIBXDP_FLAGS_INHIBIT_PROG_LOAD)
             .bind_flags(flags)
             .build();
@@ -120,20 +120,20 @@ impl Frames {
             descriptors: Arc::clone(&self.descriptors),
             scratch: vec![FrameDesc::default(); SCRATCH],
             memory: self.memory(),
-            shape: self.shape,
+            layout: self.layout,
             need_wakeup: binding.need_wakeup,
         };
         xdp::close_on_exec(queue.as_fd())?;
         Ok(queue)
     }
 
-    /// When frames of this process were last freed: a worker of the kernel does the rest, RLIMIT_MEMLOCK's account included
-    /// (`xdp_umem_release_deferred`, net/xdp/xdp_umem.c).
+    /// When frames of this process were last freed: a worker of the kernel does the rest, RLIMIT_MEMLOCK's account
+    /// included (`xdp_umem_release_deferred`, net/xdp/xdp_umem.c).
     pub(super) fn last_retired() -> Option<Instant> {
         *LAST_RETIRED.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Frees the frames; their sockets are closed by now. Addresses that somebody still holds read
+    /// Frees the frames; their sockets are closed by now. Addresses that are still held read
     /// as zeros from now on.
     pub(super) fn retire(self) -> io::Result<()> {
         drop(self.umem);
@@ -165,7 +165,7 @@ pub(super) struct XskQueue {
     descriptors: Arc<[FrameDesc]>,
     scratch: Vec<FrameDesc>,
     memory: Memory,
-    shape: UmemLayout,
+    layout: UmemLayout,
     need_wakeup: bool,
 }
 
@@ -184,8 +184,8 @@ impl RxRings for XskQueue {
             // SAFETY: X1. What comes out is checked against the table of frames before it is used.
             let count = unsafe { self.rx.consume(&mut self.scratch[..wanted]) };
             for frame in &self.scratch[..count] {
-                // Each packet comes from another processor's cache. Asked for here they come side by side; the loop that
-                // reads them would wait for one after the other. Measured: a fifth of the whole receiver's time.
+                // Each packet comes from another processor's cache. Asked for here they come side by side; the loop
+                // that reads them would wait for one after the other. Measured: a fifth of the whole receiver's time.
                 self.memory.prefetch(frame.addr(), 0);
                 let length = u32::try_from(frame.lengths().data()).unwrap_or(u32::MAX);
                 each(Descriptor { address: frame.addr() as u64, length });
@@ -198,11 +198,11 @@ impl RxRings for XskQueue {
     }
 
     fn receive_size(&self) -> u32 {
-        self.shape.rx_size
+        self.layout.rx_size
     }
 
     fn fill_size(&self) -> u32 {
-        self.shape.fill_size
+        self.layout.fill_size
     }
 
     fn waiting(&mut self) -> u32 {
@@ -224,13 +224,13 @@ impl RxRings for XskQueue {
             if count == 0 {
                 break;
             }
-            // SAFETY: X1. The table of frames has just lent these to the kernel.
+            // SAFETY: X1. The table of frames has just submitted these to the kernel.
             let filled = unsafe { self.fill.produce(&self.scratch[..count]) };
             assert_eq!(filled, count, "the fill ring had room");
         }
         if self.fill.needs_wakeup() {
-            // The driver ran out of frames and waits to be told. That it is down or gone, the
-            // reader learns elsewhere.
+            // The driver ran out of frames and waits for a wakeup. The link events report an interface that is
+            // down or gone.
             let _ = xdp::kick_receive(self.as_fd());
         }
     }
@@ -242,7 +242,7 @@ impl TxRings for XskQueue {
     }
 
     fn unsent(&mut self) -> u32 {
-        self.shape.tx_size - self.tx.nb_free_exact()
+        self.layout.tx_size - self.tx.nb_free_exact()
     }
 
     fn transmit(&mut self, frames: impl Iterator<Item = Outgoing>) {
@@ -260,14 +260,14 @@ impl TxRings for XskQueue {
             if count == 0 {
                 return;
             }
-            // SAFETY: X1. These slots have just been lent to the kernel.
+            // SAFETY: X1. These slots have just been submitted to the kernel.
             let sent = unsafe { self.tx.produce(&self.scratch[..count]) };
             assert_eq!(sent, count, "the transmit ring had room");
         }
     }
 
     fn needs_kick(&self) -> bool {
-        // Without XDP_USE_NEED_WAKEUP the kernel never says so, and copy mode always needs it.
+        // Without XDP_USE_NEED_WAKEUP the kernel never sets the flag, and copy mode always needs a wakeup.
         !self.need_wakeup || self.tx.needs_wakeup()
     }
 
@@ -277,7 +277,7 @@ impl TxRings for XskQueue {
 
     fn completed(&mut self, addresses: &mut Vec<u64>) {
         loop {
-            // SAFETY: X1. What comes out is checked against the slots that were lent.
+            // SAFETY: X1. What comes out is checked against the submitted slots.
             let count = unsafe { self.completion.consume(&mut self.scratch) };
             addresses.extend(self.scratch[..count].iter().map(|frame| frame.addr() as u64));
             if count < self.scratch.len() {

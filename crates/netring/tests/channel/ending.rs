@@ -1,4 +1,4 @@
-//! How it ends: closed, stopped, its interface gone, its thread dead.
+//! How a channel ends: closed, stopped, its interface gone, its thread dead.
 
 use netring::ErrorKind;
 use netring::channel::WhenFull::{self, Block, DropOldest};
@@ -14,7 +14,7 @@ fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
 }
 
 #[test]
-fn stopping_gives_what_is_queued_and_what_is_in_the_ring() {
+fn stopping_delivers_all_packets_of_queue_and_ring() {
     for policy in POLICIES {
         let (mut world, source) = World::new();
         let mut reader = Reader::new(source, 1000, 1 << 20, policy);
@@ -23,7 +23,7 @@ fn stopping_gives_what_is_queued_and_what_is_in_the_ring() {
         assert_eq!(reader.recv_numbers(2), [0, 1]);
         world.deliver_in_open_block(&numbers(10..13));
         reader.channel.stop();
-        assert!(!reader.woken_again(), "the open block is waited for");
+        assert!(!reader.woken_again(), "the thread waits for the open block");
         assert!(!reader.channel.stopped());
         assert!(world.link.lock().unwrap().shut);
         world.hand_over();
@@ -35,7 +35,7 @@ fn stopping_gives_what_is_queued_and_what_is_in_the_ring() {
 }
 
 #[test]
-fn stopping_a_blocked_thread_gives_everything_whatever_the_capacity_is() {
+fn stopping_a_blocked_thread_delivers_all_packets_beyond_the_capacity() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 5, 1 << 20, Block);
     world.deliver(&numbers(0..100));
@@ -71,7 +71,7 @@ fn closing_ends_the_thread_whatever_it_does() {
 }
 
 #[test]
-fn removal_is_told_after_the_packets_and_always() {
+fn removal_is_reported_after_the_packets_and_every_time() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 100, 1 << 20, Block);
     world.deliver(&numbers(0..10));
@@ -89,12 +89,12 @@ fn removal_is_told_after_the_packets_and_always() {
 }
 
 #[test]
-fn a_link_that_goes_down_is_told_once_and_to_who_waits_only() {
+fn a_link_that_goes_down_is_reported_once_and_only_to_a_waiting_reader() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 100, 1 << 20, Block);
     world.set(|link| link.down = true);
     assert_eq!(reader.next().unwrap(), None);
-    assert!(world.link.lock().unwrap().down, "nobody was told");
+    assert!(world.link.lock().unwrap().down, "the link event has not been reported");
     assert_eq!(kind(reader.recv()), ErrorKind::LinkDown);
     assert!(!reader.channel.wait().unwrap());
     world.deliver(&numbers(0..1));
@@ -107,7 +107,7 @@ fn a_link_that_goes_down_is_told_once_and_to_who_waits_only() {
 }
 
 #[test]
-fn an_error_is_told_once_and_does_not_end_it() {
+fn an_error_is_reported_once_and_does_not_end_the_channel() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 100, 1 << 20, Block);
     world.set(|link| link.failures = 2);
@@ -130,7 +130,7 @@ fn calls_are_answered_between_batches_and_while_the_thread_is_blocked() {
 
     assert_eq!(reader.recv_numbers(1), [0]);
     assert_eq!(kind(reader.channel.call_and_clear(|_| Err(Error::new(ErrorKind::Filter, "no")))), ErrorKind::Filter);
-    assert!(reader.channel.queued() > 0, "what fails changes nothing");
+    assert!(reader.channel.queued() > 0, "a failed call discards no packets");
     reader.channel.call_and_clear(|_| Ok(())).unwrap();
     assert_eq!((reader.channel.queued(), reader.channel.overflowed()), (0, 0));
     world.deliver(&numbers(100..102));
@@ -138,7 +138,7 @@ fn calls_are_answered_between_batches_and_while_the_thread_is_blocked() {
 }
 
 #[test]
-fn a_thread_that_panics_is_told_to_everybody() {
+fn a_panic_of_the_thread_is_reported_to_every_caller() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 100, 1 << 20, Block);
     world.deliver(&numbers(0..2));

@@ -1,4 +1,4 @@
-//! What happens to packets that find no room, counted.
+//! Packets that find no room, and their counts.
 
 use netring::channel::WhenFull::{Block, DropNewest, DropOldest};
 
@@ -46,7 +46,7 @@ fn the_oldest_are_dropped_even_when_the_reader_has_fetched_them() {
 }
 
 #[test]
-fn what_has_been_fetched_and_not_passed_on_takes_room() {
+fn fetched_packets_count_until_they_are_consumed() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 10, 1 << 20, DropNewest);
     world.deliver(&numbers(0..10));
@@ -74,7 +74,7 @@ fn the_ring_holds_what_the_queue_cannot_and_then_drops() {
 }
 
 #[test]
-fn a_queue_of_one_passes_everything_on() {
+fn a_queue_of_one_delivers_every_packet() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 1, 60, Block);
     world.deliver(&numbers(0..300));
@@ -99,7 +99,7 @@ fn bytes_are_a_limit_of_their_own() {
 }
 
 #[test]
-fn a_packet_larger_than_the_queue_is_dropped_and_nothing_for_it() {
+fn a_packet_larger_than_the_queue_is_dropped_alone() {
     for policy in [Block, DropNewest, DropOldest] {
         let (mut world, source) = World::new();
         let mut reader = Reader::new(source, 100, 1000, policy);

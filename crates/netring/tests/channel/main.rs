@@ -1,4 +1,4 @@
-//! The channel over a fake kernel: what gets in, what has to go, in which order it comes out, and how it ends.
+//! The channel over a fake kernel: which packets it accepts, which it drops, their order, and how it ends.
 
 mod batches;
 mod ending;

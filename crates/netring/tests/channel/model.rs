@@ -11,7 +11,7 @@ use crate::support::{Reader, World, numbered};
 enum Step {
     /// Packets of these lengths arrive.
     Deliver(Vec<usize>),
-    /// So many are read, if there are so many.
+    /// The reader reads this many, if available.
     Read(usize),
 }
 
@@ -20,7 +20,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(prop_oneof![deliver, (1usize..30).prop_map(Step::Read)], 1..20)
 }
 
-/// The naive twin.
+/// The simple model.
 struct Model {
     packets: usize,
     bytes: usize,

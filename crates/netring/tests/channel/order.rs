@@ -1,4 +1,4 @@
-//! Packets come out as they came in, and whoever waits is woken.
+//! Packets keep their order, and a waiting reader is woken.
 
 use netring::channel::WhenFull;
 
@@ -20,7 +20,7 @@ fn bytes_and_fields_are_those_of_the_packets_in_their_order() {
 }
 
 #[test]
-fn what_nobody_reads_is_queued_and_its_blocks_go_back_to_the_kernel() {
+fn unread_packets_are_queued_and_their_blocks_return_to_the_kernel() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 1 << 20, 1 << 30, WhenFull::Block);
     // Ten times what the ring holds.
@@ -32,7 +32,7 @@ fn what_nobody_reads_is_queued_and_its_blocks_go_back_to_the_kernel() {
 }
 
 #[test]
-fn one_wake_up_a_wait_however_much_comes() {
+fn one_wake_up_per_wait_for_any_number_of_packets() {
     let (mut world, source) = World::new();
     let mut reader = Reader::new(source, 1000, 1 << 20, WhenFull::Block);
     assert!(!reader.channel.wait().unwrap());
@@ -47,7 +47,7 @@ fn one_wake_up_a_wait_however_much_comes() {
     assert!(!reader.channel.wait().unwrap());
     reader.channel.stop_waiting();
     world.deliver(&numbers(0..1));
-    assert!(!reader.woken_again(), "nobody waits any more");
+    assert!(!reader.woken_again(), "no reader waits any more");
 }
 
 #[test]

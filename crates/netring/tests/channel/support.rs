@@ -1,4 +1,4 @@
-//! A source over the fake kernel, and a reader as JavaScript is one.
+//! A source over the fake kernel, and a reader that behaves as the JavaScript one.
 
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, channel};
@@ -21,26 +21,26 @@ use netring::test_support::poll::Notifier;
 use netring::{Error, ErrorKind, Result};
 
 /// Long enough for a machine that is busy; a test that passes never waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 const WHOLE: WalkOptions = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };
 
-/// What is told of the interface.
+/// The reported state of the interface.
 #[derive(Default)]
 pub(crate) struct Link {
     pub(crate) down: bool,
     pub(crate) removed: bool,
     pub(crate) failures: u32,
-    /// Packets are in a block that has not been handed over.
+    /// Packets are in an open block.
     pub(crate) open_block: bool,
-    /// Nothing is let in any more.
+    /// Receiving has stopped.
     pub(crate) shut: bool,
 }
 
 /// The far side of a [`FakeSource`].
 pub(crate) struct World {
     kernel: FakeKernel,
-    edge: Arc<Notifier>,
+    event: Arc<Notifier>,
     pub(crate) link: Arc<Mutex<Link>>,
 }
 
@@ -48,32 +48,32 @@ pub(crate) struct FakeSource {
     batches: BatchReader,
     readiness: Arc<Readiness>,
     link: Arc<Mutex<Link>>,
-    _edge: Arc<Notifier>,
+    _event: Arc<Notifier>,
 }
 
 impl World {
     pub(crate) fn new() -> (Self, FakeSource) {
         let (kernel, ring) = FakeKernel::with_ring(1 << 16, 32);
-        let edge = Arc::new(Notifier::new().unwrap());
-        let readiness = Readiness::new(EpollSet::of(edge.as_fd(), Interest::Read).unwrap());
+        let event = Arc::new(Notifier::new().unwrap());
+        let readiness = Readiness::new(EpollSet::of(event.as_fd(), Interest::Read).unwrap());
         let link = Arc::new(Mutex::new(Link::default()));
         let source = FakeSource {
             batches: BatchReader::new(ring, MAX_BATCH),
             readiness,
             link: Arc::clone(&link),
-            _edge: Arc::clone(&edge),
+            _event: Arc::clone(&event),
         };
-        (Self { kernel, edge, link }, source)
+        (Self { kernel, event, link }, source)
     }
 
-    /// Delivers packets and hands their block over. How many found room.
+    /// Delivers packets and closes their block. Returns how many found room.
     pub(crate) fn deliver(&mut self, packets: &[FakePacket]) -> usize {
         let found = packets.iter().filter(|packet| self.kernel.receive(packet)).count();
         self.hand_over();
         found
     }
 
-    /// Packets in a block that is not handed over yet.
+    /// Packets in an open block.
     pub(crate) fn deliver_in_open_block(&mut self, packets: &[FakePacket]) {
         for packet in packets {
             assert!(self.kernel.receive(packet));
@@ -93,7 +93,7 @@ impl World {
     }
 
     fn notify(&self) {
-        self.edge.notify();
+        self.event.notify();
     }
 }
 
@@ -167,7 +167,7 @@ impl Pollable for FakeSource {
         None
     }
 
-    fn wait_for_edge(&mut self, _: Instant) -> Result<EpollEvents> {
+    fn wait_for_event(&mut self, _: Instant) -> Result<EpollEvents> {
         unreachable!("the channel waits by itself")
     }
 }
@@ -241,7 +241,7 @@ pub(crate) fn numbers(range: std::ops::Range<u32>) -> Vec<FakePacket> {
     range.map(|number| numbered(number, 60)).collect()
 }
 
-/// A channel and who reads it: fetches many, passes on one by one.
+/// A channel and its reader: fetches many packets, consumes one by one.
 pub(crate) struct Reader {
     pub(crate) channel: Channel<FakeSource>,
     woken: Receiver<()>,
@@ -264,7 +264,7 @@ impl Reader {
     pub(crate) fn next(&mut self) -> Result<Option<Seen>> {
         let mut index = self.channel.position().fetch_add(0, 1).unwrap();
         if index >= self.fetched {
-            // Nothing of before is left, also where this fails: the position starts anew.
+            // The previous fetch is consumed, even if this one fails: the position restarts.
             self.fetched = 0;
             let size = self.channel.fetch(1)?;
             self.fetched = size.packets;
@@ -309,10 +309,10 @@ impl Reader {
 
     /// Waits for a wake-up.
     pub(crate) fn woken(&self) {
-        self.woken.recv_timeout(PATIENCE).expect("who waits is woken");
+        self.woken.recv_timeout(TIMEOUT).expect("a waiting reader is woken");
     }
 
-    /// Whether there was one more.
+    /// Whether there was another wake-up.
     pub(crate) fn woken_again(&self) -> bool {
         self.woken.recv_timeout(Duration::from_millis(50)).is_ok()
     }
@@ -329,7 +329,7 @@ impl Reader {
 
     /// Waits until something is so.
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&Channel<FakeSource>) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !holds(&self.channel) {
             let (queued, overflowed) = (self.channel.queued(), self.channel.overflowed());
             assert!(Instant::now() < deadline, "{what}: {queued} queued, {overflowed} overflowed");

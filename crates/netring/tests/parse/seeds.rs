@@ -18,7 +18,7 @@ fn seeds_are_the_sound_frames() {
             std::fs::create_dir_all(&directory).unwrap();
             std::fs::write(&path, &bytes).unwrap();
         }
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}: see the head of this file");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}: see the top of this file");
         run(&bytes);
     }
     assert_eq!(std::fs::read_dir(directory).unwrap().count(), sound().len(), "no seed without a maker");

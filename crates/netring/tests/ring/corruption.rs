@@ -1,4 +1,4 @@
-//! Honest blocks with wrong bytes in them: nothing outside a block is ever touched or shown.
+//! Valid blocks with wrong bytes in them: nothing outside a block is ever touched or shown.
 
 use netring::ring::fake::{FakeKernel, FakePacket};
 use netring::ring::layout::{block, packet};
@@ -17,7 +17,7 @@ fn value() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// A field of the head or of a packet's header, or any bytes, and what to write there.
+/// A field of the block's header or of a packet's header, or any bytes, and what to write there.
 #[derive(Clone, Debug)]
 enum Damage {
     Head(usize, u32),
@@ -122,7 +122,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_damaged_block_never_leads_out_of_itself(
+    fn a_walk_over_a_damaged_block_stays_inside(
         packets in packets(),
         plan in plan(),
         damage in vec(damage(), 0..6),

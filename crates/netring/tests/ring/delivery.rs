@@ -1,4 +1,4 @@
-//! What an honest kernel delivers arrives.
+//! Packets of a correct kernel arrive.
 
 use netring::ring::block::WalkOptions;
 use netring::ring::fake::{FakeKernel, FakePacket};
@@ -34,7 +34,7 @@ fn a_new_ring_has_nothing_to_show() {
 }
 
 #[test]
-fn a_block_is_shown_when_it_is_handed_over_and_not_before() {
+fn a_block_is_shown_once_it_is_closed_and_not_before() {
     let (mut kernel, mut ring) = FakeKernel::with_ring(4096, 2);
     assert!(kernel.receive(&numbered(1, 60)));
     assert!(!ring.ready());
@@ -46,7 +46,7 @@ fn a_block_is_shown_when_it_is_handed_over_and_not_before() {
 }
 
 #[test]
-fn the_head_is_read_as_the_kernel_wrote_it() {
+fn the_header_is_read_as_the_kernel_wrote_it() {
     let (mut kernel, mut ring) = FakeKernel::with_ring(4096, 2);
     for (sequence, bits) in [(1, status::BLOCK_TIMEOUT), (2, status::LOSING), (3, 0), (4, status::BLOCK_TIMEOUT)] {
         assert!(kernel.receive(&numbered(7, 100)));

@@ -6,7 +6,7 @@ use netring::ring::layout::status;
 
 use crate::support::{bytes, deliver, next, numbered, payload};
 
-/// One packet a block, numbered from `first`; true for each that found room.
+/// One packet per block, numbered from `first`; true for each that found room.
 fn one_a_block(kernel: &mut FakeKernel, numbers: std::ops::Range<u32>) -> Vec<bool> {
     numbers.map(|number| kernel.receive(&numbered(number, 64)) && kernel.retire(status::BLOCK_TIMEOUT)).collect()
 }
@@ -86,7 +86,7 @@ fn a_ring_of_one_block_goes_on() {
 }
 
 #[test]
-fn packets_coming_tells_of_an_open_block_with_packets() {
+fn packets_coming_reports_an_open_block_with_packets() {
     let (mut kernel, mut ring) = FakeKernel::with_ring(4096, 2);
     assert!(!ring.packets_coming(), "nothing has arrived");
     assert!(kernel.receive(&numbered(0, 64)));

@@ -1,5 +1,5 @@
-//! The ring logic against the fake kernel: what is promised of an honest kernel, what is promised of
-//! one that lies, and random sequences of both against a model.
+//! The ring logic against the fake kernel: with a correct kernel, with one that
+//! corrupts headers, and random sequences of both against a model.
 
 #[expect(unreachable_pub, reason = "the library of the fuzz crate, shared as a module")]
 #[path = "../../fuzz/src/lib.rs"]
@@ -8,10 +8,10 @@ mod support;
 
 mod batches;
 mod columns;
+mod corrupt;
 mod corruption;
 mod delivery;
 mod holding;
-mod lies;
 mod model;
 mod pages;
 mod seeds;

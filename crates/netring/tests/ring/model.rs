@@ -149,7 +149,7 @@ fn shows(ring: &RxRing, lease: &Lease, packets: &[Packet]) {
     assert_eq!(bytes, expected);
 }
 
-/// BatchReader the steps on both, then lets everything come out.
+/// Runs the steps on both, then reads all packets.
 fn follow(blocks: usize, steps: &[Step]) {
     let (mut kernel, mut ring) = FakeKernel::with_ring(BLOCK as u32, blocks as u32);
     let mut model = Model::new(blocks);

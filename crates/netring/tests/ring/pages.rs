@@ -55,22 +55,22 @@ fn every_profile_works_on_every_page_size() {
 proptest! {
     /// What `packet_set_ring` (net/packet/af_packet.c) asks, and mmap(2) of a length.
     #[test]
-    fn a_shape_is_accepted_just_when_the_kernel_would(
+    fn a_geometry_is_accepted_just_when_the_kernel_would(
         page in prop::sample::select(&PAGES[..]),
         block in prop_oneof![0u32..1 << 20, (0u32..64).prop_map(|count| count * 4096)],
         count in 0u32..128,
         frame in prop_oneof![0u32..1 << 17, (0u32..64).prop_map(|count| count * 1024)],
     ) {
         let kernel = block > 0 && block % page == 0 && count > 0 && frame >= 128 && frame % 16 == 0 && frame <= block;
-        let shape = Geometry::new(block, count, frame, page);
-        prop_assert_eq!(shape.is_ok(), kernel);
-        if let Ok(shape) = shape {
-            prop_assert_eq!(shape.ring_bytes() % page as usize, 0);
-            prop_assert_eq!(shape.frame_count(), block / frame * count);
-            prop_assert_eq!(shape.with_block_count(count / 2).ring_bytes() % page as usize, 0);
+        let geometry = Geometry::new(block, count, frame, page);
+        prop_assert_eq!(geometry.is_ok(), kernel);
+        if let Ok(geometry) = geometry {
+            prop_assert_eq!(geometry.ring_bytes() % page as usize, 0);
+            prop_assert_eq!(geometry.frame_count(), block / frame * count);
+            prop_assert_eq!(geometry.with_block_count(count / 2).ring_bytes() % page as usize, 0);
         } else if block > 0 && block % page != 0 {
-            let told = format!("page size, {page} bytes");
-            prop_assert!(shape.unwrap_err().message.contains(&told));
+            let page_size = format!("page size, {page} bytes");
+            prop_assert!(geometry.unwrap_err().message.contains(&page_size));
         }
     }
 }

@@ -18,12 +18,12 @@ fn directory() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "fuzz", "seeds", "block_walker"].iter().collect()
 }
 
-/// A block with these packets, as far as it is used, and then what `lie` makes of it.
-fn seed(plan: Plan, packets: &[FakePacket], lie: impl FnOnce(&FakeKernel)) -> Vec<u8> {
+/// A block with these packets, as far as it is used, and then corrupted by `corrupt`.
+fn seed(plan: Plan, packets: &[FakePacket], corrupt: impl FnOnce(&FakeKernel)) -> Vec<u8> {
     let (mut kernel, _ring) = FakeKernel::with_ring(BLOCK_SIZE, 1);
     deliver(&mut kernel, packets);
     let used = kernel.memory().u32(block::LENGTH).unwrap() as usize;
-    lie(&kernel);
+    corrupt(&kernel);
     plan.input(&kernel.memory().read(0, used).unwrap())
 }
 
@@ -68,7 +68,7 @@ fn seeds_are_those_of_the_fake_kernel() {
             std::fs::create_dir_all(directory()).unwrap();
             std::fs::write(&path, &bytes).unwrap();
         }
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}: see the head of this file");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}: see the top of this file");
     }
     assert_eq!(std::fs::read_dir(directory()).unwrap().count(), seeds().len(), "no seed without a maker");
 }

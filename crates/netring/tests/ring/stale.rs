@@ -11,7 +11,7 @@ fn old() -> FakePacket {
     FakePacket::new(&payload(u32::MAX, 99))
 }
 
-/// Of the new filter's packets, this one.
+/// This packet of the new filter's.
 fn new(number: u32) -> FakePacket {
     numbered(number, 64)
 }

@@ -38,7 +38,7 @@ pub(crate) fn walk(block: &Block<'_>, options: WalkOptions) -> (Vec<Seen>, Resul
     (seen, result)
 }
 
-/// All frames of an honest block.
+/// All frames of a valid block.
 pub(crate) fn frames(ring: &RxRing, lease: &Lease, options: WalkOptions) -> Vec<Seen> {
     let block = ring.block(lease);
     let (seen, result) = walk(&block, options);
@@ -47,7 +47,7 @@ pub(crate) fn frames(ring: &RxRing, lease: &Lease, options: WalkOptions) -> Vec<
     seen
 }
 
-/// The packets' bytes of an honest block.
+/// The packets' bytes of a valid block.
 pub(crate) fn bytes(ring: &RxRing, lease: &Lease) -> Vec<Vec<u8>> {
     frames(ring, lease, WHOLE).into_iter().map(|seen| seen.bytes).collect()
 }
@@ -136,7 +136,7 @@ impl Row {
     }
 }
 
-/// Delivers packets, each of which must find room, and hands the last block over.
+/// Delivers packets, each of which must find room, and closes the last block.
 pub(crate) fn deliver(kernel: &mut FakeKernel, packets: &[FakePacket]) {
     for packet in packets {
         assert!(kernel.receive(packet), "the ring has room");

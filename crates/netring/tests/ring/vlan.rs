@@ -1,4 +1,4 @@
-//! VLAN tags that the kernel stripped: put back, or told beside the packet.
+//! VLAN tags that the kernel stripped: put back, or reported beside the packet.
 
 use netring::ring::block::WalkOptions;
 use netring::ring::fake::{FakeKernel, FakePacket};

@@ -74,7 +74,7 @@ pub(crate) fn a_new_one_lets_no_stray_packet_through_and_loses_none() {
         let mut socket = filtered(&network, attach, odd());
         let frames: Vec<_> = (0..3000).map(|n| frame(n, 60)).collect();
         inject(&mut network.injector("va"), &frames);
-        let batch = next_within(&mut socket, PATIENCE).unwrap().unwrap();
+        let batch = next_within(&mut socket, TIMEOUT).unwrap().unwrap();
         let taken = packets(&socket, &batch);
         assert!(numbers(&taken).iter().all(|number| number % 2 == 1));
         // What has come and was not handed out is judged again: the even ones of it are none, and of these every third stays.

@@ -1,4 +1,4 @@
-//! What stays on an interface, and what of a socket: nothing that should not.
+//! Interfaces and sockets leave no programs, queues or memory behind.
 
 use std::os::fd::RawFd;
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ pub(crate) fn child(namespace: &str) -> ! {
     let _socket = XdpSocket::open("vb", &options).unwrap();
     println!("open");
     loop {
-        std::thread::sleep(PATIENCE);
+        std::thread::sleep(TIMEOUT);
     }
 }
 
@@ -44,7 +44,7 @@ fn program_id(network: &Network) -> u32 {
     after.split(' ').next().unwrap().parse().unwrap()
 }
 
-pub(crate) fn closing_takes_the_program_away_at_once() {
+pub(crate) fn closing_detaches_the_program_at_once() {
     let network = Network::new();
     for attach in [NATIVE, SKB] {
         let socket = network.receiver(attach);
@@ -147,15 +147,15 @@ fn send_through(network: &Network, queue: u32) {
     let options = XdpOptions { queues: Queues::List(vec![queue]), mode: Mode::Tx, ..network.options() };
     let mut sender = network.open("va", options);
     assert!(sender.send(frame(1, 60).as_slice().into()).unwrap());
-    assert!(sender.wait_drained(PATIENCE).unwrap());
+    assert!(sender.wait_drained(TIMEOUT).unwrap());
 }
 
 /// Both the socket's own and one that the caller has attached.
-pub(crate) fn a_program_that_somebody_takes_away_is_told_of() {
+pub(crate) fn a_program_that_another_process_detaches_is_reported() {
     let network = Network::with_queues(2);
-    let told = |socket: &mut XdpSocket| {
+    let reported = |socket: &mut XdpSocket| {
         assert_eq!(socket.attached(), Attached::None);
-        let error = next_within(socket, PATIENCE).unwrap_err();
+        let error = next_within(socket, TIMEOUT).unwrap_err();
         assert!(error.kind == ErrorKind::XdpProgram && error.message.contains("somebody has detached"), "{error}");
         assert!(next(socket).is_err_and(|error| error.kind == ErrorKind::XdpProgram));
     };
@@ -167,7 +167,7 @@ pub(crate) fn a_program_that_somebody_takes_away_is_told_of() {
     let other = XdpOptions { queues: Queues::List(vec![1]), replace: true, mode: Mode::Rx, ..network.options() };
     let second = network.open("vb", other);
     assert_eq!(receive(&mut first, 1), [frame(1, 60)]);
-    told(&mut first);
+    reported(&mut first);
     assert_eq!(second.attached(), Attached::Native);
     first.close().unwrap();
     assert!(program_on(&network, "vb"), "the other's stays");
@@ -180,11 +180,11 @@ pub(crate) fn a_program_that_somebody_takes_away_is_told_of() {
     let mut third = network.open("vb", XdpOptions { mode: Mode::Rx, program: Some(own), ..network.options() });
     assert_eq!(third.attached(), Attached::Skb);
     link.detach().unwrap();
-    told(&mut third);
+    reported(&mut third);
 }
 
 /// Of a pool: nothing happens to the interface before all sockets are bound.
-pub(crate) fn a_shared_program_is_attached_once_it_is_wanted() {
+pub(crate) fn a_shared_program_is_attached_on_request() {
     let network = Network::with_queues(2);
     let options = XdpOptions { queues: Queues::List(vec![1]), mode: Mode::Rx, ..network.options() };
     let mut shared = SharedProgram::prepare("vb", &options).unwrap();
@@ -205,7 +205,7 @@ pub(crate) fn a_shared_program_is_attached_once_it_is_wanted() {
     assert_eq!((member.attached(), program_on(&network, "vb")), (Attached::None, false));
 }
 
-pub(crate) fn a_program_of_ones_own_is_used() {
+pub(crate) fn a_program_of_the_callers_is_used() {
     let network = Network::new();
     let map = XskMap::new(4).unwrap();
     let program = XdpProgram::redirect(&map).unwrap();
@@ -244,7 +244,7 @@ pub(crate) fn bytes_outlive_the_socket_as_zeros() {
     socket.close().unwrap();
     assert!(memory.read(0, memory.len()).unwrap().iter().all(|byte| *byte == 0));
     assert!(memory.write(0, b"still there"));
-    // The queue is free although somebody holds the bytes.
+    // The queue is free although a view holds the bytes.
     network.receiver(Attach::Auto).close().unwrap();
 }
 
@@ -276,13 +276,13 @@ pub(crate) fn a_thousand_sockets_leave_nothing_behind() {
     assert!(after.0 <= before.0 + 2 && after.1 <= before.1 + 10, "{before:?} {after:?}");
 }
 
-pub(crate) fn down_and_up_and_gone_are_told() {
+pub(crate) fn down_and_up_and_gone_are_reported() {
     let network = Network::new();
     let mut socket = network.receiver(Attach::Auto);
     network.run("link set vb down");
-    let error = next_within(&mut socket, PATIENCE).unwrap_err();
+    let error = next_within(&mut socket, TIMEOUT).unwrap_err();
     assert_eq!((error.kind, error.errno), (ErrorKind::LinkDown, Some(libc::ENETDOWN)), "{error}");
-    assert!(next_within(&mut socket, Duration::from_millis(1)).unwrap().is_none(), "told once");
+    assert!(next_within(&mut socket, Duration::from_millis(1)).unwrap().is_none(), "reported once");
     network.run("link set vb up");
     until("the carrier", || network.read("-o link show va").contains("LOWER_UP"));
     inject(&mut network.injector("va"), &[frame(1, 60)]);
@@ -292,7 +292,7 @@ pub(crate) fn down_and_up_and_gone_are_told() {
     inject(&mut network.injector("va"), &[frame(2, 60)]);
     network.run("link del va");
     assert_eq!(receive(&mut socket, 1), [frame(2, 60)]);
-    let error = next_within(&mut socket, PATIENCE).unwrap_err();
+    let error = next_within(&mut socket, TIMEOUT).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InterfaceRemoved, "{error}");
     assert!(socket.poll().is_err_and(|error| error.kind == ErrorKind::InterfaceRemoved));
     socket.close().unwrap();
@@ -306,12 +306,12 @@ pub(crate) fn a_wait_ends_when_the_interface_goes() {
     let watch = socket.readiness().watch(move |outcome| sender.send(outcome.is_ok()).unwrap()).unwrap();
     watch.arm();
     network.run("link del vb");
-    assert_eq!(woken.recv_timeout(PATIENCE), Ok(true));
+    assert_eq!(woken.recv_timeout(TIMEOUT), Ok(true));
     until("removal is known", || socket.poll().is_err());
 }
 
 /// A descriptor that no file has.
-pub(crate) fn descriptors_that_are_none_are_refused_by_name() {
+pub(crate) fn invalid_descriptors_are_refused_by_name() {
     let network = Network::new();
     let none: RawFd = 9999;
     let program = Some(OwnProgram { xsk_map: none, program: None });

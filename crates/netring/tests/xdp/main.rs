@@ -55,21 +55,21 @@ fn main() -> ExitCode {
             frames_of_no_length_are_refused_by_name,
             frames_wait_while_the_interface_is_down,
             one_object_does_both,
-            frames_taken_are_reported_before_a_failure,
+            a_flush_reports_taken_frames_before_a_failure,
         }
         lifetime {
-            closing_takes_the_program_away_at_once,
+            closing_detaches_the_program_at_once,
             a_killed_process_leaves_nothing,
             a_queue_can_be_opened_again_at_once_and_is_busy_otherwise,
             a_foreign_program_is_named_and_replaced_only_when_asked,
-            a_program_that_somebody_takes_away_is_told_of,
-            a_shared_program_is_attached_once_it_is_wanted,
-            a_program_of_ones_own_is_used,
+            a_program_that_another_process_detaches_is_reported,
+            a_shared_program_is_attached_on_request,
+            a_program_of_the_callers_is_used,
             bytes_outlive_the_socket_as_zeros,
             a_thousand_sockets_leave_nothing_behind,
-            down_and_up_and_gone_are_told,
+            down_and_up_and_gone_are_reported,
             a_wait_ends_when_the_interface_goes,
-            descriptors_that_are_none_are_refused_by_name,
+            invalid_descriptors_are_refused_by_name,
         }
     };
     let trials = tests.map(|(name, test)| {

@@ -45,7 +45,7 @@ pub(crate) fn loopback_has_skb_mode_only() {
     for bytes in &frames {
         assert!(socket.send(bytes.as_slice().into()).unwrap());
     }
-    assert!(socket.wait_drained(PATIENCE).unwrap());
+    assert!(socket.wait_drained(TIMEOUT).unwrap());
     assert_eq!(receive(&mut socket, frames.len()), frames, "what it sends comes back");
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn a_burst_while_the_reader_sleeps_is_lost_only_beyond_the_frames() {
         let mut socket = network.receiver(attach);
         let frames: Vec<_> = (0..4096).map(|n| frame(n, 60)).collect();
         inject(&mut network.injector("va"), &frames);
-        // Nothing has looked at the socket so far; every frame of the UMEM is in use.
+        // The socket has not been read so far; every frame of the UMEM is in use.
         assert_eq!(socket.stats().unwrap().packets, 4096, "{attach:?}");
         inject(&mut network.injector("va"), &frames[..100]);
         let stats = socket.stats().unwrap();
@@ -83,7 +83,7 @@ pub(crate) fn a_burst_while_the_reader_sleeps_is_lost_only_beyond_the_frames() {
         all.extend(receive(&mut socket, 4096 - all.len()));
         assert!(all == frames, "{attach:?}: in order, nothing written over");
         inject(&mut network.injector("va"), &frames[..100]);
-        let batch = next_within(&mut socket, PATIENCE).unwrap().unwrap();
+        let batch = next_within(&mut socket, TIMEOUT).unwrap().unwrap();
         assert!(!XdpSocket::header(&batch).losing, "{attach:?}: and the ones after it do not");
         let mut all = packets(&socket, &batch);
         socket.release(batch);
@@ -161,7 +161,7 @@ pub(crate) fn every_queue_is_received_by_one_object() {
                 expected.push(frame(queue * 1000 + n, 64));
                 assert!(sender.send(expected.last().unwrap().as_slice().into()).unwrap());
             }
-            assert!(sender.wait_drained(PATIENCE).unwrap());
+            assert!(sender.wait_drained(TIMEOUT).unwrap());
             sender.close().unwrap();
         }
         let mut got = receive(&mut socket, expected.len());
@@ -224,11 +224,11 @@ pub(crate) fn huge_pages_hold_frames_or_say_how_they_would() {
     }
     let mut socket = network.open("vb", options.clone());
     inject(&mut network.injector("va"), &[frame(1, 60)]);
-    let batch = next_within(&mut socket, PATIENCE).unwrap().unwrap();
+    let batch = next_within(&mut socket, TIMEOUT).unwrap().unwrap();
     let memory = socket.bytes(&batch).unwrap();
     assert_eq!(packets(&socket, &batch), [frame(1, 60)]);
     socket.close().unwrap();
-    assert_eq!(memory.read(256, 60).unwrap(), frame(1, 60), "what somebody holds stays");
+    assert_eq!(memory.read(256, 60).unwrap(), frame(1, 60), "held memory stays unchanged");
     drop((batch, memory));
     network.open("vb", options).close().unwrap();
 }

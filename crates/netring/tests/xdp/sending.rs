@@ -22,7 +22,7 @@ pub(crate) fn a_burst_leaves_whole_and_in_order() {
             assert!(socket.send(bytes.as_slice().into()).unwrap());
         }
         assert!(!socket.send(frames[0].as_slice().into()).unwrap(), "4096 slots");
-        assert!(socket.wait_drained(PATIENCE).unwrap());
+        assert!(socket.wait_drained(TIMEOUT).unwrap());
         assert_eq!(receive(&mut receiver, 4096), frames);
     }
     let stats = socket.tx_stats().unwrap();
@@ -43,7 +43,7 @@ pub(crate) fn slots_are_sent_in_the_order_of_queueing() {
     socket.queue(third, 70).unwrap();
     socket.discard(second);
     socket.queue(first, 70).unwrap();
-    assert!(socket.wait_drained(PATIENCE).unwrap());
+    assert!(socket.wait_drained(TIMEOUT).unwrap());
     assert_eq!(receive(&mut receiver, 2), [frame(3, 70), frame(1, 70)]);
 }
 
@@ -75,8 +75,8 @@ pub(crate) fn frames_wait_while_the_interface_is_down() {
     assert_eq!(socket.tx_stats().unwrap().pending, 100);
     network.run("link set va up");
     let mut receiver = network.receiver(Attach::Auto);
-    assert_eq!(socket.flush().unwrap().0, 100, "the flush that failed reported none");
-    assert!(socket.wait_drained(PATIENCE).unwrap());
+    assert_eq!(socket.flush().unwrap().0, 100, "the failed flush reported no frames");
+    assert!(socket.wait_drained(TIMEOUT).unwrap());
     assert_eq!(receive(&mut receiver, 100), frames);
     assert_eq!(socket.flush().unwrap().0, 0);
 }
@@ -86,13 +86,13 @@ pub(crate) fn one_object_does_both() {
     for attach in [NATIVE, SKB] {
         let open = |name| network.open(name, XdpOptions { attach, ..network.options() });
         let (mut a, mut b) = (open("va"), open("vb"));
-        assert_eq!(a.shape().tx_frames, 2048);
+        assert_eq!(a.layout().tx_frames, 2048);
         let frames: Vec<_> = (0..2048).map(|n| frame(n, 60 + n as usize % 1400)).collect();
         for from in [&mut a, &mut b] {
             for bytes in &frames {
                 assert!(from.send(bytes.as_slice().into()).unwrap());
             }
-            assert!(from.wait_drained(PATIENCE).unwrap());
+            assert!(from.wait_drained(TIMEOUT).unwrap());
         }
         assert_eq!(receive(&mut a, 2048), frames, "{attach:?}");
         assert_eq!(receive(&mut b, 2048), frames, "{attach:?}");
@@ -101,7 +101,7 @@ pub(crate) fn one_object_does_both() {
     }
 }
 
-pub(crate) fn frames_taken_are_reported_before_a_failure() {
+pub(crate) fn a_flush_reports_taken_frames_before_a_failure() {
     let network = Network::new();
     let mut socket = sender(&network);
     network.run("link del va");

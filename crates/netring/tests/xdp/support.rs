@@ -98,9 +98,9 @@ fn run(program: &str, arguments: &[&str]) {
 pub(crate) const NATIVE: Attach = Attach::Only(XdpMode::Native);
 pub(crate) const SKB: Attach = Attach::Only(XdpMode::Skb);
 /// Long enough for a machine that is busy; a test that passes never waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A frame of an ethertype that nobody uses, with a number and bytes that depend on it.
+/// A frame of an unused ethertype, with a number and bytes that depend on it.
 pub(crate) fn frame(number: u32, length: usize) -> Vec<u8> {
     let mut bytes = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5];
     bytes.extend(number.to_be_bytes());
@@ -109,7 +109,7 @@ pub(crate) fn frame(number: u32, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The number in a frame of [`frame`], or `None` for anybody else's.
+/// The number in a frame of [`frame`], or `None` for other frames.
 pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
     (bytes.len() >= 18 && bytes[12..14] == [0x88, 0xb5]).then(|| u32::from_be_bytes(bytes[14..18].try_into().unwrap()))
 }
@@ -118,10 +118,10 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
 pub(crate) fn inject(injector: &mut Injector, frames: &[Vec<u8>]) {
     for frame in frames {
         while !injector.send(frame.as_slice().into()).unwrap() {
-            assert!(injector.wait_drained(PATIENCE).unwrap());
+            assert!(injector.wait_drained(TIMEOUT).unwrap());
         }
     }
-    assert!(injector.wait_drained(PATIENCE).unwrap());
+    assert!(injector.wait_drained(TIMEOUT).unwrap());
 }
 
 /// The next batch, waiting for it up to `timeout`.
@@ -150,10 +150,10 @@ pub(crate) fn packets(socket: &XdpSocket, batch: &Batch) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Reads until `count` frames of [`frame`] have come or patience ends.
+/// Reads until `count` frames of [`frame`] have come or the timeout passes.
 pub(crate) fn receive(socket: &mut XdpSocket, count: usize) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while all.len() < count && Instant::now() < deadline {
         let Some(batch) = next_within(socket, Duration::from_millis(100)).unwrap() else { continue };
         all.extend(packets(socket, &batch).into_iter().filter(|bytes| number(bytes).is_some()));
@@ -164,7 +164,7 @@ pub(crate) fn receive(socket: &mut XdpSocket, count: usize) -> Vec<Vec<u8>> {
 
 /// Waits until something is true, which it must become.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(2));

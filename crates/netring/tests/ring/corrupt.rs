@@ -1,5 +1,5 @@
-//! A kernel that lies, or JavaScript that wrote into a block: the walk stops at the lie, says where
-//! and why, and has shown what came before it.
+//! Corrupt headers, by a bug of the kernel or by JavaScript: the walk stops at the corrupt header, reports where and
+//! why, and has shown the packets before it.
 
 use netring::ring::columns::CopyFailure;
 use netring::ring::fake::FakeKernel;
@@ -22,9 +22,9 @@ const PACKETS: u32 = 4;
 /// Bytes from one packet to the next.
 const DISTANCE: u32 = 152;
 
-/// Walks the second of three blocks of four packets, after `lie` has written to it. It gets the
+/// Walks the second of three blocks of four packets, after `corrupt` has written to it. It gets the
 /// block's bytes and finds packet headers with [`header`].
-fn told(lie: impl FnOnce(&Memory)) -> (Vec<Seen>, Result<(), Malformed>) {
+fn walk_corrupted(corrupt: impl FnOnce(&Memory)) -> (Vec<Seen>, Result<(), Malformed>) {
     let (mut kernel, mut ring) = FakeKernel::with_ring(BLOCK as u32, 3);
     for round in 0..3 {
         let packets: Vec<_> = (0..PACKETS).map(|number| numbered(10 * round + number, 64)).collect();
@@ -33,7 +33,7 @@ fn told(lie: impl FnOnce(&Memory)) -> (Vec<Seen>, Result<(), Malformed>) {
     let first = ring.acquire().unwrap();
     let lease = ring.acquire().unwrap();
     let memory = kernel.memory().slice(BLOCK, BLOCK).unwrap();
-    lie(&memory);
+    corrupt(&memory);
     let around = |from| kernel.memory().read(from, BLOCK).unwrap();
     let before = (around(0), around(2 * BLOCK));
 
@@ -61,8 +61,8 @@ fn header(index: u32) -> usize {
 
 /// The walk showed the first `visited` packets as they came and stopped at `index`.
 #[track_caller]
-fn stops(visited: u32, index: u32, reason: &'static str, lie: impl FnOnce(&Memory)) {
-    let (seen, result) = told(lie);
+fn stops(visited: u32, index: u32, reason: &'static str, corrupt: impl FnOnce(&Memory)) {
+    let (seen, result) = walk_corrupted(corrupt);
     assert_eq!(result, Err(Malformed { index, reason }));
     let bytes: Vec<_> = seen.into_iter().map(|seen| seen.bytes).collect();
     let expected: Vec<_> = (0..visited).map(|number| payload(10 + number, 64)).collect();
@@ -71,8 +71,8 @@ fn stops(visited: u32, index: u32, reason: &'static str, lie: impl FnOnce(&Memor
 
 /// The walk showed the first `visited` packets as they came and found nothing wrong.
 #[track_caller]
-fn passes(visited: u32, lie: impl FnOnce(&Memory)) {
-    let (seen, result) = told(lie);
+fn passes(visited: u32, corrupt: impl FnOnce(&Memory)) {
+    let (seen, result) = walk_corrupted(corrupt);
     assert_eq!(result, Ok(()));
     let bytes: Vec<_> = seen.into_iter().map(|seen| seen.bytes).collect();
     let expected: Vec<_> = (0..visited).map(|number| payload(10 + number, 64)).collect();
@@ -85,7 +85,7 @@ fn the_truth_is_believed() {
 }
 
 #[test]
-fn a_next_offset_that_leads_nowhere_stops_the_walk_behind_its_packet() {
+fn a_next_offset_out_of_the_block_stops_the_walk_behind_its_packet() {
     let left = block::SIZE as u32 + PACKETS * DISTANCE;
     for at in 0..PACKETS - 1 {
         let to_end = left - header(at) as u32;
@@ -137,7 +137,7 @@ fn an_oversize_snaplen_stops_the_walk_at_its_packet() {
 fn a_snaplen_may_reach_the_next_packet_and_no_further() {
     for at in 0..PACKETS - 1 {
         let room = (header(at + 1) - header(at)) as u32 - 86;
-        let (seen, result) = told(|memory| assert!(memory.set_u32(header(at) + packet::SNAPLEN, room)));
+        let (seen, result) = walk_corrupted(|memory| assert!(memory.set_u32(header(at) + packet::SNAPLEN, room)));
         assert_eq!(result, Ok(()));
         let seen = &seen[at as usize];
         assert_eq!(seen.data as usize + seen.bytes.len(), header(at + 1));
@@ -147,7 +147,7 @@ fn a_snaplen_may_reach_the_next_packet_and_no_further() {
 #[test]
 fn the_last_snaplen_may_reach_the_end_of_the_block_and_no_further() {
     let last = header(PACKETS - 1);
-    let (seen, result) = told(|memory| {
+    let (seen, result) = walk_corrupted(|memory| {
         memory.set_u32(block::LENGTH, u32::MAX);
         memory.set_u32(last + packet::SNAPLEN, (BLOCK - last - 86) as u32);
     });
@@ -181,7 +181,7 @@ fn a_packet_count_too_small_hides_the_rest() {
 }
 
 #[test]
-fn a_first_packet_inside_the_head_stops_the_walk() {
+fn a_first_packet_inside_the_header_stops_the_walk() {
     for first in [0, 8, 40, 47] {
         stops(0, 0, IN_HEAD, |memory| assert!(memory.set_u32(block::FIRST, first)));
     }
@@ -215,7 +215,7 @@ fn a_link_layer_header_outside_the_block_stops_the_walk() {
             stops(at, at, SNAPLEN_OUT, |memory| assert!(memory.set_u16(header(at) + packet::MAC, mac)));
         }
         let own_end = (header(at + 1) - header(at)) as u16;
-        let (seen, result) = told(|memory| {
+        let (seen, result) = walk_corrupted(|memory| {
             memory.set_u16(header(at) + packet::MAC, own_end);
             memory.set_u32(header(at) + packet::SNAPLEN, 0);
         });
@@ -227,7 +227,7 @@ fn a_link_layer_header_outside_the_block_stops_the_walk() {
 fn a_block_length_past_the_block_is_the_block() {
     for length in [BLOCK as u32, BLOCK as u32 + 1, 3 * BLOCK as u32, 1 << 31, u32::MAX] {
         passes(PACKETS, |memory| assert!(memory.set_u32(block::LENGTH, length)));
-        // With it, a lie of a packet's is still seen.
+        // The walk still detects a corrupt packet header.
         stops(1, 1, SNAPLEN_OUT, |memory| {
             memory.set_u32(block::LENGTH, length);
             memory.set_u32(header(1) + packet::SNAPLEN, BLOCK as u32);
@@ -251,7 +251,7 @@ fn a_block_length_too_small_stops_the_walk_where_it_ends() {
     stops(3, 3, SNAPLEN_OUT, |memory| assert!(memory.set_u32(block::LENGTH, header(3) as u32 + 86 + 63)));
     passes(4, |memory| assert!(memory.set_u32(block::LENGTH, header(3) as u32 + 86 + 64)));
     for length in [0, 48, 71, 72, 115] {
-        let (seen, result) = told(|memory| {
+        let (seen, result) = walk_corrupted(|memory| {
             memory.set_u32(block::PACKETS, 1);
             memory.set_u32(block::LENGTH, length);
         });
