@@ -2,16 +2,16 @@
 /* eslint-disable */
 
 export declare class NativeBridge {
-  /** Forwards only what the filters match. */
+  /** The bridge drops and counts the frames that `filters` refuse. */
   static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions, filters: NativeBridgeFilters): NativeBridge
   static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions, filters: NativeBridgeFilters): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
   start(waker: (arg: number) => void): void
-  /** The thread ends after its turn, and calls the waker. */
+  /** Ends the thread after its current round; it then calls the waker. */
   stop(): void
-  /** Waits for the thread to end; throws why it did. */
+  /** Waits for the thread to end; throws its error. */
   join(): void
-  /** Forwards on this thread what is there, waiting for something at most so long; whether there was. */
+  /** Forwards available frames on this thread, waiting at most this long for some; true if there were any. */
   round(timeoutMs: number): boolean
   /** a to b first. */
   stats(): Array<NativeDirectionStats>
@@ -24,14 +24,14 @@ export declare class NativeBridge {
 /** A capture, until its source is closed. */
 export declare class NativeCapture {
   static open(interface: string, options: NativeCaptureOptions): NativeCapture
-  /** The capture's batches: once. */
+  /** The capture's batches; callable once. */
   source(): NativeSource
   ring(): NativeRing
-  /** Of a paused capture: joins its group by this id, or a new one, and gives the id. */
+  /** Paused captures: joins its group by this id, or a new group, and returns the id. */
   joinGroup(id?: number | undefined | null): number
-  /** Of a paused capture: what nativeStartAll() and nativeStopAll() know it by. */
+  /** Paused captures: its id for nativeStartAll() and nativeStopAll(). */
   barrierId(): number | null
-  /** Of a paused capture: from now on its filter decides. */
+  /** Paused captures: starts it with its filter. */
   start(): void
   setFilter(filter?: NativeFilterOption | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
@@ -40,34 +40,34 @@ export declare class NativeCapture {
 export declare class NativeChannel {
   static open(interface: string, capture: NativeCaptureOptions, limits: NativeQueueLimits): NativeChannel
   static openXdp(interface: string, options: NativeXdpOptions, limits: NativeQueueLimits): NativeChannel
-  /** Of a channel over AF_PACKET. */
+  /** AF_PACKET only. */
   ring(): NativeRing
-  /** Of a channel over AF_XDP. */
+  /** AF_XDP only. */
   layout(): NativeXdpLayout
-  /** The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none. */
+  /** The LINKTYPE_ number of all packets; 0xffff_ffff where the registry has none. */
   linkType(): number
-  /** The counter that says which packets of those fetched last were passed on. */
+  /** The position counter: which packets of the last fetch were consumed. */
   position(): ArrayBuffer
-  /** Takes packets out of the queue, for copy(). The first `passedOn` of them are passed on at once. */
+  /** Takes packets out of the queue, for copy(). The first `passedOn` of them count as consumed at once. */
   fetch(passedOn: number): NativeFetched
-  /** Copies what was fetched last: all packets end to end into `data` and their columns into `columns`. */
+  /** Copies the last fetch: all packets end to end into `data` and their columns into `columns`. */
   copy(data: Uint8Array, columns: Uint8Array): void
-  /** True when fetch() would give something or fail; otherwise the waker is called once it would. */
+  /** True when fetch() would return packets or fail; otherwise the waker is called once it would. */
   pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
-  /** From now on the waker is called with every change of the link. */
+  /** Calls the waker with every link event from now on. */
   watchLink(waker: (arg: number) => void): void
   /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
-  /** Nothing more is let in, and what is in the ring is queued. The waker is called when that is done. */
+  /** Stops receiving and queues the packets in the ring. Calls the waker when that is done. */
   stop(waker: (arg: number) => void): void
   stopped(): boolean
   queued(): number
   overflowed(): number
   setFilter(filter?: NativeFilterOption | undefined | null): void
-  /** Of a channel over AF_PACKET. */
+  /** AF_PACKET only. */
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
   /** Ends the thread and frees everything. Closing twice is harmless. */
@@ -75,53 +75,53 @@ export declare class NativeChannel {
 }
 
 export declare class NativeFilter {
-  /** For packets of this LINKTYPE_ number. */
+  /** Compiles an expression for packets with this LINKTYPE_ number. */
   static compile(expression: NativeExpression, linkType: number, target: 'socket' | 'xdp' | 'memory'): NativeFilter
   instructions(): Array<NativeInstruction>
   /** As `tcpdump -d` prints it. */
   listing(): string
-  /** Whether a packet matches that has `original` bytes on the wire. */
+  /** Whether a packet matches. `original` is its length on the wire. */
   matches(packet: Uint8Array, original: number): boolean
   /**
-   * Writes into `indices`, which has room for all, which packets match, and gives their number. A packet lies in `bytes` as
-   * the columns say.
+   * Writes the indices of the matching packets into `indices`, which has room for all, and returns their number. The columns
+   * give each packet's place in `bytes`.
    */
   select(bytes: Uint8Array, offset: Uint32Array, captured: Uint32Array, original: Uint32Array, indices: Uint32Array): number
 }
 
 /** One direction of a bridge with a hook. */
 export declare class NativeForwarder {
-  /** The batches of this direction, one at a time: decide() takes each back. Once. */
+  /** The batches of this direction, one at a time: decide() takes each back. Callable once. */
   source(): NativeSource
-  /** What the packets of a batch have to match before they are anybody's to decide, if there is a filter: once. */
+  /** The filter that packets have to match before JavaScript decides about them, if there is one. Once. */
   filter(): NativeFilter | null
   /**
-   * What becomes of the packets of a batch: a verdict each, and a frame of `replacements` for each 'replace'; what has no
-   * verdict is dropped. Its views are empty from now on, and push() sends it.
+   * Decides about a batch: a verdict per packet, and a frame of `replacements` for each 'replace'; packets without a
+   * verdict are dropped. The batch's views are empty from now on, and push() sends it.
    */
   decide(id: number, verdicts: Uint8Array, replacements: Uint8Array[]): void
-  /** Sends on what was decided; nativeConstants() has the answers. */
+  /** Forwards the decided packets; nativeConstants() has the results. */
   push(): number
   /** Blocks this thread, at most so long, until this direction or another has something to do. */
   waitWith(other: NativeForwarder, timeoutMs: number): void
-  /** Whether push() has to be called again in a millisecond, whatever comes. */
+  /** Whether push() has to be called again in a millisecond, without an event. */
   isUnsettled(): boolean
   stats(): NativeDirectionStats
   /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
   takeRejections(): Array<string>
   /**
-   * Gives back what is under way, and sends nothing more. Before close() of both directions' sources: what sends here may
-   * be what receives there.
+   * Takes back unsent packets and ends sending. Call it before close() of both directions' sources: one socket may
+   * send here and receive there.
    */
   endSending(): void
 }
 
-/** A program that leads packets to the sockets of several threads, until it is closed. */
+/** A program that redirects packets to the sockets of several threads, until it is closed. */
 export declare class NativeSharedProgram {
   static prepare(interface: string, options: NativeXdpOptions): NativeSharedProgram
-  /** Attaches it, in the place of one that is to be replaced. */
+  /** Attaches it, replacing another program if asked to. */
   attach(): void
-  /** Leads packets to no socket any more, and stays attached. */
+  /** Stops redirecting packets, and stays attached. */
   shut(): void
   /** The descriptor of its map, as long as it is not closed. */
   mapFd(): number
@@ -180,20 +180,20 @@ export declare class NativeSink {
 export declare class NativeSource {
   /** The words that describe the batch that next() handed out last; nativeConstants() has their places. */
   header(): ArrayBuffer
-  /** The LINKTYPE_ number of what every packet begins with; 0xffff_ffff where the registry has none. */
+  /** The LINKTYPE_ number of all packets; 0xffff_ffff where the registry has none. */
   linkType(): number
-  /** The id of the next batch, with the columns of `set` filled on the way; -1 where there is none. */
+  /** The id of the next batch, with the columns of `set` filled; -1 where there is none. */
   next(set: number): number
   /** As next(), blocking this thread for it. */
   nextBlocking(set: number, timeoutMs: number): number
-  /** True when next() would give a batch; otherwise the waker is called once something changes. */
+  /** True when next() would return a batch; otherwise the waker is called once something changes. */
   pollOrWait(waker: (arg: number) => void): boolean
   stopWaiting(): void
   /** Whether a wait keeps the process alive. */
   keepAlive(keep: boolean): void
   /** Whether it receives from an interface, whose link can be watched. */
   hasLink(): boolean
-  /** From now on the waker is called with every change of the link. */
+  /** Calls the waker with every link event from now on. */
   watchLink(waker: (arg: number) => void): void
   /** After watching has failed: the next watchLink() tries again. */
   unwatchLink(): void
@@ -216,24 +216,24 @@ export declare class NativeSource {
 /** A socket, until its source and its sink are closed. */
 export declare class NativeXdpSocket {
   static open(interface: string, options: NativeXdpOptions): NativeXdpSocket
-  /** The packets that come: once. */
+  /** Its source of packets; callable once. */
   source(): NativeSource
-  /** The frames that go: once. To be closed before the source, which ends the socket. */
+  /** Its sink of frames; callable once. Close it before the source, which ends the socket. */
   sink(): NativeSink
-  /** Of a paused socket: from now on packets come. */
+  /** Paused sockets: starts receiving. */
   start(): void
   setFilter(filter?: NativeFilterOption | undefined | null): void
   layout(): NativeXdpLayout
-  /** How packets get here now. */
+  /** How the program is attached now. */
   attached(): 'native' | 'skb' | 'none'
   /** The kernel's counters. */
   xdpStats(): NativeXdpStats
 }
 
-/** The processors that this thread may use, by number. */
+/** The CPUs that this thread may use. */
 export declare function nativeAllowedCpus(): Array<number>
 
-/** What is forwarded in each direction; absent: everything. */
+/** The filter of each direction. Absent: no filter. */
 export interface NativeBridgeFilters {
   aToB?: NativeExpression
   bToA?: NativeExpression
@@ -263,7 +263,7 @@ export interface NativeCaptureOptions {
   netns?: string
   fanout?: NativeFanout
   filter?: NativeFilterOption
-  /** Outside its group and receiving nothing, until joinGroup() and start(). Absent: no. */
+  /** Paused: outside its group, without packets, until joinGroup() and start(). Absent: no. */
   paused?: boolean
 }
 
@@ -280,18 +280,18 @@ export declare function nativeConstants(): NativeConstants
 export interface NativeConstants {
   /** In the order of their numbers. */
   columns: Array<NativeColumn>
-  /** Bytes that all columns take a packet. */
+  /** Bytes per packet of all columns together. */
   bytesPerPacket: number
   /** Capacities are multiples of this. */
   capacityStep: number
   /** In the order of their numbers. */
   parsedColumns: Array<NativeColumn>
-  /** Where each word of a parsed record is, and where those that take several start. */
+  /** Index of each word of a parsed record, and of the first word of longer fields. */
   recordWords: Record<string, number>
   /** Words of a record. */
   recordLength: number
   batchHeader: NativeHeaderWords
-  /** What wakers are called with. */
+  /** Arguments of wakers. */
   messages: Record<string, number>
   verdicts: Record<string, number>
   pushStates: Record<string, number>
@@ -314,7 +314,7 @@ export interface NativeDirectionStats {
 export interface NativeExpression {
   text: string
   snapLen: number
-  /** Dotted. */
+  /** In dotted notation. */
   netmask?: string
   hosts: Array<NativeHost>
 }
@@ -348,7 +348,7 @@ export interface NativeFlush {
   end: 'everything' | 'bufferFull' | 'queueFull'
 }
 
-/** Places and bits of the words that describe a batch. */
+/** Indices and bits of the words that describe a batch. */
 export interface NativeHeaderWords {
   length: number
   flags: number
@@ -362,7 +362,7 @@ export interface NativeHeaderWords {
 /** The addresses of a host name. */
 export interface NativeHost {
   name: string
-  /** As `node:dns` gives them. */
+  /** IPv4 and IPv6 addresses as text. */
   addresses: Array<string>
 }
 
@@ -410,13 +410,13 @@ export declare function nativeOpenInjector(interface: string, options: NativeInj
 /** The same over AF_XDP: a socket receives for one direction and sends for the other. */
 export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions, filters: NativeBridgeFilters): Array<NativeForwarder>
 
-/** Parses the packet that `bytes` are into a record, whose words `target` has. */
+/** Parses the packet `bytes` into a record, written to the words of `target`. */
 export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
 
-/** From now on this thread runs on one processor only. */
+/** Pins this thread to one CPU. */
 export declare function nativePinThread(cpu: number): void
 
-/** Exactly one of the two is there. */
+/** Exactly one of the two is set. */
 export interface NativeProgram {
   instructions?: Array<NativeInstruction>
   fd?: number
@@ -443,7 +443,7 @@ export interface NativeSideOptions {
   injector: NativeInjectorOptions
 }
 
-/** Starts paused captures of any thread. Their own start() is to be called, too. */
+/** Starts paused captures of any thread. Call start() of each, too. */
 export declare function nativeStartAll(ids: Array<number>): void
 
 export interface NativeStats {
@@ -462,10 +462,10 @@ export interface NativeTxStats {
   bytes: number
 }
 
-/** The host names in an expression whose addresses it lacks. */
+/** The host names in an expression that have no addresses in `hosts`. */
 export declare function nativeUnknownHosts(expression: NativeExpression, linkType: number, target: 'socket' | 'xdp' | 'memory'): Array<string>
 
-/** The version that this binary was built as, by which the TypeScript part knows its own. */
+/** The version of this binary, which TypeScript compares with its own. */
 export declare function nativeVersion(): string
 
 export interface NativeXdpLayout {
@@ -496,7 +496,7 @@ export interface NativeXdpOptions {
   coalesceUs: number
   replace: boolean
   program?: NativeXdpProgram
-  /** Without `fd`. */
+  /** An expression or instructions. */
   filter?: NativeFilterOption
   netns?: string
   /** Out of the map until start(). Absent: no. */

@@ -215,7 +215,6 @@ type Program =
   | {
       readonly fd: number
     }
-type Filter = Program | string
 type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
 interface FanoutOptions {
   readonly mode: FanoutMode
@@ -225,57 +224,8 @@ interface FanoutOptions {
   readonly ignoreOutgoing?: boolean
   readonly program?: Program
 }
-type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'
-interface CaptureOptions {
-  readonly profile?: Profile
-  readonly blockSize?: number
-  readonly blockCount?: number
-  readonly frameSize?: number
-  readonly blockTimeoutMs?: number
-  readonly fillRxhash?: boolean
-  readonly snapLen?: number
-  readonly promiscuous?: boolean
-  readonly ignoreOutgoing?: boolean
-  readonly busyPollUs?: number
-  readonly reusePort?: boolean
-  readonly receiveBufferBytes?: number
-  readonly receiveBufferForce?: boolean
-  readonly timestampSource?: 'software' | 'rawHardware' | 'systemHardware'
-  readonly pollTimeoutMs?: number
-  readonly vlan?: 'reinsert' | 'metadata'
-  readonly netns?: string
-  readonly fanout?: FanoutOptions
-  readonly filter?: Filter
-}
-interface InjectorOptions {
-  readonly frameSize?: number
-  readonly frameCount?: number
-  readonly qdiscBypass?: boolean
-  readonly onMalformed?: 'skip' | 'stop'
-  readonly netns?: string
-}
-type SideOptions = CaptureOptions & InjectorOptions
-type BridgeHook = (packet: Packet, direction: BridgeDirection) => 'forward' | 'drop' | Uint8Array
-interface BridgeOptions {
-  readonly a?: SideOptions
-  readonly b?: SideOptions
-  readonly backend?: 'packet' | 'xdp'
-  readonly onPacket?: BridgeHook
-}
 interface WaitOptions {
   readonly signal?: AbortSignal
-}
-type BridgeEvent = 'rejected' | 'close'
-declare class Bridge extends Closable {
-  readonly a: string
-  readonly b: string
-  private constructor()
-  static open(a: string, b: string, options?: BridgeOptions): Bridge
-  run(options?: WaitOptions): Promise<void>
-  runIterations(count: number): void
-  stats(): Readonly<Record<BridgeDirection, BridgeStats>>
-  on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
-  on(event: 'close', listener: () => void): this
 }
 interface ParsedColumns {
   readonly etherType: Uint16Array
@@ -311,6 +261,74 @@ interface Batch extends Iterable<Packet, undefined>, Disposable {
   copy(): OwnedPacket[]
   parse(): ParsedColumns
   release(): void
+}
+interface PacketFilterOptions {
+  readonly linkType?: LinkType
+  readonly snapLen?: number
+  readonly netmask?: string
+  readonly vlan?: 'bytes' | 'metadata'
+}
+declare class PacketFilter {
+  readonly expression: string
+  readonly linkType: LinkType
+  private constructor()
+  static compile(expression: string, options?: PacketFilterOptions): PacketFilter
+  static compileAsync(expression: string, options?: PacketFilterOptions & WaitOptions): Promise<PacketFilter>
+  get instructions(): readonly BpfInstruction[]
+  matches(frame: Uint8Array, originalLength?: number): boolean
+  select(batch: Batch): Uint32Array
+  toString(): string
+}
+type Filter = Program | PacketFilter | string
+type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'
+interface CaptureOptions {
+  readonly profile?: Profile
+  readonly blockSize?: number
+  readonly blockCount?: number
+  readonly frameSize?: number
+  readonly blockTimeoutMs?: number
+  readonly fillRxhash?: boolean
+  readonly snapLen?: number
+  readonly promiscuous?: boolean
+  readonly ignoreOutgoing?: boolean
+  readonly busyPollUs?: number
+  readonly reusePort?: boolean
+  readonly receiveBufferBytes?: number
+  readonly receiveBufferForce?: boolean
+  readonly timestampSource?: 'software' | 'rawHardware' | 'systemHardware'
+  readonly pollTimeoutMs?: number
+  readonly vlan?: 'reinsert' | 'metadata'
+  readonly netns?: string
+  readonly fanout?: FanoutOptions
+  readonly filter?: Filter
+}
+interface InjectorOptions {
+  readonly frameSize?: number
+  readonly frameCount?: number
+  readonly qdiscBypass?: boolean
+  readonly onMalformed?: 'skip' | 'stop'
+  readonly netns?: string
+}
+type SideOptions = CaptureOptions & InjectorOptions
+type BridgeHook = (packet: Packet, direction: BridgeDirection) => 'forward' | 'drop' | Uint8Array
+interface BridgeOptions {
+  readonly a?: SideOptions
+  readonly b?: SideOptions
+  readonly backend?: 'packet' | 'xdp'
+  readonly filter?: PacketFilter | string | Readonly<Partial<Record<BridgeDirection, PacketFilter | string>>>
+  readonly onPacket?: BridgeHook
+}
+type BridgeEvent = 'rejected' | 'close'
+declare class Bridge extends Closable {
+  readonly a: string
+  readonly b: string
+  private constructor()
+  static open(a: string, b: string, options?: BridgeOptions): Bridge
+  run(options?: WaitOptions): Promise<void>
+  runIterations(count: number): void
+  stats(): Readonly<Record<BridgeDirection, BridgeStats>>
+  on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
+  on(event: 'close', listener: () => void): this
 }
 interface CaptureStats {
   readonly packets: number
@@ -411,11 +429,12 @@ interface XdpOptions {
     readonly xskMapFd: number
     readonly fd?: number
   }
+  readonly filter?: PacketFilter | string
   readonly pollTimeoutMs?: number
   readonly netns?: string
 }
 type XdpDefaults = Required<
-  Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'netns'>
+  Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'filter' | 'netns'>
 >
 interface QueueOptions {
   readonly capacity?: number
@@ -606,6 +625,8 @@ declare class XdpSocket extends BatchSource {
   private constructor()
   static open(interfaceName: string, options?: XdpOptions): XdpSocket
   get attached(): 'native' | 'skb' | 'none'
+  setFilter(filter: PacketFilter | string): void
+  detachFilter(): void
   xdpStats(): XdpStats
   on(event: SourceEvent, listener: () => void): this
   on(event: 'rejected', listener: (reason: NetringError) => void): this
@@ -628,6 +649,7 @@ export {
   FanoutPool,
   Injector,
   NetringError,
+  PacketFilter,
   PacketStatus,
   ParseError,
   XdpSocket,
@@ -668,6 +690,7 @@ export type {
   PacketColumns,
   PacketError,
   PacketFields,
+  PacketFilterOptions,
   PacketLoopOptions,
   PacketSink,
   PacketSource,
