@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- --seconds 60`: every target of crates/netring/fuzz, one after the other, each for so long, from its seeds and
+ * `npm run fuzz -- --seconds 60`: every target of every crate's fuzz folder, one after the other, each for so long, from its seeds and
  * what earlier runs found. `--target NAME`: that one only. What finds something ends with the input and a failure.
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
@@ -10,10 +10,14 @@ import { ensureBuildTools } from './setup.mjs'
 import { suite } from './test/suite.mjs'
 import { StepTally, Tally } from './test/tally.mjs'
 
-const crate = join(root, 'crates', 'netring')
-const names = readdirSync(join(crate, 'fuzz', 'fuzz_targets'))
-  .map((file) => file.replace(/\.rs$/, ''))
-  .sort()
+/** Each target's folder, by its name. */
+const folders = new Map(
+  readdirSync(join(root, 'crates'))
+    .map((crate) => join(root, 'crates', crate, 'fuzz'))
+    .filter((folder) => existsSync(join(folder, 'fuzz_targets')))
+    .flatMap((folder) => readdirSync(join(folder, 'fuzz_targets')).map((file) => [file.replace(/\.rs$/, ''), folder])),
+)
+const names = [...folders.keys()].sort()
 const { seconds, targets } = options()
 
 ensureBuildTools()
@@ -27,11 +31,12 @@ const env = { ...(!nightly && { RUSTC_BOOTSTRAP: '1' }), CARGO_TERM_COLOR: 'neve
 
 const total = new Tally()
 for (const target of targets) {
-  const [corpus, seeds] = ['corpus', 'seeds'].map((kind) => join(crate, 'fuzz', kind, target))
+  const folder = folders.get(target)
+  const [corpus, seeds] = ['corpus', 'seeds'].map((kind) => join(folder, kind, target))
   mkdirSync(corpus, { recursive: true })
   const inputs = [corpus, ...(existsSync(seeds) ? [seeds] : [])]
   const bounds = ['--', `-max_total_time=${seconds}`, '-timeout=10', '-print_final_stats=1']
-  const fuzz = [...cargo, 'fuzz', 'run', '--fuzz-dir', join(crate, 'fuzz'), target, ...inputs, ...bounds]
+  const fuzz = [...cargo, 'fuzz', 'run', '--fuzz-dir', folder, target, ...inputs, ...bounds]
   // The first target is compiled with all it depends on.
   const timeoutMs = (seconds + 20 * 60) * 1000
   await suite(total, new StepTally(), `fuzzing ${target} for ${seconds} s`, fuzz, { timeoutMs, env })

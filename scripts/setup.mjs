@@ -47,6 +47,6 @@ export function ensureTools(tools) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'ethtool', 'tc', 'sysctl'] })
+  ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'pcap.h', 'ethtool', 'tc', 'sysctl'] })
   say('ready')
 }

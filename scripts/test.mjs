@@ -8,7 +8,7 @@ import { ensureReady } from './setup.mjs'
 import { buildRustTests } from './setup/build.mjs'
 
 const args = process.argv.slice(2)
-ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'ethtool', 'tc', 'sysctl'] })
+ensureReady({ tools: ['ip', 'tcpdump', 'tshark', 'pcap.h', 'ethtool', 'tc', 'sysctl'] })
 if (args.length === 0) {
   buildRustTests()
   // The tests whose subject changes with V8 run on these too: what becomes of views.

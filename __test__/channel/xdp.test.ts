@@ -2,7 +2,7 @@
 import test from 'ava'
 import { ChannelCapture, type OwnedPacket } from '../../src/index.js'
 import { receiveMany } from '../helpers/channel.js'
-import { hex, numbered, numberOf, upTo } from '../helpers/frames.js'
+import { hex, numbered, numberOf, upTo } from '../../testkit/frames.mjs'
 import { soon } from '../helpers/link.js'
 import { network } from '../helpers/network.js'
 import { injectorOn, sendAll } from '../helpers/traffic.js'
@@ -54,10 +54,7 @@ xdpTest('what only a packet socket has is refused', (t) => {
   t.throws(() => channel.fd, unsupported)
   t.throws(() => channel.ring, unsupported)
   t.throws(() => {
-    channel.setFilter([{ code: 6, jt: 0, jf: 0, k: 0 }])
-  }, unsupported)
-  t.throws(() => {
-    channel.detachFilter()
+    channel.attachFanoutProgram([{ code: 6, jt: 0, jf: 0, k: 0 }])
   }, unsupported)
   t.is(channel.fanoutId, undefined)
 })

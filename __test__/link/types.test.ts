@@ -2,7 +2,7 @@
 import test from 'ava'
 import { interfaceInfo } from '../../src/index.js'
 import { channelOn } from '../helpers/channel.js'
-import { frame } from '../helpers/frames.js'
+import { frame } from '../../testkit/frames.mjs'
 import { network } from '../helpers/network.js'
 import { captureOn, injectorOn, sendAll } from '../helpers/traffic.js'
 import { xdpOn, xdpTest } from '../helpers/xdp.js'

@@ -2,6 +2,9 @@ import { Readable, Writable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { Transferable, Worker } from 'node:worker_threads'
 
+interface WaitOptions {
+  readonly signal?: AbortSignal
+}
 type NetringErrorCode =
   | 'ERR_NETRING_PERMISSION'
   | 'ERR_NETRING_INTERFACE_NOT_FOUND'
@@ -35,6 +38,16 @@ declare class NetringError extends Error {
   constructor(code: NetringErrorCode, message: string, details?: NetringErrorDetails)
   get name(): string
 }
+declare abstract class Emitter {
+  protected constructor()
+  off(event: string, listener: (...args: never[]) => void): this
+}
+declare abstract class Closable extends Emitter implements Disposable {
+  protected constructor()
+  get closed(): boolean
+  close(): void
+  [Symbol.dispose](): void
+}
 type BridgeDirection = 'aToB' | 'bToA'
 interface BridgeStats {
   readonly received: number
@@ -47,16 +60,51 @@ interface BridgeStats {
   readonly pushedBack: number
   readonly kernelDrops: number
 }
-declare abstract class Emitter {
-  protected constructor()
-  off(event: string, listener: (...args: never[]) => void): this
+interface ParsedColumns {
+  readonly etherType: Uint16Array
+  readonly vlanId: Uint16Array
+  readonly networkOffset: Uint32Array
+  readonly transportOffset: Uint32Array
+  readonly payloadOffset: Uint32Array
+  readonly payloadLength: Uint32Array
+  readonly ipVersion: Uint8Array
+  readonly ipProtocol: Uint8Array
+  readonly fragment: Uint8Array
+  readonly sourceAddress: Uint8Array
+  readonly destinationAddress: Uint8Array
+  readonly sourcePort: Uint16Array
+  readonly destinationPort: Uint16Array
+  readonly tcpFlags: Uint16Array
+  readonly error: Uint8Array
 }
-declare abstract class Closable extends Emitter implements Disposable {
-  protected constructor()
-  get closed(): boolean
-  close(): void
-  [Symbol.dispose](): void
+declare const directions: readonly ['host', 'broadcast', 'multicast', 'otherHost', 'outgoing']
+type Direction = (typeof directions)[number]
+declare const PacketStatus: {
+  readonly truncated: 2
+  readonly losing: 4
+  readonly csumNotReady: 8
+  readonly vlanValid: 16
+  readonly vlanTpidValid: 64
+  readonly csumValid: 128
+  readonly gsoTcp: 256
+  readonly timestampSoftware: 536870912
+  readonly timestampSystemHardware: 1073741824
+  readonly timestampRawHardware: 2147483648
 }
+interface PacketColumns {
+  readonly offset: Uint32Array
+  readonly capturedLength: Uint32Array
+  readonly originalLength: Uint32Array
+  readonly seconds: Uint32Array
+  readonly nanoseconds: Uint32Array
+  readonly rxhash: Uint32Array
+  readonly status: Uint32Array
+  readonly vlanTci: Uint16Array
+  readonly vlanTpid: Uint16Array
+  readonly direction: Uint8Array
+  readonly protocol: Uint16Array
+}
+type LinkType = 'ethernet' | 'raw' | 'ipv4' | 'ipv6' | 'null' | 'loop' | 'linuxSll' | 'linuxSll2' | number
 declare const ParseError: {
   readonly linkTruncated: 1
   readonly linkLength: 2
@@ -148,33 +196,6 @@ interface ParsedPacket {
   readonly payload: Buffer
   readonly error: PacketError | undefined
 }
-declare const directions: readonly ['host', 'broadcast', 'multicast', 'otherHost', 'outgoing']
-type Direction = (typeof directions)[number]
-declare const PacketStatus: {
-  readonly truncated: 2
-  readonly losing: 4
-  readonly csumNotReady: 8
-  readonly vlanValid: 16
-  readonly vlanTpidValid: 64
-  readonly csumValid: 128
-  readonly gsoTcp: 256
-  readonly timestampSoftware: 536870912
-  readonly timestampSystemHardware: 1073741824
-  readonly timestampRawHardware: 2147483648
-}
-interface PacketColumns {
-  readonly offset: Uint32Array
-  readonly capturedLength: Uint32Array
-  readonly originalLength: Uint32Array
-  readonly seconds: Uint32Array
-  readonly nanoseconds: Uint32Array
-  readonly rxhash: Uint32Array
-  readonly status: Uint32Array
-  readonly vlanTci: Uint16Array
-  readonly vlanTpid: Uint16Array
-  readonly direction: Uint8Array
-  readonly protocol: Uint16Array
-}
 interface PacketFields {
   readonly timestamp: bigint
   readonly seconds: number
@@ -204,47 +225,6 @@ interface OwnedPacket extends PacketFields {
   readonly data: Buffer
   parse(): ParsedPacket
 }
-interface BpfInstruction {
-  readonly code: number
-  readonly jt: number
-  readonly jf: number
-  readonly k: number
-}
-type Program =
-  | readonly BpfInstruction[]
-  | {
-      readonly fd: number
-    }
-type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
-interface FanoutOptions {
-  readonly mode: FanoutMode
-  readonly group: number | 'unique'
-  readonly rollover?: boolean
-  readonly defrag?: boolean
-  readonly ignoreOutgoing?: boolean
-  readonly program?: Program
-}
-interface WaitOptions {
-  readonly signal?: AbortSignal
-}
-interface ParsedColumns {
-  readonly etherType: Uint16Array
-  readonly vlanId: Uint16Array
-  readonly networkOffset: Uint32Array
-  readonly transportOffset: Uint32Array
-  readonly payloadOffset: Uint32Array
-  readonly payloadLength: Uint32Array
-  readonly ipVersion: Uint8Array
-  readonly ipProtocol: Uint8Array
-  readonly fragment: Uint8Array
-  readonly sourceAddress: Uint8Array
-  readonly destinationAddress: Uint8Array
-  readonly sourcePort: Uint16Array
-  readonly destinationPort: Uint16Array
-  readonly tcpFlags: Uint16Array
-  readonly error: Uint8Array
-}
-type LinkType = 'ethernet' | 'raw' | 'ipv4' | 'ipv6' | 'null' | 'loop' | 'linuxSll' | 'linuxSll2' | number
 interface Batch extends Iterable<Packet, undefined>, Disposable {
   [Symbol.iterator](): IterableIterator<Packet, undefined>
   readonly length: number
@@ -262,6 +242,17 @@ interface Batch extends Iterable<Packet, undefined>, Disposable {
   parse(): ParsedColumns
   release(): void
 }
+interface BpfInstruction {
+  readonly code: number
+  readonly jt: number
+  readonly jf: number
+  readonly k: number
+}
+type Program =
+  | readonly BpfInstruction[]
+  | {
+      readonly fd: number
+    }
 interface PacketFilterOptions {
   readonly linkType?: LinkType
   readonly snapLen?: number
@@ -280,6 +271,15 @@ declare class PacketFilter {
   toString(): string
 }
 type Filter = Program | PacketFilter | string
+type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
+interface FanoutOptions {
+  readonly mode: FanoutMode
+  readonly group: number | 'unique'
+  readonly rollover?: boolean
+  readonly defrag?: boolean
+  readonly ignoreOutgoing?: boolean
+  readonly program?: Program
+}
 type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'
 interface CaptureOptions {
   readonly profile?: Profile
@@ -341,8 +341,7 @@ interface PacketLoopOptions {
   readonly until?: Date | number
   readonly signal?: AbortSignal
 }
-type LinkEvent = 'linkDown' | 'linkUp' | 'removed'
-type SourceEvent = LinkEvent | 'close'
+type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {
   readonly linkType: LinkType
   nextBatch(): Batch | undefined

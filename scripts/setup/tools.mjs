@@ -8,6 +8,7 @@ const packages = {
   clang: ['clang'],
   m4: ['m4'],
   'libelf.h': ['libelf-dev'],
+  'pcap.h': ['libpcap-dev'],
   unshare: ['util-linux'],
   ip: ['iproute2'],
   tc: ['iproute2'],

@@ -13,7 +13,7 @@ const machines: Readonly<Record<string, number>> = { x64: 62, arm64: 183 }
  */
 export function checkBinary(path: string, arch: string): void {
   const header = Buffer.alloc(HEADER)
-  // Or opening a named pipe would wait for somebody who writes.
+  // Without O_NONBLOCK, opening a named pipe would wait for a writer.
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stat = fstatSync(file)

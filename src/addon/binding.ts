@@ -1,6 +1,6 @@
 /** The one place that the rest of src has the native addon from. Where it did not load, every use says why. */
-import type * as Addon from '../../index.js'
 import { NetringError } from '../errors/netring-error.js'
+import type * as Addon from '../../index.js'
 import { loaded } from './loaded.js'
 
 /** The addon. Throws NetringError ERR_NETRING_UNSUPPORTED or ERR_NETRING_PERMISSION where there is none. */

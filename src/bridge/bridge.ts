@@ -1,16 +1,15 @@
 /** Forwarding between two interfaces. */
 import { addon } from '../addon/binding.js'
-import { bridgeDirections, closedError, type BridgeDirection, type BridgeStats, type Engine } from './engine.js'
-import { HookedEngine } from './hooked.js'
-import { ThreadedEngine } from './threaded.js'
-import { Closable } from '../events/closable.js'
+import { inSlices } from '../async/event-loop.js'
+import { checkInteger, checkString, refusal, wrongType } from '../check/arguments.js'
+import { waitSignal, type WaitOptions } from '../check/wait.js'
 import { native, parseNative } from '../errors/native.js'
 import { type NetringError } from '../errors/netring-error.js'
+import { Closable } from '../events/closable.js'
+import { bridgeDirections, closedError, type BridgeDirection, type BridgeStats, type Engine } from './engine.js'
+import { HookedEngine } from './hooked.js'
 import { checkBridgeOptions, type BridgeOptions, type CheckedBridgeOptions } from './options.js'
-import { checkInteger, checkString, refusal, wrongType } from '../check/arguments.js'
-import { waitSignal } from '../check/wait.js'
-import type { WaitOptions } from '../check/wait.js'
-import { inSlices } from '../async/event-loop.js'
+import { ThreadedEngine } from './threaded.js'
 
 /** Events of a bridge. */
 export type BridgeEvent = 'rejected' | 'close'
@@ -56,7 +55,7 @@ export class Bridge extends Closable {
     this.#state = state
     this.#pollTimeoutMs = checked.pollTimeoutMs
     const report = (reports: readonly (readonly string[])[]): void => {
-      this.#tell(reports)
+      this.#emitRejections(reports)
     }
     this.#engine = native(() => {
       const { filters, onPacket, sides } = checked
@@ -103,7 +102,7 @@ export class Bridge extends Closable {
    */
   async run(options?: WaitOptions): Promise<void> {
     const signal = waitSignal(options)
-    // One that was aborted is about to end.
+    // A run that was aborted is about to end.
     while (this.#running?.signal?.aborted) await this.#running.over
     this.#start()
     const run = this.#run(signal)
@@ -145,8 +144,8 @@ export class Bridge extends Closable {
     this.#busy = true
   }
 
-  #tell(reports: readonly (readonly string[])[]): void {
-    // A listener that throws keeps no reason from the others.
+  #emitRejections(reports: readonly (readonly string[])[]): void {
+    // A listener that throws does not keep the other reasons from being emitted.
     const errors = bridgeDirections.flatMap((direction, index) =>
       (reports[index] ?? []).map((text) => [parseNative(text), direction]),
     )
@@ -182,7 +181,7 @@ export class Bridge extends Closable {
       this.#engine.halt()
       this.#final = this.#stats()
     } catch {
-      // Then there are none to keep, and that keeps nobody from closing.
+      // There are no counters to keep (an interface is gone), and closing goes on without them.
     } finally {
       this.#engine.close()
     }

@@ -33,7 +33,7 @@ export interface BridgeStats {
   readonly kernelDrops: number
 }
 
-/** Is told of frames that were refused, of each direction, as errors' texts. */
+/** Gets the errors of refused frames as texts, of each direction. */
 export type Reporter = (reports: readonly (readonly string[])[]) => void
 
 /** What forwards. */

@@ -2,25 +2,25 @@
 import { types } from 'node:util'
 import type { NativeDirectionStats, NativeFilter, NativeForwarder, NativeSource } from '../addon/binding.js'
 import { constants, numbers } from '../addon/constants.js'
-import { fromNative } from '../errors/native.js'
-import { hasCode, NetringError } from '../errors/netring-error.js'
-import { wrongType } from '../check/arguments.js'
-import { select } from '../filter/select.js'
-import type { BridgeHook } from './options.js'
-import { BatchHeader } from '../source/batch-header.js'
-import { BatchView } from '../source/batch-view.js'
-import { columnsToFill, sourceState, type SourceState } from '../source/source-state.js'
-import type { Packet } from '../packet/packet.js'
-import { StoredPacket } from '../packet/stored-packet.js'
 import { nextTurn } from '../async/event-loop.js'
 import { Waiters } from '../async/waiters.js'
 import { weakCallback } from '../async/weak-callback.js'
+import { wrongType } from '../check/arguments.js'
+import { fromNative } from '../errors/native.js'
+import { hasCode, NetringError } from '../errors/netring-error.js'
+import { select } from '../filter/select.js'
+import type { Packet } from '../packet/packet.js'
+import { StoredPacket } from '../packet/stored-packet.js'
+import { BatchHeader } from '../source/batch-header.js'
+import { BatchView } from '../source/batch-view.js'
+import { columnsToFill, sourceState, type SourceState } from '../source/source-state.js'
 import { bridgeDirections, closedError, type BridgeDirection, type Engine, type Reporter } from './engine.js'
+import type { BridgeHook } from './options.js'
 
 const verdict = numbers(constants?.verdicts, ['forward', 'drop', 'replace'])
 const pushed = numbers(constants?.pushStates, ['nothingLeft', 'more', 'noRoom'])
 
-/** Nothing tells when the other side has room, or has sent what it took: look again after this. */
+/** The kernel does not report when the other side has room, or has sent what it took: the next look is after this time. */
 const LOOK_AGAIN_MS = 1
 
 /** Bytes of an Ethernet header: nothing shorter is a frame. */

@@ -1,13 +1,13 @@
 /** Options of a bridge: each side's, its backend, its hook. */
 import type { NativeBridgeFilters, NativeSideOptions, NativeXdpSideOptions } from '../addon/binding.js'
-import { bridgeDirections, type BridgeDirection } from './engine.js'
-import type { Packet } from '../packet/packet.js'
 import { captureKeys, checkCaptureOptions, type CaptureOptions } from '../capture/options.js'
 import { checkObject, checkOneOf, refusal, wrongType } from '../check/arguments.js'
-import { checkInjectorOptions, injectorKeys, type InjectorOptions } from '../injector/options.js'
 import { checkExpression } from '../filter/filter.js'
 import { expressionOf, type PacketFilter } from '../filter/packet-filter.js'
+import { checkInjectorOptions, injectorKeys, type InjectorOptions } from '../injector/options.js'
+import type { Packet } from '../packet/packet.js'
 import { checkXdpOptions } from '../xdp/options.js'
+import { bridgeDirections, type BridgeDirection } from './engine.js'
 
 /**
  * One side of a bridge: how it receives and how it sends. What is not given is as in profile 'lowLatency', and
@@ -128,7 +128,7 @@ function checkSide(
   // Of the two frame sizes only the injector's says anything.
   const ring = pick(captureKeys.filter((key) => key !== 'frameSize'))
   const capture = checkCaptureOptions(
-    // Without a hook nobody sees a hash.
+    // Only a hook reads the hash.
     { profile: 'lowLatency', promiscuous: true, fillRxhash: hooked, ignoreOutgoing: true, ...ring },
     name,
   )

@@ -1,12 +1,12 @@
 /** Forwarding on a native thread. */
 import type { NativeBridge, NativeDirectionStats } from '../addon/binding.js'
-import { fromNative } from '../errors/native.js'
-import { Message } from '../events/messages.js'
 import { rejected } from '../async/sequence.js'
 import { weakCallback } from '../async/weak-callback.js'
+import { fromNative } from '../errors/native.js'
+import { Message } from '../events/messages.js'
 import type { Engine, Reporter } from './engine.js'
 
-/** Engines that run are reachable from here: what the addon holds refers to them weakly. */
+/** Keeps engines alive that run: the addon's callbacks refer to them weakly. */
 const running = new Set<ThreadedEngine>()
 
 export class ThreadedEngine implements Engine {
@@ -86,7 +86,7 @@ export class ThreadedEngine implements Engine {
     try {
       this.#native.join()
     } catch {
-      // Why the thread ended matters to who waits for it, not to who closes it.
+      // Why the thread ended matters to run(), not to close().
     }
   }
 

@@ -23,7 +23,7 @@ const modes: readonly FanoutMode[] = [
 export interface FanoutOptions {
   /** How the group picks; the same for all its members. */
   readonly mode: FanoutMode
-  /** 0 to 65535, or one that nobody uses: `fanoutId` tells which. */
+  /** 0 to 65535, or 'unique' for one that is not in use: `fanoutId` is that id. */
   readonly group: number | 'unique'
   /** Go on to the next member when the chosen one is full. */
   readonly rollover?: boolean

@@ -8,8 +8,8 @@ import {
   checkOneOf,
   checkString,
 } from '../check/arguments.js'
-import { checkFanout, type FanoutOptions } from './fanout.js'
 import { checkFilter, type Filter } from '../filter/filter.js'
+import { checkFanout, type FanoutOptions } from './fanout.js'
 
 /** What each profile changes of the defaults; docs/tuning.md has the same as a table. */
 export const profiles: Readonly<Record<Profile, CaptureOptions>> = {
@@ -44,7 +44,7 @@ export interface CaptureOptions {
   readonly fillRxhash?: boolean
   /** Bytes kept of a packet; longer ones are `truncated`. Default 262144, tcpdump's "whole packet". */
   readonly snapLen?: number
-  /** Also what is not for this host. Default false. */
+  /** Promiscuous mode: also receive frames addressed to other hosts. Default false. */
   readonly promiscuous?: boolean
   /** Leave out what this host sends. Default false. */
   readonly ignoreOutgoing?: boolean

@@ -16,10 +16,10 @@ export interface RingShape {
   readonly locked: boolean
 }
 
-/** What is native of a packet socket: a capture, or a channel over one. */
+/** The native side of a packet socket. */
 type NativeRingOwner = Pick<NativeCapture, 'ring' | 'setFilter' | 'setFanoutProgram'>
 
-/** A packet socket with a ring, whoever reads it. */
+/** A packet socket with a ring: a capture's, or a channel's. */
 export class PacketRing {
   readonly fd: number
   readonly fanoutId: number | undefined

@@ -1,9 +1,9 @@
 /** Interfaces: what they are and what suits them. */
 import { availableParallelism } from 'node:os'
 import { addon, type NativeInterfaceInfo } from '../addon/binding.js'
-import { native } from '../errors/native.js'
-import { checkObject, checkString } from '../check/arguments.js'
 import type { Profile } from '../capture/options.js'
+import { checkObject, checkString } from '../check/arguments.js'
+import { native } from '../errors/native.js'
 import { linkTypeOf, type LinkType } from '../packet/link-type.js'
 
 /** What is known of an interface. */
@@ -16,7 +16,7 @@ export interface InterfaceInfo {
   readonly mtu: number
   /** Undefined where the link has no speed or does not know it. */
   readonly speedMbps: number | undefined
-  /** Undefined where the driver does not tell. */
+  /** Undefined where the driver has no name. */
   readonly driver: string | undefined
   /** Receive queues that it was made with. */
   readonly rxQueues: number

@@ -63,7 +63,7 @@ const builtIn: readonly unknown[] = [Error, EvalError, RangeError, ReferenceErro
 
 /**
  * An error that Node itself has carried here, with the class and all of its properties, but as a plain object with an
- * error's prototype, which not everybody takes for an error.
+ * error's prototype, which some checks do not take for an error.
  */
 export function asThrown(error: unknown): Error {
   if (!isError(error)) return new Error(`a worker threw ${inspect(error, { depth: 1 })}`, { cause: error })

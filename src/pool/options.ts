@@ -2,9 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { addon, type NativeFanout } from '../addon/binding.js'
-import { native } from '../errors/native.js'
-import { suggestFanoutThreads } from '../interface/interfaces.js'
-import type { BackendPlan } from './work-backend.js'
+import { checkFanout, type FanoutMode, type FanoutOptions } from '../capture/fanout.js'
 import { checkCaptureOptions, type CaptureOptions } from '../capture/options.js'
 import {
   checkBoolean,
@@ -18,9 +16,11 @@ import {
   wrongType,
   wrongValue,
 } from '../check/arguments.js'
-import { checkFanout, type FanoutMode, type FanoutOptions } from '../capture/fanout.js'
+import { native } from '../errors/native.js'
 import type { Program } from '../filter/program.js'
+import { suggestFanoutThreads } from '../interface/interfaces.js'
 import { checkXdpOptions, type XdpOptions } from '../xdp/options.js'
+import type { BackendPlan } from './work-backend.js'
 
 /** Options of {@link FanoutPool.start}, all optional. docs/threads.md tells what they are good for. */
 export interface FanoutPoolOptions {

@@ -1,9 +1,9 @@
 /** A worker of a pool, as the pool sees it: a thread, what it is asked, and how it ends. */
 import { extname } from 'node:path'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import { LONGEST_TIMER } from '../async/event-loop.js'
 import { refusal } from '../check/arguments.js'
 import { noStats, type CaptureStats } from '../source/counters.js'
-import { LONGEST_TIMER } from '../async/event-loop.js'
 import { asThrown, unpackError } from './failures.js'
 import { receiveNow, type FromWorker, type ToWorker, type WorkerPlan } from './messages.js'
 

@@ -1,16 +1,15 @@
 /** Worker threads that share an interface's packets. */
 import type { Worker } from 'node:worker_threads'
-import { workerRefusal } from '../addon/host.js'
 import { addon } from '../addon/binding.js'
-import { Emitter } from '../events/emitter.js'
+import { workerRefusal } from '../addon/host.js'
+import { waitSignal, type WaitOptions } from '../check/wait.js'
 import { NetringError } from '../errors/netring-error.js'
-import { checkPool, type FanoutPoolOptions, type PoolPlan } from './options.js'
-import { waitSignal } from '../check/wait.js'
+import { Emitter } from '../events/emitter.js'
 import { noStats, type CaptureStats } from '../source/counters.js'
-import type { WaitOptions } from '../check/wait.js'
 import { Backoff } from './backoff.js'
-import { add, subtract, total, type FanoutPoolStats } from './stats.js'
+import { checkPool, type FanoutPoolOptions, type PoolPlan } from './options.js'
 import { PoolWorker, type Ending } from './pool-worker.js'
+import { add, subtract, total, type FanoutPoolStats } from './stats.js'
 import { openBackend, type WorkBackend } from './work-backend.js'
 
 /** Events of a {@link FanoutPool}. */
@@ -34,7 +33,7 @@ interface WorkerSlot {
 
 /**
  * Threads that each run a module of yours on a share of an interface's packets. One call makes the workers, a fanout
- * group that nobody else is in, and a capture for each; packets come when all of them have joined. docs/threads.md
+ * group of their own, and a capture for each; packets come when all of them have joined. docs/threads.md
  * tells how it works.
  *
  * @example
@@ -331,7 +330,7 @@ export class FanoutPool extends Emitter implements AsyncDisposable {
   /**
    * 'message': a worker's `context.post()`, with its index. 'restart': another worker runs in the place of one that failed, and
    * why that one did. 'error': a worker has failed and is not replaced, with its index; without a listener, and where
-   * nobody has called finished() or stop(), it is thrown, as by any EventEmitter. 'close': no worker is left.
+   * neither finished() nor stop() was called, it is thrown, as by any EventEmitter. 'close': no worker is left.
    *
    * Events wait for one turn of the event loop after start() has resolved.
    *

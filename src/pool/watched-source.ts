@@ -1,8 +1,8 @@
 /** A worker's source, as far as the pool has to know what becomes of it. */
 import type { MessagePort } from 'node:worker_threads'
+import { inSlices } from '../async/event-loop.js'
 import { noStats, type CaptureStats } from '../source/counters.js'
 import type { PacketSource } from '../source/packet-source.js'
-import { inSlices } from '../async/event-loop.js'
 import { receiveNow, type ToWorker } from './messages.js'
 
 /** What the pool hears of a source. */

@@ -1,7 +1,7 @@
 /** What divides an interface's packets among a pool's workers: a fanout group, or an XDP program with its map. */
 import { addon, type NativeCaptureOptions, type NativeXdpOptions } from '../addon/binding.js'
-import { native } from '../errors/native.js'
 import { refusal } from '../check/arguments.js'
+import { native } from '../errors/native.js'
 import type { SourceConfig } from './messages.js'
 
 /** A pool's sources, as they were asked for. */

@@ -1,8 +1,8 @@
-/** The thread of a pool's worker: runs the user's module on a source. Started by pool-worker.ts, imported by nobody. */
+/** The thread of a pool's worker: runs the user's module on a source. pool-worker.ts starts it, and no module imports it. */
 import { workerData } from 'node:worker_threads'
 import { addon } from '../addon/binding.js'
-import { native } from '../errors/native.js'
 import { wrongType } from '../check/arguments.js'
+import { native } from '../errors/native.js'
 import { noStats, type CaptureStats } from '../source/counters.js'
 import type { PacketSource } from '../source/packet-source.js'
 import type { FanoutContext, FanoutFunction } from './context.js'

@@ -142,6 +142,7 @@ export abstract class BatchSource extends Closable implements PacketSource {
     }
   }
 
+  /** Batch after batch, to the end of the source: {@link PacketSource} says how. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Batch, undefined> {
     return this.#batches(undefined, Infinity)
   }

@@ -2,7 +2,6 @@
 import type { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { WaitOptions } from '../check/wait.js'
-import type { LinkEvent } from '../events/messages.js'
 import type { Batch } from '../packet/batch.js'
 import type { LinkType } from '../packet/link-type.js'
 import type { OwnedPacket, Packet } from '../packet/packet.js'
@@ -10,7 +9,7 @@ import type { CaptureStats } from './counters.js'
 import type { PacketLoopOptions } from './loop-options.js'
 
 /** Events of a source. `linkDown` and `linkUp` follow the interface's flag and its carrier. */
-export type SourceEvent = LinkEvent | 'close'
+export type SourceEvent = 'linkDown' | 'linkUp' | 'removed' | 'close'
 
 /** A source of batches: {@link Capture} and {@link XdpSocket} are. */
 export interface PacketSource extends Disposable, AsyncIterable<Batch, undefined> {

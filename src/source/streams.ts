@@ -1,13 +1,13 @@
 /** A source as a web stream and as a node:stream. */
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
-import { hasCode } from '../errors/netring-error.js'
+import { nextTurn } from '../async/event-loop.js'
 import { checkInteger, checkObject, checkSignal } from '../check/arguments.js'
+import { hasCode } from '../errors/netring-error.js'
 import { copyAndRelease, type Batch } from '../packet/batch.js'
 import type { PacketSource } from './packet-source.js'
-import { nextTurn } from '../async/event-loop.js'
 
-/** Nothing is fetched ahead, so no batch waits in the stream where nobody would release it. */
+/** Fetches nothing ahead: a batch that waited in the stream would never be released. */
 export function batchStream(source: PacketSource, signal: AbortSignal | undefined): ReadableStream<Batch> {
   const over = new AbortController()
   let abort: (() => void) | undefined
@@ -41,7 +41,7 @@ export function batchStream(source: PacketSource, signal: AbortSignal | undefine
 }
 
 /**
- * Waits for a batch and has it used at once: between taking it and `use` nobody can say that it is not wanted any more.
+ * Waits for a batch and passes it to `use` at once: the stream cannot end between taking a batch and using it.
  * Undefined once the source is closed or the signal aborted, and then no batch was taken.
  */
 async function withNextBatch<T>(
@@ -73,7 +73,7 @@ async function waited(source: PacketSource, signal: AbortSignal): Promise<boolea
 
 /**
  * Not Readable.from() of a generator: destroyed while that waits for a batch, it would go on waiting, keep the process
- * alive, and take the next batch for nobody.
+ * alive, and take one more batch that is lost.
  */
 export function ownedPacketStream(
   source: PacketSource,

@@ -42,7 +42,7 @@ export interface XdpOptions {
   readonly rxSize?: number
   /** Places in the transmit ring, a power of two. Default: room for every frame that sends. */
   readonly txSize?: number
-  /** Let the driver sleep until it is told of frames. Default true. */
+  /** Let the driver sleep until a system call wakes it for frames. Default true. */
   readonly needWakeup?: boolean
   /** The program in the driver ('native'), behind it ('skb'), or where it can be. Default 'auto'. */
   readonly attach?: 'auto' | 'native' | 'skb'
@@ -60,14 +60,14 @@ export interface XdpOptions {
   /** Frames in huge pages, which have to be set aside. Default false. */
   readonly hugePages?: boolean
   /**
-   * While packets come fast, who waits for them is woken only so often: once in this time, in microseconds, or a little later. The
+   * While packets come fast, a waiting reader is woken only once in this time, in microseconds, or a little later. The
    * first packet after silence wakes at once, and so does every packet as long as fewer than 32 come in that time. Small
    * UMEMs shorten it. 0: each wakes at once. At most 10000. Default 500.
    */
   readonly coalesceUs?: number
   /**
    * Take the place of an XDP program that is already on the interface, for good: another socket's loops and waits end with
-   * ERR_NETRING_XDP_PROGRAM then, other programs are not told. It goes once everything else has been had; where open() (or a
+   * ERR_NETRING_XDP_PROGRAM then, other programs get no notice. It goes once everything else has been had; where open() (or a
    * pool's start()) throws before, it stays. Default false.
    */
   readonly replace?: boolean

@@ -264,11 +264,16 @@ fn long_programs_load() {
         return;
     }
     let tail = [EbpfInstruction::new(0xb4, 0, 0, 0, XDP_DROP as i32), EbpfInstruction::new(0x95, 0, 0, 0, 0)];
-    let hosts: Vec<_> = (0..200).map(|n| format!("host 10.{}.{}.{}", n * 7 % 256, n * 13 % 256, n)).collect();
-    let filter = compile(&hosts.join(" or "), &Options::default(), &System::read()).unwrap();
-    let pair = Pair::new();
-    pair.attach(filter.program().instructions()).unwrap();
-    load(&filter.to_xdp(&tail).unwrap()).unwrap();
+    for count in [200, 1000] {
+        let hosts: Vec<_> =
+            (0..count).map(|n| format!("host 10.{}.{}.{}", n / 250, n * 13 % 251, n * 7 % 256)).collect();
+        let filter = compile(&hosts.join(" or "), &Options::default(), &System::read()).unwrap();
+        let pair = Pair::new();
+        pair.attach(filter.program().instructions()).unwrap();
+        let program = filter.to_xdp(&tail).unwrap();
+        load(&program).unwrap();
+        eprintln!("{count} hosts: {} instructions, {} for XDP", filter.program().instructions().len(), program.len());
+    }
 }
 
 /// Programs that no compiler wrote: every instruction, and what stops a translation.

@@ -5,6 +5,10 @@ use crate::readiness;
 use crate::sys::affinity;
 
 /// The CPUs that the calling thread may use.
+///
+/// # Errors
+///
+/// [`Io`](crate::ErrorKind::Io) where sched_getaffinity(2) fails.
 pub fn allowed_cpus() -> Result<Vec<u32>> {
     affinity::allowed_cpus().map_err(|error| {
         Error::os(ErrorKind::Io, "sched_getaffinity", &error, "cannot ask which CPUs this process may use")
@@ -12,6 +16,10 @@ pub fn allowed_cpus() -> Result<Vec<u32>> {
 }
 
 /// Pins the calling thread to one CPU.
+///
+/// # Errors
+///
+/// [`Config`](crate::ErrorKind::Config) for a processor that is not among [`allowed_cpus`], `Io` for what else fails.
 pub fn pin_thread(cpu: u32) -> Result<()> {
     // A new thread inherits its creator's affinity, so the runtime's thread, which serves every capture of the process,
     // has to start before this thread is pinned.

@@ -42,6 +42,10 @@ pub struct InterfaceInfo {
 }
 
 /// Every interface of a network namespace, by index.
+///
+/// # Errors
+///
+/// [`Config`](ErrorKind::Config) for a namespace that cannot be entered, [`Io`](ErrorKind::Io).
 pub fn list(namespace: Option<&str>) -> Result<Vec<InterfaceInfo>> {
     let path = namespace.map(path_of);
     let namespace_error = |failure| entering(namespace, failure, "cannot list interfaces", "socket");
@@ -54,6 +58,10 @@ pub fn list(namespace: Option<&str>) -> Result<Vec<InterfaceInfo>> {
 }
 
 /// One interface.
+///
+/// # Errors
+///
+/// As [`list`], and [`InterfaceNotFound`](ErrorKind::InterfaceNotFound).
 pub fn info(name: &str, namespace: Option<&str>) -> Result<InterfaceInfo> {
     list(namespace)?.into_iter().find(|info| info.name == name).ok_or_else(|| not_found(name, namespace))
 }

@@ -123,6 +123,10 @@ pub(crate) fn removed(interface: &str, object: &str) -> Error {
 
 /// Watches one interface until dropped. Calls `changed` on the runtime's thread, at most once with an error, which
 /// ends the watch.
+///
+/// # Errors
+///
+/// [`Io`](ErrorKind::Io), and as [`interface::list`](crate::interface::list) about the namespace.
 pub fn watch(
     namespace: Option<&str>,
     index: u32,

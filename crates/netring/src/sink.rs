@@ -61,6 +61,11 @@ pub trait Sink {
     fn too_long(&self, length: usize) -> Error;
     /// Hands queued frames to the kernel until it takes no more; never blocks. Returns how many
     /// frames it took and why it ended.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkDown`](crate::ErrorKind::LinkDown) (frames stay queued), [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved),
+    /// [`Frame`](crate::ErrorKind::Frame) where a refused frame is to stop the flush, [`Io`](crate::ErrorKind::Io).
     fn flush(&mut self) -> Result<(u32, Flushed)>;
     /// To wait on after [`Flushed::BufferFull`].
     fn room(&self) -> &Arc<Readiness>;
@@ -91,6 +96,10 @@ pub trait Sink {
     }
 
     /// Queues a slot's first `length` bytes. If they are no frame the slot is discarded.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check); the slot is free again.
     fn queue(&mut self, slot: SlotToken, length: u32) -> Result<()> {
         if let Err(error) = self.check(length as usize) {
             self.discard(slot);
@@ -122,6 +131,10 @@ pub trait Sink {
     }
 
     /// Whether a frame of this length can be sent at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Frame`](crate::ErrorKind::Frame), naming both lengths.
     #[inline]
     fn check(&self, length: usize) -> Result<()> {
         if length > self.slots()?.slot_size() as usize {
@@ -134,6 +147,10 @@ pub trait Sink {
     }
 
     /// Copies a frame into a slot and queues it; false when no slot is free.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check); nothing is queued then.
     #[inline]
     fn send(&mut self, frame: VolatileSlice<'_>) -> Result<bool> {
         self.check(frame.len())?;
@@ -152,6 +169,10 @@ pub trait Sink {
 
     /// Flushes until every frame has left or was refused, blocking this thread; false when
     /// `timeout` passed first.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
     fn wait_drained(&mut self, timeout: Duration) -> Result<bool> {
         let deadline = deadline_after(timeout);
         loop {

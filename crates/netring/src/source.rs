@@ -63,10 +63,19 @@ pub trait Source: Sized {
     fn link_type(&self) -> LinkType;
     /// The next batch, and the columns that `target` returned for it, filled; `None` when there is no batch. Never
     /// blocks. Fails once the interface is gone and the ring is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved) once the ring is empty, `XdpProgram` where an AF_XDP socket's program was
+    /// detached, [`Io`](crate::ErrorKind::Io).
     fn next(&mut self, target: Target<'_>) -> Result<Option<(Self::Batch, Option<Columns>)>>;
     /// Releases a batch, which frees its memory for new packets.
     fn release(&mut self, batch: Self::Batch);
     /// Frees everything at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Mmap`](crate::ErrorKind::Mmap) where the ring's mapping cannot be replaced.
     fn close(self) -> Result<()>;
 
     /// The metadata of a batch.
@@ -94,9 +103,17 @@ pub enum PollState {
 pub trait Pollable {
     /// Whether [`Source::next`] would return a batch. Clears the epoll events first, so that a wait that was armed
     /// before misses none. Fails when the link went down since the last call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::next`], and [`LinkDown`](crate::ErrorKind::LinkDown) once each time the link goes down.
     fn poll(&mut self) -> Result<bool>;
     /// As [`poll`](Self::poll), for a reader that prefers few wake-ups: a source whose packets arrive in small
     /// groups may return [`PollState::Later`].
+    ///
+    /// # Errors
+    ///
+    /// As [`poll`](Self::poll).
     fn poll_coalesced(&mut self) -> Result<PollState> {
         Ok(if self.poll()? { PollState::Ready } else { PollState::Empty })
     }
@@ -111,6 +128,10 @@ pub trait Pollable {
 
     /// Blocks this thread, up to `timeout`, until [`Source::next`] would return a batch or fail; false on timeout.
     /// Fails when the link goes down meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll`](Self::poll).
     fn wait_within(&mut self, timeout: Duration) -> Result<bool> {
         let deadline = deadline_after(timeout);
         loop {
@@ -140,6 +161,10 @@ pub trait Pollable {
 /// Events of the interface's link.
 pub trait LinkEvents {
     /// Calls `changed` with every change of the interface's link, until the watch is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io), and as [`interface::list`](crate::interface::list) about the namespace.
     fn watch_link(&self, changed: LinkCallback) -> Result<TaskGuard>;
     /// Calls `removed` once the interface is gone. `None` where [`Pollable::readiness`] reports the removal.
     fn watch_removal(&self, removed: Box<dyn Fn() + Send + Sync>) -> Result<Option<TaskGuard>>;
@@ -148,8 +173,16 @@ pub trait LinkEvents {
 /// Packets and drops.
 pub trait Counters {
     /// Since the last call.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) where the kernel's counters cannot be read.
     fn stats(&mut self) -> Result<CaptureStats>;
     /// Since open.
+    ///
+    /// # Errors
+    ///
+    /// As [`stats`](Self::stats).
     fn cumulative_stats(&mut self) -> Result<CaptureStats>;
 }
 

@@ -46,6 +46,10 @@ pub trait Port {
     /// The sending half.
     fn output(&mut self) -> &mut Self::Out;
     /// Frees everything at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Mmap`](crate::ErrorKind::Mmap) where a ring's mapping cannot be replaced; everything else is freed all the same.
     fn close(self) -> Result<()>;
 }
 
@@ -95,6 +99,10 @@ impl WaitSet {
 }
 
 /// Fails if both names mean one interface.
+///
+/// # Errors
+///
+/// [`Config`](crate::ErrorKind::Config) where both names are of one interface.
 pub fn check_two(a: &str, a_namespace: Option<&str>, b: &str, b_namespace: Option<&str>) -> Result<()> {
     if !interface::is_same(a, a_namespace, b, b_namespace) {
         return Ok(());
@@ -117,6 +125,11 @@ pub struct Bridge<P: Port> {
 
 impl Bridge<PacketPort> {
     /// Opens two interfaces.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::open`](crate::capture::Capture::open) and [`Injector::open`](crate::injector::Injector::open) of either side, and
+    /// [`Config`](crate::ErrorKind::Config) for interfaces of different link types or twice the same.
     pub fn open(a: &str, b: &str, a_options: SideOptions, b_options: SideOptions) -> Result<Self> {
         check_two(a, a_options.capture.namespace.as_deref(), b, b_options.capture.namespace.as_deref())?;
         // Both receive before either sends: the first frames sent on are answered at once.
@@ -147,6 +160,10 @@ impl<P: Port> Bridge<P> {
     }
 
     /// One step of each direction; whether anything moved. Fails when a side is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved) once a side is gone, `XdpProgram` where its program was detached, `Io`.
     pub fn turn(&mut self) -> Result<bool> {
         // Both, even if the first fails.
         let there = self.a_to_b.advance(self.a.input(), self.b.output());
@@ -155,6 +172,10 @@ impl<P: Port> Bridge<P> {
     }
 
     /// A turn, after waiting for something to do for `timeout` at most; whether anything moved.
+    ///
+    /// # Errors
+    ///
+    /// As [`turn`](Self::turn).
     pub fn round(&mut self, timeout: Duration) -> Result<bool> {
         if self.turn()? {
             return Ok(true);
@@ -174,6 +195,10 @@ impl<P: Port> Bridge<P> {
     }
 
     /// The counters of both directions, a to b first.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) where the kernel's counters cannot be read.
     pub fn stats(&mut self) -> Result<[DirectionStats; 2]> {
         let with = |stats: DirectionStats, kernel: CaptureStats| DirectionStats { kernel_drops: kernel.drops, ..stats };
         let (a, b) = (self.a.input().cumulative_stats()?, self.b.input().cumulative_stats()?);
@@ -193,6 +218,10 @@ impl<P: Port> Bridge<P> {
     }
 
     /// Frees everything at once; frames under way are not sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Mmap`](crate::ErrorKind::Mmap) where a ring's mapping cannot be replaced; everything else is freed all the same.
     pub fn close(mut self) -> Result<()> {
         self.a_to_b.abandon(self.a.input());
         self.b_to_a.abandon(self.b.input());

@@ -35,6 +35,10 @@ pub struct PacketPort {
 
 impl PacketPort {
     /// Opens an interface. Options that would keep frames from passing whole are overridden.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::open`] and [`open_tx`].
     pub fn open(interface: &str, options: SideOptions) -> Result<Self> {
         let tx = open_tx(interface, &options.injector)?;
         Ok(Self { capture: open_capture(interface, options.capture)?, tx })
@@ -42,6 +46,10 @@ impl PacketPort {
 }
 
 /// A capture whose frames can be sent on as they are.
+///
+/// # Errors
+///
+/// As [`Capture::open`].
 pub fn open_capture(interface: &str, options: CaptureOptions) -> Result<Capture> {
     // A side would otherwise receive what the bridge sends through it, for ever.
     let options = CaptureOptions { ignore_outgoing: true, reinsert_vlan: true, ..options };
@@ -49,6 +57,10 @@ pub fn open_capture(interface: &str, options: CaptureOptions) -> Result<Capture>
 }
 
 /// A socket that sends such frames.
+///
+/// # Errors
+///
+/// As [`Injector::open`](crate::injector::Injector::open).
 pub fn open_tx(interface: &str, options: &InjectorOptions) -> Result<PacketTx> {
     PacketTx::open(interface, &options.socket("bridge")).map_err(|error| error.on_interface(interface))
 }
@@ -72,6 +84,10 @@ impl Port for PacketPort {
 }
 
 /// Fails for two sides of different link types: frames of one make no sense on the other.
+///
+/// # Errors
+///
+/// [`Config`](ErrorKind::Config) where the link types differ.
 pub fn check_alike(a: &PacketTx, b: &PacketTx) -> Result<()> {
     let kinds = [a.hardware_type()?, b.hardware_type()?].map(|kind| match kind {
         // Loopback frames have an Ethernet header.

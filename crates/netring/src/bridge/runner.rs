@@ -61,6 +61,10 @@ where
     Bridge<P>: Send,
 {
     /// Over a bridge, which does not run yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where no eventfd is to be had.
     pub fn new(bridge: Bridge<P>) -> Result<Self> {
         let notifier =
             Notifier::new().map_err(|error| Error::os(ErrorKind::Io, "eventfd", &error, "cannot make an eventfd"))?;
@@ -80,6 +84,10 @@ where
     }
 
     /// Runs the bridge on a thread of its own until it is stopped or a side is gone. `report` is called on that thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) while it runs, [`Io`](ErrorKind::Io) where no thread is to be had.
     pub fn start(&mut self, report: impl Fn(RunnerEvent) + Send + 'static) -> Result<()> {
         if self.is_running() {
             return Err(Error::new(ErrorKind::Config, "the bridge is running already; wait for that run() to end"));
@@ -107,6 +115,10 @@ where
     }
 
     /// Waits for the thread to end and returns why it did. Frames under way stay so, for the next run.
+    ///
+    /// # Errors
+    ///
+    /// What ended the thread: as [`Bridge::turn`].
     pub fn join(&mut self) -> Result<()> {
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -119,6 +131,10 @@ where
     }
 
     /// Ends everything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bridge::close`].
     pub fn close(self) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         drop(self);

@@ -18,6 +18,10 @@ pub struct XdpSideOptions {
 }
 
 /// Opens one side.
+///
+/// # Errors
+///
+/// As [`XdpSocket::open`].
 pub fn open_side(interface: &str, options: &XdpSideOptions) -> Result<XdpSocket> {
     let socket = XdpSocket::open(interface, &options.xdp)?;
     if options.promiscuous {
@@ -28,6 +32,10 @@ pub fn open_side(interface: &str, options: &XdpSideOptions) -> Result<XdpSocket>
 
 impl Bridge<XdpSocket> {
     /// Opens two interfaces.
+    ///
+    /// # Errors
+    ///
+    /// As [`XdpSocket::open`] of either side, and [`Config`](crate::ErrorKind::Config) for twice the same interface.
     pub fn open_xdp(a: &str, b: &str, a_options: &XdpSideOptions, b_options: &XdpSideOptions) -> Result<Self> {
         check_two(a, a_options.xdp.namespace.as_deref(), b, b_options.xdp.namespace.as_deref())?;
         Ok(Self::of(open_side(a, a_options)?, open_side(b, b_options)?))

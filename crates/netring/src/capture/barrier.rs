@@ -63,6 +63,10 @@ impl StartBarrier {
 
     /// Joins the group of the capture's options, by this id or (`None`) as the first member of a group with an unused
     /// id, and returns the id. The capture stays paused.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) without a group or after the start, [`SockOpt`](ErrorKind::SockOpt) where the kernel refuses.
     pub fn join_group(&self, capture: &mut Capture, id: Option<u16>) -> Result<u16> {
         let on_interface = |error: Error| error.on_interface(capture.link.interface());
         let group = self.group.as_ref().filter(|_| !self.started).ok_or_else(|| {
@@ -78,6 +82,10 @@ impl StartBarrier {
     }
 
     /// Starts the capture with its filter. Call it after [`start_all`], too, which changes only the socket.
+    ///
+    /// # Errors
+    ///
+    /// [`Filter`](ErrorKind::Filter) where the kernel refuses the filter.
     pub fn start(&mut self, capture: &Capture) -> Result<()> {
         if self.started {
             return Ok(());
@@ -90,6 +98,10 @@ impl StartBarrier {
     }
 
     /// As [`Capture::set_filter`], for a capture that has started. After [`stop_all`] no filter lets packets pass.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::set_filter`], and [`Config`](ErrorKind::Config) before the start.
     pub fn set_filter(&self, capture: &mut Capture, filter: Option<Filter>) -> Result<()> {
         if !self.started {
             let message = "the filter cannot be replaced before the capture has started; start it first";
@@ -113,6 +125,10 @@ impl Drop for StartBarrier {
 }
 
 /// Starts the captures with these ids, of any thread, each with its filter. Fails if one of them is gone.
+///
+/// # Errors
+///
+/// [`Closed`](ErrorKind::Closed) where one is gone; none has started then. [`Filter`](ErrorKind::Filter).
 pub fn start_all(ids: &[u32]) -> Result<()> {
     let registry = registry();
     let found: Option<Vec<_>> = ids
@@ -131,6 +147,10 @@ pub fn start_all(ids: &[u32]) -> Result<()> {
 /// Stops the captures with these ids, of any thread, for good. A capture that is gone has stopped. Where
 /// the kernel refuses one, this stops the others and returns the first refusal; a filter that such a capture is given
 /// later drops every packet.
+///
+/// # Errors
+///
+/// The first refusal, as [`Filter`](ErrorKind::Filter) or [`Permission`](ErrorKind::Permission).
 pub fn stop_all(ids: &[u32]) -> Result<()> {
     let mut registry = registry();
     let nothing = filter::nothing();

@@ -56,12 +56,22 @@ pub struct Capture {
 
 impl Capture {
     /// Opens an interface.
+    ///
+    /// # Errors
+    ///
+    /// [`Permission`](ErrorKind::Permission) without CAP_NET_RAW, [`InterfaceNotFound`](ErrorKind::InterfaceNotFound),
+    /// [`Config`](ErrorKind::Config), [`Mmap`](ErrorKind::Mmap), [`SockOpt`](ErrorKind::SockOpt), [`Filter`](ErrorKind::Filter),
+    /// [`Bind`](ErrorKind::Bind).
     pub fn open(interface: &str, options: CaptureOptions) -> Result<Self> {
         Self::open_with(interface, options, Setup::default())
     }
 
     /// Opens an interface paused: the socket is bound, but outside its fanout group and behind a filter that drops
     /// every packet. The barrier lets it join the group and start, together with the captures of other threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
     pub fn open_paused(interface: &str, options: CaptureOptions) -> Result<(Self, StartBarrier)> {
         let (group, ignore_outgoing) = (options.fanout.clone(), options.ignore_outgoing);
         let capture = Self::open_with(interface, options, Setup { paused: true, ..Setup::default() })?;
@@ -208,6 +218,10 @@ impl Capture {
     /// Replaces the filter (`None`: removes it). After this returns no packet that the new filter refuses is
     /// shown, including those in the ring; batches already taken stay. Takes some milliseconds, in which no packet
     /// is received. A capture with a [`StartBarrier`] uses [`StartBarrier::set_filter`] instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Filter`](ErrorKind::Filter) where the kernel refuses it; the filter is then as it was.
     pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
         self.refilter(filter, false)
     }
@@ -229,6 +243,10 @@ impl Capture {
     }
 
     /// Stops receiving. Packets that arrived before can still be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Filter`](ErrorKind::Filter) where the kernel refuses the filter that lets nothing pass.
     pub fn stop_receiving(&mut self) -> Result<()> {
         open::shut(&self.socket).map_err(|error| error.on_interface(self.link.interface()))
     }
@@ -239,6 +257,10 @@ impl Capture {
     }
 
     /// Sets the fanout group's program.
+    ///
+    /// # Errors
+    ///
+    /// [`SockOpt`](ErrorKind::SockOpt) where the kernel refuses it.
     pub fn set_fanout_program(&self, program: &FanoutProgram) -> Result<()> {
         fanout::set_program(&self.socket, program).map_err(|error| error.on_interface(self.link.interface()))
     }

@@ -34,6 +34,10 @@ const FETCH_BYTES: u32 = 1 << 20;
 /// A source that can be read to its end.
 pub trait Stoppable: LiveSource {
     /// Stops receiving. Packets that arrived before can still be read.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel refuses.
     fn stop_receiving(&mut self) -> Result<()>;
     /// Whether packets arrived that [`Source::next`] will return only later.
     fn packets_coming(&self) -> bool;
@@ -94,6 +98,10 @@ where
     S::Batch: Send,
 {
     /// Starts draining.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) where no thread or eventfd is to be had.
     pub fn spawn(source: S, options: ChannelOptions) -> Result<Self> {
         let position = Memory::zeroed(size_of::<u32>());
         let shared = Arc::new(Shared::new(options, position.clone())?);
@@ -110,11 +118,19 @@ where
     }
 
     /// Runs a closure on the source, on the thread, between two batches.
+    ///
+    /// # Errors
+    ///
+    /// What `call` returns, and [`Io`](ErrorKind::Io) once the thread has ended.
     pub fn call<T: Send + 'static>(&self, call: impl FnOnce(&mut S) -> Result<T> + Send + 'static) -> Result<T> {
         self.ask(move |drain| call(&mut drain.source))
     }
 
     /// As [`call`](Self::call); where that succeeds, all packets that have not been consumed are discarded.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
     pub fn call_and_clear(&self, call: impl FnOnce(&mut S) -> Result<()> + Send + 'static) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         self.ask(move |drain| {
@@ -145,6 +161,10 @@ where
     }
 
     /// Ends the thread and frees everything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::close`].
     pub fn close(mut self) -> Result<()> {
         match self.end_thread() {
             Some(source) => source.close(),
@@ -169,6 +189,10 @@ impl<S: Source> Channel<S> {
     /// Takes packets out of the queue, to be [copied](Self::copy). The first `consumed` of them count as consumed at
     /// once. The previous fetch must have been consumed. When the queue is empty it fails once with each error of the
     /// source, and always once the source's interface is gone.
+    ///
+    /// # Errors
+    ///
+    /// What the source reported, once; [`InterfaceRemoved`](ErrorKind::InterfaceRemoved) always.
     pub fn fetch(&mut self, consumed: u32) -> Result<FetchedSize> {
         let fetched = self.shared.fetch(FETCH_PACKETS, FETCH_BYTES, consumed)?;
         self.fetched = fetched.chunks;
@@ -188,6 +212,10 @@ impl<S: Source> Channel<S> {
 
     /// True when there are packets to fetch, or once the channel has stopped; otherwise the waker will be called. Fails
     /// as [`fetch`](Self::fetch), and once each time the link goes down.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch), and [`LinkDown`](ErrorKind::LinkDown) once each time the link goes down.
     pub fn wait(&self) -> Result<bool> {
         self.shared.wait()
     }

@@ -40,6 +40,11 @@ pub struct Injector {
 
 impl Injector {
     /// Opens an interface.
+    ///
+    /// # Errors
+    ///
+    /// [`Permission`](ErrorKind::Permission) without CAP_NET_RAW, [`InterfaceNotFound`](ErrorKind::InterfaceNotFound),
+    /// [`Config`](ErrorKind::Config), [`Mmap`](ErrorKind::Mmap), [`SockOpt`](ErrorKind::SockOpt), [`Bind`](ErrorKind::Bind).
     pub fn open(interface: &str, options: &InjectorOptions) -> Result<Self> {
         Self::set_up(interface, options).map_err(|error| error.on_interface(interface))
     }
@@ -132,6 +137,10 @@ impl Injector {
     }
 
     /// Frees everything at once; what is queued is not sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Mmap`](ErrorKind::Mmap) where the mapping cannot be replaced.
     pub fn close(self) -> Result<()> {
         let Self { tx, slots, mapping, .. } = self;
         let interface = tx.interface().to_owned();

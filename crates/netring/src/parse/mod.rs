@@ -8,6 +8,20 @@
 //! where headers continue after it, the whole packet is copied and parsed again.
 //!
 //! `docs/parsing.md` says what the fields mean.
+//!
+//! ```
+//! use netring::parse::{Place, Record, Word};
+//! use netring::ring::Memory;
+//!
+//! let mut frame = [0u8; 60];
+//! frame[12..14].copy_from_slice(&[0x08, 0x00]); // IPv4
+//! frame[14..24].copy_from_slice(&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17]); // UDP
+//! frame[34..42].copy_from_slice(&[0, 53, 0x30, 0x39, 0, 8, 0, 0]); // from port 53 to 12345
+//! let memory = Memory::zeroed(64);
+//! memory.write(0, &frame);
+//! let record = Record::of(&memory, Place { offset: 0, captured: 60, original: 60 }).expect("it lies inside");
+//! assert_eq!((record.get(Word::SourcePort), record.get(Word::DestinationPort)), (53, 12345));
+//! ```
 
 mod columns;
 mod error;

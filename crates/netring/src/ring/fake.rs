@@ -2,6 +2,24 @@
 //!
 //! Serves unit tests, property tests, benches and fuzzing, so that they need no kernel and can
 //! test one that breaks its promises.
+//!
+//! ```
+//! use netring::ring::BatchReader;
+//! use netring::ring::block::WalkOptions;
+//! use netring::ring::fake::{FakeKernel, FakePacket};
+//!
+//! let (mut kernel, ring) = FakeKernel::with_ring(1 << 16, 4);
+//! kernel.receive(&FakePacket::new(&[0xff; 60]));
+//! assert!(kernel.retire(0), "the block is user space's now");
+//!
+//! let mut batches = BatchReader::new(ring, 2048);
+//! let lease = batches.acquire().expect("a block was handed over");
+//! batches.open(lease).expect("its headers are sound");
+//! let options = WalkOptions { snaplen: u32::MAX, reinsert_vlan: false, vnet_header: false };
+//! let (batch, _) = batches.next(options, &mut |_| None).unwrap().expect("it has packets");
+//! assert_eq!(batch.length(), 1);
+//! batches.release(batch);
+//! ```
 
 use super::geometry::Geometry;
 use super::layout::{block, packet, status};

@@ -17,6 +17,10 @@ const FRAME_ALIGNMENT: u32 = 16;
 impl Geometry {
     /// Checks a geometry against a page size, which is a property of the running kernel (4, 16 or
     /// 64 KiB).
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config), naming the value that does not fit.
     pub fn new(block_size: u32, block_count: u32, frame_size: u32, page_size: u32) -> Result<Self> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Config, message));
         if block_size == 0 || !block_size.is_multiple_of(page_size) {

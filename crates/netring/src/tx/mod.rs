@@ -59,6 +59,10 @@ pub trait FrameTx {
 
     /// Sends frames in order, as many as are taken now; never blocks. Fails when the interface is
     /// gone.
+    ///
+    /// # Errors
+    ///
+    /// [`InterfaceRemoved`](crate::ErrorKind::InterfaceRemoved), [`Io`](crate::ErrorKind::Io). Frames that were taken are reported first.
     fn try_send<'a>(&mut self, frames: impl Iterator<Item = VolatileSlice<'a>> + Clone) -> Result<TrySend>;
     /// To wait on after [`WouldBlock::Buffer`].
     fn room(&self) -> &Arc<Readiness>;

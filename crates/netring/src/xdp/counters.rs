@@ -8,6 +8,10 @@ use crate::sys::xdp::{self, XdpStats};
 
 impl XdpSocket {
     /// The kernel's six counters, summed over the queues, since open.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) where they cannot be read.
     pub fn xdp_stats(&self) -> Result<XdpStats> {
         let mut sum = XdpStats::default();
         for position in 0..self.queues.len() {

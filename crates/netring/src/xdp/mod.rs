@@ -63,6 +63,10 @@ fn max_batch(rx_frames: u32, most: u32) -> u32 {
 }
 
 /// Whether this process may make XDP programs here; the error says what it lacks.
+///
+/// # Errors
+///
+/// [`Permission`](crate::ErrorKind::Permission), with what is missing.
 pub fn is_permitted() -> Result<()> {
     XskMap::new(1).map(drop).map_err(|error| program::failed("bpf", &error, "cannot make an XSKMAP"))
 }
@@ -85,6 +89,10 @@ enum Shared {
 impl SharedProgram {
     /// Creates map and program without changing the interface. Uses only the options for queues, program, attach mode
     /// and namespace.
+    ///
+    /// # Errors
+    ///
+    /// As [`XdpSocket::open`] about the program.
     pub fn prepare(interface: &str, options: &XdpOptions) -> Result<Self> {
         let (ready, queues) = open::prepare(interface, options).map_err(|error| error.on_interface(interface))?;
         Ok(Self { interface: interface.to_owned(), state: Shared::Prepared(ready), queues })
@@ -92,6 +100,10 @@ impl SharedProgram {
 
     /// Attaches the program, replacing another one if asked to. Packets pass to the network stack until sockets start.
     /// Does nothing if it is attached; after a failure the caller may try again.
+    ///
+    /// # Errors
+    ///
+    /// [`XdpProgram`](crate::ErrorKind::XdpProgram) where the kernel refuses it.
     pub fn attach(&mut self) -> Result<()> {
         if let Shared::Prepared(ready) = &self.state {
             let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
@@ -102,6 +114,10 @@ impl SharedProgram {
 
     /// Stops redirecting: packets of its queues pass to the network stack. The program stays attached, so that no
     /// socket reports it as detached.
+    ///
+    /// # Errors
+    ///
+    /// [`XdpProgram`](crate::ErrorKind::XdpProgram) where a socket cannot be taken out of the map.
     pub fn shut(&self) -> Result<()> {
         let Shared::Attached(attachment) = &self.state else { return Ok(()) };
         program::leave(&attachment.map, &self.queues).map_err(|error| error.on_interface(&self.interface))
@@ -163,6 +179,11 @@ pub struct XdpSocket {
 
 impl XdpSocket {
     /// Opens queues of an interface.
+    ///
+    /// # Errors
+    ///
+    /// [`XdpProgram`](crate::ErrorKind::XdpProgram) where there is a program already or none can be loaded, `Permission`,
+    /// `InterfaceNotFound`, `Bind` where a queue is in use or is none, `Mmap`, `Unsupported`, `Config`.
     pub fn open(interface: &str, options: &XdpOptions) -> Result<Self> {
         let on_interface = |error: Error| error.on_interface(interface);
         let opened = open::open(interface, options).map_err(on_interface)?;
@@ -216,6 +237,10 @@ impl XdpSocket {
 
     /// Starts a socket that was opened `paused`: from now on packets come. A program of the caller's has to be attached
     /// by now. After a failure the socket stays paused, and the caller may try again.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open) about the program.
     pub fn start(&mut self) -> Result<()> {
         let Some(ready) = &self.barrier else { return Ok(()) };
         let open = || {

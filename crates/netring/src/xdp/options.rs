@@ -213,6 +213,10 @@ fn refuse<T>(message: String) -> Result<T> {
 
 impl UmemLayout {
     /// Divides the frames among `queues` queues. No system call comes before these checks.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config), naming the value that does not fit.
     pub fn of(options: &XdpOptions, queues: u32) -> Result<Self> {
         let XdpOptions { frame_size, frame_count, .. } = *options;
         if frame_size != 2048 && frame_size != 4096 {

@@ -1,7 +1,7 @@
 //! What a packet costs to read and to write, beside tcpdump and capinfos on the same files:
 //!
 //! ```sh
-//! cargo run --release -p netring-pcap --example bench -- [PACKETS [FOLDER]]
+//! cargo run --release -p netring-pcap --example pcap_bench -- [PACKETS [FOLDER]]
 //! ```
 //!
 //! The folder should be in memory (default /dev/shm), so that no disk is measured. Each figure is the best of five runs, in
