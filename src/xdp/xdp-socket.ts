@@ -168,11 +168,17 @@ export class XdpSocket extends BatchSource {
   protected override end(): void {
     try {
       this.sink.end()
+    } finally {
+      this.#keepStats()
+      super.end()
+    }
+  }
+
+  #keepStats(): void {
+    try {
       this.#last = this.xdpStats()
     } catch {
       // There are no counters to keep, and closing goes on without them.
-    } finally {
-      super.end()
     }
   }
 }

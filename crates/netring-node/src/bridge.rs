@@ -205,7 +205,7 @@ impl NativeBridge {
         Ok(self.bridge()?.stats().map_err(to_js)?.map(Into::into).into())
     }
 
-    /// Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first.
+    /// Errors of frames that were refused since the last call, as texts for src/errors/native.ts; a to b first.
     #[napi]
     pub fn take_rejections(&self) -> Result<Vec<Vec<String>>> {
         Ok(self.bridge()?.take_rejections().map(texts).into())

@@ -141,10 +141,10 @@ impl NativeChannel {
         View::create(env, position, || ()).map(|(_, value)| value)
     }
 
-    /// Takes packets out of the queue, for copy(). The first `passedOn` of them count as consumed at once.
+    /// Takes packets out of the queue, for copy(). The first `consumed` of them count as consumed at once.
     #[napi]
-    pub fn fetch(&mut self, passed_on: u32) -> Result<NativeFetched> {
-        let size = any!(self.queue_mut()?, channel => channel.fetch(passed_on)).map_err(to_js)?;
+    pub fn fetch(&mut self, consumed: u32) -> Result<NativeFetched> {
+        let size = any!(self.queue_mut()?, channel => channel.fetch(consumed)).map_err(to_js)?;
         Ok(NativeFetched { packets: size.packets, bytes: size.bytes })
     }
 

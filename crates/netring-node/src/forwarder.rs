@@ -264,7 +264,7 @@ impl NativeForwarder {
         self.direction.stats().map(Into::into)
     }
 
-    /// Errors of frames that were refused since the last call, as texts for src/errors.ts.
+    /// Errors of frames that were refused since the last call, as texts for src/errors/native.ts.
     #[napi]
     pub fn take_rejections(&self) -> Vec<String> {
         texts(self.direction.take_rejections())

@@ -107,7 +107,7 @@ pub struct Forwarder<B> {
     /// Where the packets of a batch lie that the hook looks at, noted before it could write.
     noted: Option<Vec<FramePlace>>,
     columns: Columns,
-    spare: Vec<FramePlace>,
+    free_vec: Vec<FramePlace>,
     wait: Option<Wait>,
     /// Frames that the other side has taken need another kick.
     unsettled: bool,
@@ -123,10 +123,10 @@ impl<B> Default for Forwarder<B> {
             load: None,
             noted: None,
             columns: Columns::for_packets(crate::ring::batches::MAX_BATCH),
-            spare: Vec::new(),
+            free_vec: Vec::new(),
             wait: None,
             unsettled: false,
-            retry: RetryBudget::new(RetryBudget::BRIDGE),
+            retry: RetryBudget::bridge(),
             stats: DirectionStats::default(),
             rejections: RejectionLog::default(),
             filter: None,
@@ -266,7 +266,7 @@ impl<B> Forwarder<B> {
     }
 
     fn places(&mut self, columns: &Columns, packets: u32) -> Vec<FramePlace> {
-        let mut places = std::mem::take(&mut self.spare);
+        let mut places = std::mem::take(&mut self.free_vec);
         places.clear();
         let row = |column: Column, index: u32| {
             let start = column.start() * columns.capacity() as usize;
@@ -307,7 +307,7 @@ impl<B> Forwarder<B> {
         };
         self.wait = if let Step::Waits(wait) = step { Some(wait) } else { None };
         if let Some(load) = self.load.take_if(|load| load.next == load.places.len()) {
-            self.spare = load.places;
+            self.free_vec = load.places;
             if let Some(batch) = load.batch {
                 from.release(batch);
             }

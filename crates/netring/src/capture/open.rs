@@ -214,7 +214,7 @@ pub(super) fn refilter(
             Ok(()) => error,
             Err(second) => {
                 let message = format!(
-                    "{}; the filter before could not be put back either ({}): nothing is received until setFilter() succeeds",
+                    "{}; the filter before could not be put back either ({}): nothing is received until `set_filter` succeeds",
                     error.message, second.message
                 );
                 Error { message, ..error }

@@ -76,12 +76,12 @@ pub fn is_permitted() -> Result<()> {
 #[derive(Debug)]
 pub struct SharedProgram {
     interface: String,
-    state: Shared,
+    state: ProgramState,
     queues: Vec<u32>,
 }
 
 #[derive(Debug)]
-enum Shared {
+enum ProgramState {
     Prepared(PreparedProgram),
     Attached(AttachedProgram),
 }
@@ -95,7 +95,7 @@ impl SharedProgram {
     /// As [`XdpSocket::open`] about the program.
     pub fn prepare(interface: &str, options: &XdpOptions) -> Result<Self> {
         let (ready, queues) = open::prepare(interface, options).map_err(|error| error.on_interface(interface))?;
-        Ok(Self { interface: interface.to_owned(), state: Shared::Prepared(ready), queues })
+        Ok(Self { interface: interface.to_owned(), state: ProgramState::Prepared(ready), queues })
     }
 
     /// Attaches the program, replacing another one if asked to. Packets pass to the network stack until sockets start.
@@ -105,9 +105,9 @@ impl SharedProgram {
     ///
     /// [`XdpProgram`](crate::ErrorKind::XdpProgram) where the kernel refuses it.
     pub fn attach(&mut self) -> Result<()> {
-        if let Shared::Prepared(ready) = &self.state {
+        if let ProgramState::Prepared(ready) = &self.state {
             let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
-            self.state = Shared::Attached(attachment);
+            self.state = ProgramState::Attached(attachment);
         }
         Ok(())
     }
@@ -119,15 +119,15 @@ impl SharedProgram {
     ///
     /// [`XdpProgram`](crate::ErrorKind::XdpProgram) where a socket cannot be taken out of the map.
     pub fn shut(&self) -> Result<()> {
-        let Shared::Attached(attachment) = &self.state else { return Ok(()) };
+        let ProgramState::Attached(attachment) = &self.state else { return Ok(()) };
         program::leave(&attachment.map, &self.queues).map_err(|error| error.on_interface(&self.interface))
     }
 
     /// The descriptor of the XSKMAP, owned by this.
     pub fn map_fd(&self) -> RawFd {
         match &self.state {
-            Shared::Prepared(ready) => ready.map.fd(),
-            Shared::Attached(attachment) => attachment.map.fd(),
+            ProgramState::Prepared(ready) => ready.map.fd(),
+            ProgramState::Attached(attachment) => attachment.map.fd(),
         }
     }
 
@@ -285,7 +285,10 @@ impl XdpSocket {
     /// Stops receiving: packets pass to the network stack. Packets that have arrived can still be read.
     pub(crate) fn leave_map(&mut self) -> Result<()> {
         let Some(attachment) = &self.attachment else { return Ok(()) };
-        program::leave(&attachment.map, &self.numbers).map_err(|error| error.on_interface(&self.interface))
+        program::leave(&attachment.map, &self.numbers).map_err(|error| error.on_interface(&self.interface))?;
+        // A poll that redirected packets before delivers them when it ends (`xdp_do_flush`, net/core/filter.c).
+        crate::sys::membarrier::receive_paths();
+        Ok(())
     }
 
     /// The descriptor of the first queue's socket, owned by this.
