@@ -15,7 +15,7 @@ export declare class NativeBridge {
   round(timeoutMs: number): boolean
   /** a to b first. */
   stats(): Array<NativeDirectionStats>
-  /** Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first. */
+  /** Errors of frames that were refused since the last call, as texts for src/errors/native.ts; a to b first. */
   takeRejections(): Array<Array<string>>
   keepAlive(keep: boolean): void
   close(): void
@@ -48,8 +48,8 @@ export declare class NativeChannel {
   linkType(): number
   /** The position counter: which packets of the last fetch were consumed. */
   position(): ArrayBuffer
-  /** Takes packets out of the queue, for copy(). The first `passedOn` of them count as consumed at once. */
-  fetch(passedOn: number): NativeFetched
+  /** Takes packets out of the queue, for copy(). The first `consumed` of them count as consumed at once. */
+  fetch(consumed: number): NativeFetched
   /** Copies the last fetch: all packets end to end into `data` and their columns into `columns`. */
   copy(data: Uint8Array, columns: Uint8Array): void
   /** True when fetch() would return packets or fail; otherwise the waker is called once it would. */
@@ -107,7 +107,7 @@ export declare class NativeForwarder {
   /** Whether push() has to be called again in a millisecond, without an event. */
   isUnsettled(): boolean
   stats(): NativeDirectionStats
-  /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
+  /** Errors of frames that were refused since the last call, as texts for src/errors/native.ts. */
   takeRejections(): Array<string>
   /**
    * Takes back unsent packets and ends sending. Call it before close() of both directions' sources: one socket may
@@ -162,7 +162,7 @@ export declare class NativeSink {
   sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
   /** Hands what is queued to the kernel; never blocks. */
   flush(): NativeFlush
-  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
+  /** Errors of the frames that were refused since the last call, as texts for src/errors/native.ts. */
   takeRejections(): Array<string>
   txStats(): NativeTxStats
   /** Blocks this thread; false when the time passed first. */

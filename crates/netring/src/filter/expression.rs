@@ -198,9 +198,9 @@ mod tests {
     #[test]
     fn mistakes_are_told_with_their_place() {
         let ethernet = Place::Memory(LinkType::ETHERNET);
-        let message = error("tcp port 80 and portrange 8080", ethernet);
-        assert!(message.starts_with("filter \"tcp port 80 and portrange 8080\": "), "{message}");
-        assert!(message.contains("(characters 27 to 30)"), "{message}");
+        let message = error("tcp port 80 and port nonsuch", ethernet);
+        assert!(message.starts_with("filter \"tcp port 80 and port nonsuch\": "), "{message}");
+        assert!(message.contains("(characters 17 to 28)"), "{message}");
         assert!(error("host a.example or host b.example", ethernet).contains("`known_hosts`"));
         let long = "ip or ".repeat(100);
         assert!(error(&long, ethernet).contains('…'));
