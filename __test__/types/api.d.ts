@@ -60,6 +60,18 @@ interface BridgeStats {
   readonly pushedBack: number
   readonly kernelDrops: number
 }
+type LinkType = 'ethernet' | 'raw' | 'ipv4' | 'ipv6' | 'null' | 'loop' | 'linuxSll' | 'linuxSll2' | number
+interface BpfInstruction {
+  readonly code: number
+  readonly jt: number
+  readonly jf: number
+  readonly k: number
+}
+type Program =
+  | readonly BpfInstruction[]
+  | {
+      readonly fd: number
+    }
 interface ParsedColumns {
   readonly etherType: Uint16Array
   readonly vlanId: Uint16Array
@@ -104,7 +116,6 @@ interface PacketColumns {
   readonly direction: Uint8Array
   readonly protocol: Uint16Array
 }
-type LinkType = 'ethernet' | 'raw' | 'ipv4' | 'ipv6' | 'null' | 'loop' | 'linuxSll' | 'linuxSll2' | number
 declare const ParseError: {
   readonly linkTruncated: 1
   readonly linkLength: 2
@@ -242,17 +253,9 @@ interface Batch extends Iterable<Packet, undefined>, Disposable {
   parse(): ParsedColumns
   release(): void
 }
-interface BpfInstruction {
-  readonly code: number
-  readonly jt: number
-  readonly jf: number
-  readonly k: number
+interface FilteredBatch extends Pick<Batch, 'length' | 'buffer' | 'linkType' | 'released'> {
+  readonly columns: Pick<PacketColumns, 'offset' | 'capturedLength' | 'originalLength'>
 }
-type Program =
-  | readonly BpfInstruction[]
-  | {
-      readonly fd: number
-    }
 interface PacketFilterOptions {
   readonly linkType?: LinkType
   readonly snapLen?: number
@@ -267,7 +270,7 @@ declare class PacketFilter {
   static compileAsync(expression: string, options?: PacketFilterOptions & WaitOptions): Promise<PacketFilter>
   get instructions(): readonly BpfInstruction[]
   matches(frame: Uint8Array, originalLength?: number): boolean
-  select(batch: Batch): Uint32Array
+  select(batch: FilteredBatch): Uint32Array
   toString(): string
 }
 type Filter = Program | PacketFilter | string
@@ -679,6 +682,7 @@ export type {
   FanoutPoolOptions,
   FanoutPoolStats,
   Filter,
+  FilteredBatch,
   InjectorOptions,
   InterfaceInfo,
   LinkType,

@@ -14,11 +14,10 @@ import {
 import type { WaitOptions } from '../check/wait.js'
 import { native } from '../errors/native.js'
 import { NetringError } from '../errors/netring-error.js'
-import type { Batch } from '../packet/batch.js'
 import { linkTypeNumber, linkTypeOf, type LinkType } from '../packet/link-type.js'
 import { lookUp } from './hosts.js'
 import type { BpfInstruction } from './program.js'
-import { select } from './select.js'
+import { select, type FilteredBatch } from './select.js'
 
 /** Options of {@link PacketFilter.compile}, all optional. */
 export interface PacketFilterOptions {
@@ -181,7 +180,7 @@ export class PacketFilter {
    * Indices of the packets that match, in order: one native call for the whole batch. The batch's own link type counts.
    * @throws NetringError ERR_NETRING_RELEASED, ERR_NETRING_FILTER where the expression has no meaning for the batch's link type
    */
-  select(batch: Batch): Uint32Array {
+  select(batch: FilteredBatch): Uint32Array {
     if (batch.released) throw new NetringError('ERR_NETRING_RELEASED', 'the batch has been given back')
     return select(compiledFor(inside(this), linkTypeNumber('batch.linkType', batch.linkType)), batch)
   }
