@@ -100,7 +100,7 @@ export class XdpSocket extends BatchSource {
    * @throws NetringError ERR_NETRING_XDP_PROGRAM where there is an XDP program already (see `replace`) or none can be
    * loaded (CAP_NET_ADMIN and CAP_BPF), ERR_NETRING_PERMISSION without CAP_NET_RAW, ERR_NETRING_INTERFACE_NOT_FOUND,
    * ERR_NETRING_BIND where the queue is in use or is none, ERR_NETRING_MMAP, ERR_NETRING_UNSUPPORTED,
-   * ERR_NETRING_CONFIG for options that do not go together
+   * ERR_NETRING_FILTER, ERR_NETRING_CONFIG for options that do not go together
    * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option, before any system call
    */
   static open(interfaceName: string, options?: XdpOptions): XdpSocket {
