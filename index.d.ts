@@ -2,8 +2,9 @@
 /* eslint-disable */
 
 export declare class NativeBridge {
-  static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): NativeBridge
-  static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): NativeBridge
+  /** The bridge drops and counts the frames that `filters` refuse. */
+  static open(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions, filters: NativeBridgeFilters): NativeBridge
+  static openXdp(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions, filters: NativeBridgeFilters): NativeBridge
   /** The waker is called when frames were refused, and when the thread has ended. */
   start(waker: (arg: number) => void): void
   /** Ends the thread after its current round; it then calls the waker. */
@@ -14,7 +15,7 @@ export declare class NativeBridge {
   round(timeoutMs: number): boolean
   /** a to b first. */
   stats(): Array<NativeDirectionStats>
-  /** Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first. */
+  /** Errors of frames that were refused since the last call, as texts for src/errors/native.ts; a to b first. */
   takeRejections(): Array<Array<string>>
   keepAlive(keep: boolean): void
   close(): void
@@ -32,7 +33,7 @@ export declare class NativeCapture {
   barrierId(): number | null
   /** Paused captures: starts it with its filter. */
   start(): void
-  setFilter(filter?: NativeProgram | undefined | null): void
+  setFilter(filter?: NativeFilterOption | undefined | null): void
   setFanoutProgram(program: NativeProgram): void
 }
 
@@ -47,8 +48,8 @@ export declare class NativeChannel {
   linkType(): number
   /** The position counter: which packets of the last fetch were consumed. */
   position(): ArrayBuffer
-  /** Takes packets out of the queue, for copy(). The first `passedOn` of them count as consumed at once. */
-  fetch(passedOn: number): NativeFetched
+  /** Takes packets out of the queue, for copy(). The first `consumed` of them count as consumed at once. */
+  fetch(consumed: number): NativeFetched
   /** Copies the last fetch: all packets end to end into `data` and their columns into `columns`. */
   copy(data: Uint8Array, columns: Uint8Array): void
   /** True when fetch() would return packets or fail; otherwise the waker is called once it would. */
@@ -65,8 +66,7 @@ export declare class NativeChannel {
   stopped(): boolean
   queued(): number
   overflowed(): number
-  /** AF_PACKET only. */
-  setFilter(filter?: NativeProgram | undefined | null): void
+  setFilter(filter?: NativeFilterOption | undefined | null): void
   /** AF_PACKET only. */
   setFanoutProgram(program: NativeProgram): void
   stats(cumulative: boolean): NativeStats
@@ -123,10 +123,27 @@ export declare class NativeFileWriter {
   free(): void
 }
 
+export declare class NativeFilter {
+  /** Compiles an expression for packets with this LINKTYPE_ number. */
+  static compile(expression: NativeExpression, linkType: number, target: 'socket' | 'xdp' | 'memory'): NativeFilter
+  instructions(): Array<NativeInstruction>
+  /** As `tcpdump -d` prints it. */
+  listing(): string
+  /** Whether a packet matches. `original` is its length on the wire. */
+  matches(packet: Uint8Array, original: number): boolean
+  /**
+   * Writes the indices of the matching packets into `indices`, which has room for all, and returns their number. The columns
+   * give each packet's place in `bytes`.
+   */
+  select(bytes: Uint8Array, offset: Uint32Array, captured: Uint32Array, original: Uint32Array, indices: Uint32Array): number
+}
+
 /** One direction of a bridge with a hook. */
 export declare class NativeForwarder {
   /** The batches of this direction, one at a time: decide() takes each back. Callable once. */
   source(): NativeSource
+  /** The filter that packets have to match before JavaScript decides about them, if there is one. Once. */
+  filter(): NativeFilter | null
   /**
    * Decides about a batch: a verdict per packet, and a frame of `replacements` for each 'replace'; packets without a
    * verdict are dropped. The batch's views are empty from now on, and push() sends it.
@@ -139,7 +156,7 @@ export declare class NativeForwarder {
   /** Whether push() has to be called again in a millisecond, without an event. */
   isUnsettled(): boolean
   stats(): NativeDirectionStats
-  /** Errors of frames that were refused since the last call, as texts for src/errors.ts. */
+  /** Errors of frames that were refused since the last call, as texts for src/errors/native.ts. */
   takeRejections(): Array<string>
   /**
    * Takes back unsent packets and ends sending. Call it before close() of both directions' sources: one socket may
@@ -194,7 +211,7 @@ export declare class NativeSink {
   sendStrided(bytes: Uint8Array, lengths: Uint32Array, stride: number): number
   /** Hands what is queued to the kernel; never blocks. */
   flush(): NativeFlush
-  /** Errors of the frames that were refused since the last call, as texts for src/errors.ts. */
+  /** Errors of the frames that were refused since the last call, as texts for src/errors/native.ts. */
   takeRejections(): Array<string>
   txStats(): NativeTxStats
   /** Blocks this thread; false when the time passed first. */
@@ -254,6 +271,7 @@ export declare class NativeXdpSocket {
   sink(): NativeSink
   /** Paused sockets: starts receiving. */
   start(): void
+  setFilter(filter?: NativeFilterOption | undefined | null): void
   layout(): NativeXdpLayout
   /** How the program is attached now. */
   attached(): 'native' | 'skb' | 'none'
@@ -263,6 +281,12 @@ export declare class NativeXdpSocket {
 
 /** The CPUs that this thread may use. */
 export declare function nativeAllowedCpus(): Array<number>
+
+/** The filter of each direction. Absent: no filter. */
+export interface NativeBridgeFilters {
+  aToB?: NativeExpression
+  bToA?: NativeExpression
+}
 
 export interface NativeBusyPoll {
   us: number
@@ -287,7 +311,7 @@ export interface NativeCaptureOptions {
   reinsertVlan: boolean
   netns?: string
   fanout?: NativeFanout
-  filter?: NativeProgram
+  filter?: NativeFilterOption
   /** Paused: outside its group, without packets, until joinGroup() and start(). Absent: no. */
   paused?: boolean
 }
@@ -334,6 +358,14 @@ export interface NativeDirectionStats {
   pending: number
   pushedBack: number
   kernelDrops: number
+}
+
+export interface NativeExpression {
+  text: string
+  snapLen: number
+  /** In dotted notation. */
+  netmask?: string
+  hosts: Array<NativeHost>
 }
 
 export interface NativeFanout {
@@ -386,6 +418,13 @@ export interface NativeFileWriterStats {
   dropped: number
 }
 
+/** Exactly one of the three is there. */
+export interface NativeFilterOption {
+  expression?: NativeExpression
+  instructions?: Array<NativeInstruction>
+  fd?: number
+}
+
 export interface NativeFlush {
   taken: number
   /** Refusals that takeRejections() has to tell. */
@@ -404,6 +443,13 @@ export interface NativeHeaderWords {
   timedOut: number
   losing: number
   more: number
+}
+
+/** The addresses of a host name. */
+export interface NativeHost {
+  name: string
+  /** IPv4 and IPv6 addresses as text. */
+  addresses: Array<string>
 }
 
 export interface NativeInjectorOptions {
@@ -442,13 +488,13 @@ export interface NativeInterfaceInfo {
 export declare function nativeListInterfaces(netns?: string | undefined | null): Array<NativeInterfaceInfo>
 
 /** Both directions between two interfaces, a to b first. */
-export declare function nativeOpenForwarders(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions): Array<NativeForwarder>
+export declare function nativeOpenForwarders(a: string, b: string, aOptions: NativeSideOptions, bOptions: NativeSideOptions, filters: NativeBridgeFilters): Array<NativeForwarder>
 
 /** Opens an interface for sending. */
 export declare function nativeOpenInjector(interface: string, options: NativeInjectorOptions): NativeSink
 
 /** The same over AF_XDP: a socket receives for one direction and sends for the other. */
-export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions): Array<NativeForwarder>
+export declare function nativeOpenXdpForwarders(a: string, b: string, aOptions: NativeXdpSideOptions, bOptions: NativeXdpSideOptions, filters: NativeBridgeFilters): Array<NativeForwarder>
 
 /** Parses the packet `bytes` into a record, written to the words of `target`. */
 export declare function nativeParsePacket(bytes: Uint8Array, original: number, target: Uint8Array): void
@@ -509,6 +555,9 @@ export interface NativeTxStats {
   bytes: number
 }
 
+/** The host names in an expression that have no addresses in `hosts`. */
+export declare function nativeUnknownHosts(expression: NativeExpression, linkType: number, target: 'socket' | 'xdp' | 'memory'): Array<string>
+
 /** The version of this binary, which TypeScript compares with its own. */
 export declare function nativeVersion(): string
 
@@ -540,6 +589,8 @@ export interface NativeXdpOptions {
   coalesceUs: number
   replace: boolean
   program?: NativeXdpProgram
+  /** An expression or instructions. */
+  filter?: NativeFilterOption
   netns?: string
   /** Out of the map until start(). Absent: no. */
   paused?: boolean

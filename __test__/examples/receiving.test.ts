@@ -208,11 +208,11 @@ test.serial('ebpf lets in what a tcpdump expression says', async (t) => {
   ])
 })
 
-test.serial('ebpf leaves it to tcpdump to say what is wrong with an expression', async (t) => {
+test.serial('ebpf says what is wrong with an expression, and where', async (t) => {
   const { b } = network(t)
   const { status, errors } = await example(t, b, 'ebpf', b.name, '--expression', 'udp prot 53').ended()
   t.is(status, 1)
-  t.regex(errors, /^tcpdump: .*syntax error/)
+  t.regex(errors, /^filter "udp prot 53": .*\(characters 5 to 8\)/)
   t.notRegex(errors, /^ +at /m)
 })
 

@@ -1,6 +1,6 @@
 /** Only what the filter lets through is ever seen, from the first packet on. */
 import test, { type ExecutionContext } from 'ava'
-import { type Capture, type Filter, NetringError } from '../../src/index.js'
+import type { Capture, Filter } from '../../src/index.js'
 import { bpf, step } from '../helpers/bpf.js'
 import { flood } from '../helpers/child.js'
 import { OTHER, first, second, typed, types } from '../helpers/ethertypes.js'
@@ -127,16 +127,6 @@ test.serial('a filter sees tagged frames without their tag, which is put back be
     packets.map(({ data }) => data.toString('hex')),
     [tagged(60, tag).toString('hex')],
   )
-})
-
-test.serial('an expression is not supported yet and says what is', (t) => {
-  const { b } = network(t)
-  const unsupported = { instanceOf: NetringError, code: 'ERR_NETRING_UNSUPPORTED', message: /tcpdump -ddd/ } as const
-  t.throws(() => captureOn(t, b, { filter: 'udp port 53' }), unsupported)
-  const capture = captureOn(t, b)
-  t.throws(() => {
-    capture.setFilter('udp port 53')
-  }, unsupported)
 })
 
 test.serial('a program that is no program is an argument error by name', (t) => {

@@ -87,3 +87,21 @@ export function startQueue(): Promise<bigint> {
   accepts<number>(channel.ring.blockSize + netring.ChannelCapture.defaults.capacity)
   return queue(channel, AbortSignal.timeout(1))
 }
+
+/** Filters in every place that takes one. */
+export async function filters(): Promise<number> {
+  const filter: netring.PacketFilter = netring.PacketFilter.compile('tcp port 443', { linkType: 'raw', snapLen: 96 })
+  const named = await netring.PacketFilter.compileAsync('host a.example', { signal: AbortSignal.timeout(1) })
+  const given: netring.Filter[] = ['udp', filter, filter.instructions, { fd: 3 }]
+  using capture = netring.Capture.open('eth0', { filter: named })
+  using socket = netring.XdpSocket.open('eth1', { filter: 'udp port 53' })
+  using bridge = netring.Bridge.open('eth0', 'eth1', { filter: { aToB: filter, bToA: 'arp' } })
+  using both = netring.Bridge.open('eth0', 'eth1', { filter })
+  for (const one of given) capture.setFilter(one)
+  socket.setFilter(filter)
+  socket.detachFilter()
+  using batch = capture.nextBatch()
+  const indices: Uint32Array = batch === undefined ? new Uint32Array() : filter.select(batch)
+  accepts<boolean>(filter.matches(Buffer.alloc(60), 1500) && bridge.closed && both.closed)
+  return indices.length
+}

@@ -60,6 +60,7 @@ interface BridgeStats {
   readonly pushedBack: number
   readonly kernelDrops: number
 }
+type LinkType = 'ethernet' | 'raw' | 'ipv4' | 'ipv6' | 'null' | 'loop' | 'linuxSll' | 'linuxSll2' | number
 interface BpfInstruction {
   readonly code: number
   readonly jt: number
@@ -71,44 +72,50 @@ type Program =
   | {
       readonly fd: number
     }
-type Filter = Program | string
-type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
-interface FanoutOptions {
-  readonly mode: FanoutMode
-  readonly group: number | 'unique'
-  readonly rollover?: boolean
-  readonly defrag?: boolean
-  readonly ignoreOutgoing?: boolean
-  readonly program?: Program
+interface ParsedColumns {
+  readonly etherType: Uint16Array
+  readonly vlanId: Uint16Array
+  readonly networkOffset: Uint32Array
+  readonly transportOffset: Uint32Array
+  readonly payloadOffset: Uint32Array
+  readonly payloadLength: Uint32Array
+  readonly ipVersion: Uint8Array
+  readonly ipProtocol: Uint8Array
+  readonly fragment: Uint8Array
+  readonly sourceAddress: Uint8Array
+  readonly destinationAddress: Uint8Array
+  readonly sourcePort: Uint16Array
+  readonly destinationPort: Uint16Array
+  readonly tcpFlags: Uint16Array
+  readonly error: Uint8Array
 }
-type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'
-interface CaptureOptions {
-  readonly profile?: Profile
-  readonly blockSize?: number
-  readonly blockCount?: number
-  readonly frameSize?: number
-  readonly blockTimeoutMs?: number
-  readonly fillRxhash?: boolean
-  readonly snapLen?: number
-  readonly promiscuous?: boolean
-  readonly ignoreOutgoing?: boolean
-  readonly busyPollUs?: number
-  readonly reusePort?: boolean
-  readonly receiveBufferBytes?: number
-  readonly receiveBufferForce?: boolean
-  readonly timestampSource?: 'software' | 'rawHardware' | 'systemHardware'
-  readonly pollTimeoutMs?: number
-  readonly vlan?: 'reinsert' | 'metadata'
-  readonly netns?: string
-  readonly fanout?: FanoutOptions
-  readonly filter?: Filter
+declare const directions: readonly ['host', 'broadcast', 'multicast', 'otherHost', 'outgoing']
+type Direction = (typeof directions)[number]
+declare const PacketStatus: {
+  readonly truncated: 2
+  readonly losing: 4
+  readonly csumNotReady: 8
+  readonly vlanValid: 16
+  readonly vlanTpidValid: 64
+  readonly csumValid: 128
+  readonly gsoTcp: 256
+  readonly timestampSoftware: 536870912
+  readonly timestampSystemHardware: 1073741824
+  readonly timestampRawHardware: 2147483648
 }
-interface InjectorOptions {
-  readonly frameSize?: number
-  readonly frameCount?: number
-  readonly qdiscBypass?: boolean
-  readonly onMalformed?: 'skip' | 'stop'
-  readonly netns?: string
+interface PacketColumns {
+  readonly offset: Uint32Array
+  readonly capturedLength: Uint32Array
+  readonly originalLength: Uint32Array
+  readonly seconds: Uint32Array
+  readonly nanoseconds: Uint32Array
+  readonly rxhash: Uint32Array
+  readonly status: Uint32Array
+  readonly vlanTci: Uint16Array
+  readonly vlanTpid: Uint16Array
+  readonly direction: Uint8Array
+  readonly protocol: Uint16Array
+  readonly interfaceId: Uint16Array
 }
 declare const ParseError: {
   readonly linkTruncated: 1
@@ -201,34 +208,6 @@ interface ParsedPacket {
   readonly payload: Buffer
   readonly error: PacketError | undefined
 }
-declare const directions: readonly ['host', 'broadcast', 'multicast', 'otherHost', 'outgoing']
-type Direction = (typeof directions)[number]
-declare const PacketStatus: {
-  readonly truncated: 2
-  readonly losing: 4
-  readonly csumNotReady: 8
-  readonly vlanValid: 16
-  readonly vlanTpidValid: 64
-  readonly csumValid: 128
-  readonly gsoTcp: 256
-  readonly timestampSoftware: 536870912
-  readonly timestampSystemHardware: 1073741824
-  readonly timestampRawHardware: 2147483648
-}
-interface PacketColumns {
-  readonly offset: Uint32Array
-  readonly capturedLength: Uint32Array
-  readonly originalLength: Uint32Array
-  readonly seconds: Uint32Array
-  readonly nanoseconds: Uint32Array
-  readonly rxhash: Uint32Array
-  readonly status: Uint32Array
-  readonly vlanTci: Uint16Array
-  readonly vlanTpid: Uint16Array
-  readonly direction: Uint8Array
-  readonly protocol: Uint16Array
-  readonly interfaceId: Uint16Array
-}
 interface PacketFields {
   readonly timestamp: bigint
   readonly seconds: number
@@ -258,44 +237,6 @@ interface OwnedPacket extends PacketFields {
   readonly data: Buffer
   parse(): ParsedPacket
 }
-type SideOptions = CaptureOptions & InjectorOptions
-type BridgeHook = (packet: Packet, direction: BridgeDirection) => 'forward' | 'drop' | Uint8Array
-interface BridgeOptions {
-  readonly a?: SideOptions
-  readonly b?: SideOptions
-  readonly backend?: 'packet' | 'xdp'
-  readonly onPacket?: BridgeHook
-}
-type BridgeEvent = 'rejected' | 'close'
-declare class Bridge extends Closable {
-  readonly a: string
-  readonly b: string
-  private constructor()
-  static open(a: string, b: string, options?: BridgeOptions): Bridge
-  run(options?: WaitOptions): Promise<void>
-  runIterations(count: number): void
-  stats(): Readonly<Record<BridgeDirection, BridgeStats>>
-  on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
-  on(event: 'close', listener: () => void): this
-}
-interface ParsedColumns {
-  readonly etherType: Uint16Array
-  readonly vlanId: Uint16Array
-  readonly networkOffset: Uint32Array
-  readonly transportOffset: Uint32Array
-  readonly payloadOffset: Uint32Array
-  readonly payloadLength: Uint32Array
-  readonly ipVersion: Uint8Array
-  readonly ipProtocol: Uint8Array
-  readonly fragment: Uint8Array
-  readonly sourceAddress: Uint8Array
-  readonly destinationAddress: Uint8Array
-  readonly sourcePort: Uint16Array
-  readonly destinationPort: Uint16Array
-  readonly tcpFlags: Uint16Array
-  readonly error: Uint8Array
-}
-type LinkType = 'ethernet' | 'raw' | 'ipv4' | 'ipv6' | 'null' | 'loop' | 'linuxSll' | 'linuxSll2' | number
 interface Batch extends Iterable<Packet, undefined>, Disposable {
   [Symbol.iterator](): IterableIterator<Packet, undefined>
   readonly length: number
@@ -312,6 +253,86 @@ interface Batch extends Iterable<Packet, undefined>, Disposable {
   copy(): OwnedPacket[]
   parse(): ParsedColumns
   release(): void
+}
+interface FilteredBatch extends Pick<Batch, 'length' | 'buffer' | 'linkType' | 'released'> {
+  readonly columns: Pick<PacketColumns, 'offset' | 'capturedLength' | 'originalLength'>
+}
+interface PacketFilterOptions {
+  readonly linkType?: LinkType
+  readonly snapLen?: number
+  readonly netmask?: string
+  readonly vlan?: 'bytes' | 'metadata'
+}
+declare class PacketFilter {
+  readonly expression: string
+  readonly linkType: LinkType
+  private constructor()
+  static compile(expression: string, options?: PacketFilterOptions): PacketFilter
+  static compileAsync(expression: string, options?: PacketFilterOptions & WaitOptions): Promise<PacketFilter>
+  get instructions(): readonly BpfInstruction[]
+  matches(frame: Uint8Array, originalLength?: number): boolean
+  select(batch: FilteredBatch): Uint32Array
+  toString(): string
+}
+type Filter = Program | PacketFilter | string
+type FanoutMode = 'hash' | 'loadBalance' | 'cpu' | 'rollover' | 'random' | 'queueMapping' | 'cbpf' | 'ebpf'
+interface FanoutOptions {
+  readonly mode: FanoutMode
+  readonly group: number | 'unique'
+  readonly rollover?: boolean
+  readonly defrag?: boolean
+  readonly ignoreOutgoing?: boolean
+  readonly program?: Program
+}
+type Profile = 'default' | 'highThroughput' | 'lowLatency' | 'lowMemory' | 'jumboFrames'
+interface CaptureOptions {
+  readonly profile?: Profile
+  readonly blockSize?: number
+  readonly blockCount?: number
+  readonly frameSize?: number
+  readonly blockTimeoutMs?: number
+  readonly fillRxhash?: boolean
+  readonly snapLen?: number
+  readonly promiscuous?: boolean
+  readonly ignoreOutgoing?: boolean
+  readonly busyPollUs?: number
+  readonly reusePort?: boolean
+  readonly receiveBufferBytes?: number
+  readonly receiveBufferForce?: boolean
+  readonly timestampSource?: 'software' | 'rawHardware' | 'systemHardware'
+  readonly pollTimeoutMs?: number
+  readonly vlan?: 'reinsert' | 'metadata'
+  readonly netns?: string
+  readonly fanout?: FanoutOptions
+  readonly filter?: Filter
+}
+interface InjectorOptions {
+  readonly frameSize?: number
+  readonly frameCount?: number
+  readonly qdiscBypass?: boolean
+  readonly onMalformed?: 'skip' | 'stop'
+  readonly netns?: string
+}
+type SideOptions = CaptureOptions & InjectorOptions
+type BridgeHook = (packet: Packet, direction: BridgeDirection) => 'forward' | 'drop' | Uint8Array
+interface BridgeOptions {
+  readonly a?: SideOptions
+  readonly b?: SideOptions
+  readonly backend?: 'packet' | 'xdp'
+  readonly filter?: PacketFilter | string | Readonly<Partial<Record<BridgeDirection, PacketFilter | string>>>
+  readonly onPacket?: BridgeHook
+}
+type BridgeEvent = 'rejected' | 'close'
+declare class Bridge extends Closable {
+  readonly a: string
+  readonly b: string
+  private constructor()
+  static open(a: string, b: string, options?: BridgeOptions): Bridge
+  run(options?: WaitOptions): Promise<void>
+  runIterations(count: number): void
+  stats(): Readonly<Record<BridgeDirection, BridgeStats>>
+  on(event: 'rejected', listener: (error: NetringError, direction: BridgeDirection) => void): this
+  on(event: 'close', listener: () => void): this
 }
 interface CaptureStats {
   readonly packets: number
@@ -413,11 +434,12 @@ interface XdpOptions {
     readonly xskMapFd: number
     readonly fd?: number
   }
+  readonly filter?: PacketFilter | string
   readonly pollTimeoutMs?: number
   readonly netns?: string
 }
 type XdpDefaults = Required<
-  Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'netns'>
+  Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'filter' | 'netns'>
 >
 interface QueueOptions {
   readonly capacity?: number
@@ -664,6 +686,8 @@ declare class XdpSocket extends BatchSource {
   private constructor()
   static open(interfaceName: string, options?: XdpOptions): XdpSocket
   get attached(): 'native' | 'skb' | 'none'
+  setFilter(filter: PacketFilter | string): void
+  detachFilter(): void
   xdpStats(): XdpStats
   on(event: SourceEvent, listener: () => void): this
   on(event: 'rejected', listener: (reason: NetringError) => void): this
@@ -686,6 +710,7 @@ export {
   FanoutPool,
   Injector,
   NetringError,
+  PacketFilter,
   PacketStatus,
   ParseError,
   PcapReader,
@@ -718,6 +743,7 @@ export type {
   FanoutPoolOptions,
   FanoutPoolStats,
   Filter,
+  FilteredBatch,
   InjectorOptions,
   InterfaceInfo,
   LinkType,
@@ -728,6 +754,7 @@ export type {
   PacketColumns,
   PacketError,
   PacketFields,
+  PacketFilterOptions,
   PacketLoopOptions,
   PacketSink,
   PacketSource,

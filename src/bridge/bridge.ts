@@ -58,18 +58,18 @@ export class Bridge extends Closable {
       this.#emitRejections(reports)
     }
     this.#engine = native(() => {
-      const { onPacket, sides } = checked
+      const { filters, onPacket, sides } = checked
       if (onPacket === undefined) {
         const bridge =
           sides.backend === 'xdp'
-            ? addon().NativeBridge.openXdp(a, b, sides.a, sides.b)
-            : addon().NativeBridge.open(a, b, sides.a, sides.b)
+            ? addon().NativeBridge.openXdp(a, b, sides.a, sides.b, filters)
+            : addon().NativeBridge.open(a, b, sides.a, sides.b, filters)
         return new ThreadedEngine(bridge, report)
       }
       const forwarders =
         sides.backend === 'xdp'
-          ? addon().nativeOpenXdpForwarders(a, b, sides.a, sides.b)
-          : addon().nativeOpenForwarders(a, b, sides.a, sides.b)
+          ? addon().nativeOpenXdpForwarders(a, b, sides.a, sides.b, filters)
+          : addon().nativeOpenForwarders(a, b, sides.a, sides.b, filters)
       return new HookedEngine(forwarders, onPacket, report)
     })
   }

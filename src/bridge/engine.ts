@@ -17,7 +17,7 @@ export interface BridgeStats {
   readonly received: number
   /** Taken by the kernel on the other side. What drops a frame below that in silence is not known here. */
   readonly forwarded: number
-  /** By the hook. */
+  /** By the filter or the hook. */
   readonly dropped: number
   /** Longer than the other side's MTU allows and not to be cut into segments, or longer than a block of the ring. */
   readonly tooLarge: number

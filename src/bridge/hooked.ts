@@ -1,6 +1,6 @@
 /** Forwarding with a hook: JavaScript decides a batch at a time, and the addon sends. */
 import { types } from 'node:util'
-import type { NativeDirectionStats, NativeForwarder, NativeSource } from '../addon/binding.js'
+import type { NativeDirectionStats, NativeFilter, NativeForwarder, NativeSource } from '../addon/binding.js'
 import { constants, numbers } from '../addon/constants.js'
 import { nextTurn } from '../async/event-loop.js'
 import { Waiters } from '../async/waiters.js'
@@ -8,7 +8,9 @@ import { weakCallback } from '../async/weak-callback.js'
 import { wrongType } from '../check/arguments.js'
 import { fromNative } from '../errors/native.js'
 import { hasCode, NetringError } from '../errors/netring-error.js'
+import { select } from '../filter/select.js'
 import type { Packet } from '../packet/packet.js'
+import { StoredPacket } from '../packet/stored-packet.js'
 import { BatchHeader } from '../source/batch-header.js'
 import { BatchView } from '../source/batch-view.js'
 import { columnsToFill, sourceState, type SourceState } from '../source/source-state.js'
@@ -34,6 +36,8 @@ interface Direction {
   readonly name: BridgeDirection
   readonly header: BatchHeader
   readonly state: SourceState
+  /** The hook is asked about what this matches; the rest is dropped. */
+  readonly filter: NativeFilter | null
   /** The other side has no room. */
   blocked: boolean
 }
@@ -54,6 +58,7 @@ export class HookedEngine implements Engine {
         name: bridgeDirections[index] ?? 'aToB',
         header: new BatchHeader(source.header()),
         state: sourceState(source),
+        filter: native.filter(),
         blocked: false,
       }
     })
@@ -152,7 +157,7 @@ export class HookedEngine implements Engine {
 
   /** Asks the hook about the next batch, if there is one. Where it throws, that packet and all behind it are dropped. */
   #decide(direction: Direction): boolean {
-    const { native, source, state, header } = direction
+    const { native, source, state, filter, header } = direction
     const wanted = columnsToFill(state)
     const id = source.next(wanted)
     if (id < 0) return false
@@ -160,11 +165,11 @@ export class HookedEngine implements Engine {
     const verdicts = new Uint8Array(batch.length).fill(verdict.drop)
     const replacements: Uint8Array[] = []
     try {
-      let index = 0
-      for (const packet of batch) {
-        verdicts[index] = this.#ask(packet, direction.name, replacements)
-        index++
-        if (this.#closed) break
+      const matching = filter === null ? undefined : select(filter, batch)
+      const count = matching?.length ?? batch.length
+      for (let at = 0; at < count && !this.#closed; at++) {
+        const index = matching?.[at] ?? at
+        verdicts[index] = this.#ask(new StoredPacket(batch, index), direction.name, replacements)
       }
     } finally {
       // Nothing is sent any more of a bridge that its hook has closed.

@@ -1,11 +1,13 @@
 /** Options of a bridge: each side's, its backend, its hook. */
-import type { NativeSideOptions, NativeXdpSideOptions } from '../addon/binding.js'
+import type { NativeBridgeFilters, NativeSideOptions, NativeXdpSideOptions } from '../addon/binding.js'
 import { captureKeys, checkCaptureOptions, type CaptureOptions } from '../capture/options.js'
 import { checkObject, checkOneOf, refusal, wrongType } from '../check/arguments.js'
+import { checkExpression } from '../filter/filter.js'
+import { expressionOf, type PacketFilter } from '../filter/packet-filter.js'
 import { checkInjectorOptions, injectorKeys, type InjectorOptions } from '../injector/options.js'
 import type { Packet } from '../packet/packet.js'
 import { checkXdpOptions } from '../xdp/options.js'
-import type { BridgeDirection } from './engine.js'
+import { bridgeDirections, type BridgeDirection } from './engine.js'
 
 /**
  * One side of a bridge: how it receives and how it sends. What is not given is as in profile 'lowLatency', and
@@ -29,7 +31,12 @@ export interface BridgeOptions {
   readonly b?: SideOptions
   /** Packet sockets, or AF_XDP (which knows no offloads: see docs/bridge.md). Default 'packet'. */
   readonly backend?: 'packet' | 'xdp'
-  /** Decides on every packet, on this thread. Without it a native thread forwards everything. */
+  /**
+   * What it matches is forwarded, the rest dropped and counted, natively: for both directions, or for each its own. A packet's VLAN
+   * tag is in its bytes here. Default: everything.
+   */
+  readonly filter?: PacketFilter | string | Readonly<Partial<Record<BridgeDirection, PacketFilter | string>>>
+  /** Decides on every packet, on this thread; with `filter` on every one that it matches. Without it a native thread forwards everything. */
   readonly onPacket?: BridgeHook
 }
 
@@ -38,6 +45,7 @@ export interface CheckedBridgeOptions {
   readonly sides:
     | { readonly backend: 'packet'; readonly a: NativeSideOptions; readonly b: NativeSideOptions }
     | { readonly backend: 'xdp'; readonly a: NativeXdpSideOptions; readonly b: NativeXdpSideOptions }
+  readonly filters: NativeBridgeFilters
   readonly onPacket: BridgeHook | undefined
   readonly pollTimeoutMs: number
   readonly sameNamespace: boolean
@@ -48,7 +56,7 @@ export interface CheckedBridgeOptions {
  * @throws TypeError, RangeError naming the option; NetringError ERR_NETRING_CONFIG for one that would harm frames
  */
 export function checkBridgeOptions(options: BridgeOptions | undefined): CheckedBridgeOptions {
-  const given = checkObject('options', options, ['a', 'b', 'backend', 'onPacket'])
+  const given = checkObject('options', options, ['a', 'b', 'backend', 'filter', 'onPacket'])
   const { onPacket } = given
   if (onPacket !== undefined && typeof onPacket !== 'function') {
     throw wrongType('options.onPacket', 'a function', onPacket)
@@ -57,6 +65,7 @@ export function checkBridgeOptions(options: BridgeOptions | undefined): CheckedB
   const hooked = onPacket !== undefined
   const [a, b] = [checkSide('options.a', given.a, hooked), checkSide('options.b', given.b, hooked)]
   const common = {
+    filters: checkFilters(given.filter),
     onPacket,
     pollTimeoutMs: Math.min(a.pollTimeoutMs, b.pollTimeoutMs),
     sameNamespace: a.native.capture.netns === b.native.capture.netns,
@@ -64,6 +73,20 @@ export function checkBridgeOptions(options: BridgeOptions | undefined): CheckedB
   if (backend === 'packet') return { ...common, sides: { backend, a: a.native, b: b.native } }
   const xdp = [xdpSide('options.a', given.a), xdpSide('options.b', given.b)] as const
   return { ...common, sides: { backend, a: xdp[0], b: xdp[1] } }
+}
+
+function checkFilters(filter: BridgeOptions['filter']): NativeBridgeFilters {
+  const name = 'options.filter'
+  if (filter === undefined) return {}
+  if (typeof filter === 'string' || expressionOf(filter) !== undefined) {
+    const both = checkExpression(name, filter)
+    return { aToB: both, bToA: both }
+  }
+  const { aToB, bToA } = checkObject(name, filter as Partial<Record<BridgeDirection, unknown>>, bridgeDirections)
+  return {
+    ...(aToB !== undefined && { aToB: checkExpression(`${name}.aToB`, aToB) }),
+    ...(bToA !== undefined && { bToA: checkExpression(`${name}.bToA`, bToA) }),
+  }
 }
 
 /** What an AF_XDP socket has of a side's options. */

@@ -2,7 +2,8 @@
 import { addon, type NativeCapture } from '../addon/binding.js'
 import { checkString, constructing } from '../check/arguments.js'
 import { native } from '../errors/native.js'
-import type { Filter, Program } from '../filter/program.js'
+import type { Filter } from '../filter/filter.js'
+import type { Program } from '../filter/program.js'
 import { BatchSource, sourceEvents } from '../source/batch-source.js'
 import { captureDefaults, checkCaptureOptions, type CaptureOptions } from './options.js'
 import { PacketRing, type RingShape } from './ring.js'
@@ -14,7 +15,7 @@ import { PacketRing, type RingShape } from './ring.js'
  * ```ts
  * import { Capture } from 'netring'
  *
- * using capture = Capture.open('eth0', { promiscuous: true })
+ * using capture = Capture.open('eth0', { promiscuous: true, filter: 'tcp port 443' })
  * for await (const batch of capture) {
  *   const { offset, capturedLength } = batch.columns
  *   for (let i = 0; i < batch.length; i++) {

@@ -8,7 +8,7 @@ import {
   checkOneOf,
   checkString,
 } from '../check/arguments.js'
-import { checkProgram, type Filter } from '../filter/program.js'
+import { checkFilter, type Filter } from '../filter/filter.js'
 import { checkFanout, type FanoutOptions } from './fanout.js'
 
 /** What each profile changes of the defaults; docs/tuning.md has the same as a table. */
@@ -69,7 +69,7 @@ export interface CaptureOptions {
   readonly netns?: string
   /** Share the interface's packets with other captures. */
   readonly fanout?: FanoutOptions
-  /** Which packets enter the ring. Default: all. */
+  /** Which packets enter the ring, such as `'tcp port 443'`. Default: all. */
   readonly filter?: Filter
 }
 
@@ -143,7 +143,7 @@ export function checkCaptureOptions(
       reinsertVlan: checkOneOf(`${at}.vlan`, given.vlan, ['reinsert', 'metadata'], base.vlan) === 'reinsert',
       ...(given.netns !== undefined && { netns: checkString(`${at}.netns`, given.netns) }),
       ...(fanout && { fanout }),
-      ...(given.filter !== undefined && { filter: checkProgram(`${at}.filter`, given.filter) }),
+      ...(given.filter !== undefined && { filter: checkFilter(`${at}.filter`, given.filter) }),
     },
   }
 }

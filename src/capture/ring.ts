@@ -1,7 +1,8 @@
 /** The ring of a packet socket, and what can be set on the socket while it is open. */
 import type { NativeCapture } from '../addon/binding.js'
 import { native } from '../errors/native.js'
-import { checkProgram, type Filter, type Program } from '../filter/program.js'
+import { checkFilter, type Filter } from '../filter/filter.js'
+import { checkProgram, type Program } from '../filter/program.js'
 
 /** The geometry of a ring as the kernel granted it. */
 export interface RingShape {
@@ -35,10 +36,10 @@ export class PacketRing {
 
   /** `checkOpen` throws where the ring is not to be changed any more. */
   setFilter(filter: Filter, checkOpen?: () => void): void {
-    const program = checkProgram('filter', filter)
+    const checked = checkFilter('filter', filter)
     checkOpen?.()
     native(() => {
-      this.#native.setFilter(program)
+      this.#native.setFilter(checked)
     })
   }
 

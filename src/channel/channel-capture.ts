@@ -10,7 +10,8 @@ import { NetringError } from '../errors/netring-error.js'
 import { Closable } from '../events/closable.js'
 import { LinkWatch } from '../events/link-watch.js'
 import { Message } from '../events/messages.js'
-import type { Filter, Program } from '../filter/program.js'
+import { checkXdpFilter, type Filter } from '../filter/filter.js'
+import type { Program } from '../filter/program.js'
 import { linkTypeOf, type LinkType } from '../packet/link-type.js'
 import type { OwnedPacket } from '../packet/packet.js'
 import { sourceEvents } from '../source/batch-source.js'
@@ -121,8 +122,7 @@ export class ChannelCapture extends Closable implements AsyncIterable<OwnedPacke
 
   /**
    * The same over AF_XDP: opens queues of an interface as {@link XdpSocket.open} with mode 'rx', and starts to queue what
-   * comes. `fd`, `ring`, filters and fanout programs are only of a channel over AF_PACKET: here they throw
-   * ERR_NETRING_UNSUPPORTED.
+   * comes. `fd`, `ring` and fanout programs are only of a channel over AF_PACKET: here they throw ERR_NETRING_UNSUPPORTED.
    *
    * @throws NetringError as {@link XdpSocket.open}, and ERR_NETRING_IO
    * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option, before any system call
@@ -157,7 +157,7 @@ export class ChannelCapture extends Closable implements AsyncIterable<OwnedPacke
     if (this.#ring !== undefined) return this.#ring
     throw new NetringError(
       'ERR_NETRING_UNSUPPORTED',
-      'a channel over AF_XDP has no ring of a packet socket; open() one over AF_PACKET, or filter in your own XDP program',
+      'a channel over AF_XDP has no ring of a packet socket; open() one over AF_PACKET',
     )
   }
 
@@ -301,16 +301,28 @@ export class ChannelCapture extends Closable implements AsyncIterable<OwnedPacke
    * Replaces the filter. No packet that the new one refuses is seen afterwards: what is queued and what is in the ring is
    * discarded. Takes some milliseconds, in which nothing is received.
    * @throws NetringError ERR_NETRING_FILTER; the filter is then as it was, and nothing is discarded. ERR_NETRING_CLOSED,
-   * also from stopAndDrain() on: what is drained came through the filter that there was
+   * also from stopAndDrain() on: what is drained came through the filter that there was. Over AF_XDP also as
+   * {@link XdpSocket.setFilter}
+   * @throws TypeError over AF_XDP for the descriptor of an eBPF program
    */
   setFilter(filter: Filter): void {
-    this.#packetRing().setFilter(filter, this.#checkOpen.bind(this))
+    if (this.#ring !== undefined) {
+      this.#ring.setFilter(filter, this.#checkOpen.bind(this))
+      return
+    }
+    const checked = checkXdpFilter('filter', filter)
+    this.#checkOpen()
+    native(() => {
+      this.#native.setFilter(checked)
+    })
   }
 
   /** Takes the filter away: everything passes from now on. What was queued is discarded as by setFilter(). */
   detachFilter(): void {
     this.#checkOpen()
-    this.#packetRing().detachFilter()
+    native(() => {
+      this.#native.setFilter()
+    })
   }
 
   /**

@@ -22,9 +22,14 @@ export function wrongValue(name: string, reason: string, value: unknown): Error 
 }
 
 /** What a private constructor was given, if it was our own open() that called it. */
-export function constructing<T extends object>(name: string, type: abstract new (...args: never[]) => T, value: T): T {
+export function constructing<T extends object>(
+  name: string,
+  type: abstract new (...args: never[]) => T,
+  value: T,
+  how: string = 'open',
+): T {
   if (value instanceof type) return value
-  throw argumentError(TypeError, 'ERR_ILLEGAL_CONSTRUCTOR', `${name} has no public constructor: call ${name}.open()`)
+  throw argumentError(TypeError, 'ERR_ILLEGAL_CONSTRUCTOR', `${name} has no public constructor: call ${name}.${how}()`)
 }
 
 /** The error for what is right by itself and does not go with the rest. */

@@ -13,7 +13,10 @@ const rights: Readonly<Record<string, string>> = {
 }
 
 /** Options whose names differ by more than their case. */
-const otherNames: Readonly<Record<string, string>> = { xsk_map: 'xskMapFd' }
+const otherNames: Readonly<Record<string, string>> = {
+  xsk_map: 'xskMapFd',
+  known_hosts: 'PacketFilter.compileAsync()',
+}
 
 /** The core writes the name of an option in backticks, as Rust spells it: `block_size`. */
 const rustOption = /`([a-z]+(?:_[a-z]+)+)`/g

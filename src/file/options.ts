@@ -67,8 +67,8 @@ export function checkWriterOptions(
 }
 
 function checkLinkType(linkType: LinkType): number {
-  const number = linkTypeNumber(linkType)
-  if (number === undefined || number > 0xffff) {
+  const number = linkTypeNumber('options.linkType', linkType)
+  if (number > 0xffff) {
     throw wrongValue('options.linkType', 'must be a link type that capture files have a number for', linkType)
   }
   return number

@@ -65,7 +65,7 @@ export class PcapWriter extends Emitter implements AsyncDisposable {
   private constructor(writer: NativeFileWriter, options: NativeFileWriterOptions, stream?: Writable) {
     super(['file'])
     this.#native = constructing('PcapWriter', addon().NativeFileWriter, writer)
-    this.#linkType = options.linkType ?? linkTypeNumber('ethernet') ?? 1
+    this.#linkType = options.linkType ?? linkTypeNumber('linkType', 'ethernet')
     this.#rotates = options.rotate !== undefined
     if (stream !== undefined) this.#stream = new StreamOutput(stream)
     const wake = weakCallback<PcapWriter>(this, this.#wake)

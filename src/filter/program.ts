@@ -1,7 +1,6 @@
-/** Filters and fanout programs: raw classic BPF, or the descriptor of an eBPF program. */
+/** Programs: raw classic BPF, or the descriptor of an eBPF program. */
 import type { NativeProgram } from '../addon/binding.js'
 import { checkFd, checkInteger, checkObject, wrongType, wrongValue } from '../check/arguments.js'
-import { NetringError } from '../errors/netring-error.js'
 
 /** One instruction of classic BPF, `struct sock_filter` (include/uapi/linux/filter.h). */
 export interface BpfInstruction {
@@ -23,33 +22,25 @@ export type Program =
       readonly fd: number
     }
 
-/**
- * What decides which packets enter the ring. A string (a tcpdump expression) is not supported yet and throws
- * `ERR_NETRING_UNSUPPORTED`; `tcpdump -ddd EXPRESSION` prints the instructions.
- */
-export type Filter = Program | string
-
 /** BPF_MAXINSNS, include/uapi/linux/bpf_common.h. */
 const MOST_INSTRUCTIONS = 4096
 
 /** Checks a program and makes it what the addon takes. */
-export function checkProgram(name: string, value: unknown): NativeProgram {
-  if (typeof value === 'string') {
-    throw new NetringError(
-      'ERR_NETRING_UNSUPPORTED',
-      `${name}: tcpdump expressions (${JSON.stringify(value)}) are not supported yet; ` +
-        'pass the instructions that `tcpdump -ddd` prints for it',
-    )
-  }
+export function checkProgram(
+  name: string,
+  value: unknown,
+  expected: string = 'an array of BPF instructions or an object { fd }',
+): NativeProgram {
   if (Array.isArray(value)) return { instructions: checkInstructions(name, value) }
   if (typeof value !== 'object' || value === null) {
-    throw wrongType(name, 'an array of BPF instructions or an object { fd }', value)
+    throw wrongType(name, expected, value)
   }
   const { fd } = checkObject(name, value as { readonly fd: number }, ['fd'])
   return { fd: checkFd(`${name}.fd`, fd) }
 }
 
-function checkInstructions(name: string, program: readonly unknown[]): BpfInstruction[] {
+/** Checks instructions one by one; whether they are a program says the kernel. */
+export function checkInstructions(name: string, program: readonly unknown[]): BpfInstruction[] {
   if (program.length === 0 || program.length > MOST_INSTRUCTIONS) {
     throw wrongValue(name, `must have 1 to ${String(MOST_INSTRUCTIONS)} instructions`, program)
   }

@@ -1,4 +1,5 @@
 /** Link types: what a packet begins with. */
+import { checkInteger, wrongType, wrongValue } from '../check/arguments.js'
 
 /**
  * What every packet begins with: a name of tcpdump's registry (tcpdump.org/linktypes.html) for those that netring knows by
@@ -17,12 +18,12 @@ const names: ReadonlyMap<number, LinkType> = new Map<number, LinkType>([
   [276, 'linuxSll2'],
 ])
 
-const numbers: ReadonlyMap<unknown, number> = new Map([...names].map(([number, name]) => [name, number]))
-
-/** The LINKTYPE_ number of a link type; undefined for what is none. */
-export function linkTypeNumber(linkType: unknown): number | undefined {
-  if (typeof linkType !== 'number') return numbers.get(linkType)
-  return Number.isInteger(linkType) && linkType >= 0 && linkType <= 0xffff_ffff ? linkType : undefined
+/** The LINKTYPE_ number of a name or number. */
+export function linkTypeNumber(name: string, value: unknown): number {
+  if (typeof value === 'number') return checkInteger(name, value, 0)
+  for (const [number, known] of names) if (known === value) return number
+  if (typeof value !== 'string') throw wrongType(name, 'a link type', value)
+  throw wrongValue(name, `must be a number or one of ${[...names.values()].join(', ')}`, value)
 }
 
 /** The name of a LINKTYPE_ number, or the number. */

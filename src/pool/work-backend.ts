@@ -60,8 +60,10 @@ function packetBackend({ options, pollTimeoutMs, workers }: BackendPlan & { back
  * queue has no socket in the map its packets pass to the network stack, also while a worker is being replaced.
  */
 function xdpBackend(name: string, plan: BackendPlan & { backend: 'xdp' }): WorkBackend {
-  const { options, pollTimeoutMs } = plan
-  const program = native(() => addon().NativeSharedProgram.prepare(name, options))
+  const { pollTimeoutMs } = plan
+  // The filter is in the program, which the workers' sockets have in common.
+  const { filter, ...options } = plan.options
+  const program = native(() => addon().NativeSharedProgram.prepare(name, { ...options, ...(filter && { filter }) }))
   const queues = program.queues()
   const workers = plan.workers ?? queues.length
   const close = (): void => {

@@ -11,6 +11,8 @@ import {
   refusal,
   wrongType,
 } from '../check/arguments.js'
+import { checkXdpFilter } from '../filter/filter.js'
+import type { PacketFilter } from '../filter/packet-filter.js'
 
 /** Options of {@link XdpSocket.open}, all optional. docs/xdp.md tells what they are good for. */
 export interface XdpOptions {
@@ -79,6 +81,11 @@ export interface XdpOptions {
     /** Of the program, to be attached. */
     readonly fd?: number
   }
+  /**
+   * What it matches comes to this socket; the rest goes on to the network stack. An expression that asks for a packet's direction or
+   * interface, which XDP does not know, is refused. Default: everything comes.
+   */
+  readonly filter?: PacketFilter | string
   /** How long nextBatchBlocking() and packets() wait by default. Default 100. */
   readonly pollTimeoutMs?: number
   /** A name under /run/netns or a path such as /proc/PID/ns/net. Default: this process's namespace. Needs CAP_SYS_ADMIN. */
@@ -87,7 +94,7 @@ export interface XdpOptions {
 
 /** Options that have a default of their own; rings are as large as the frames need. */
 export type XdpDefaults = Required<
-  Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'netns'>
+  Omit<XdpOptions, 'fillSize' | 'completionSize' | 'rxSize' | 'txSize' | 'busyPoll' | 'program' | 'filter' | 'netns'>
 >
 
 /** The defaults of {@link XdpOptions}. */
@@ -107,7 +114,14 @@ export const xdpDefaults: XdpDefaults = Object.freeze({
 
 const rings = ['fillSize', 'completionSize', 'rxSize', 'txSize'] as const
 /** The names of all options. */
-export const xdpKeys: readonly string[] = [...Object.keys(xdpDefaults), ...rings, 'busyPoll', 'program', 'netns']
+export const xdpKeys: readonly string[] = [
+  ...Object.keys(xdpDefaults),
+  ...rings,
+  'busyPoll',
+  'program',
+  'filter',
+  'netns',
+]
 
 /** As the kernel and crates/netring/src/xdp/options.rs have them. */
 const LARGEST_RING = 1 << 20
@@ -152,6 +166,7 @@ export function checkXdpOptions(
     coalesceUs: checkInteger(`${at}.coalesceUs`, given.coalesceUs, xdpDefaults.coalesceUs, 0, LONGEST_COALESCE_US),
     replace: boolean('replace'),
     ...(program && { program }),
+    ...(given.filter !== undefined && { filter: checkXdpFilter(`${at}.filter`, given.filter) }),
     ...(given.netns !== undefined && { netns: checkString(`${at}.netns`, given.netns) }),
   }
   checkTogether(native, at)
@@ -245,7 +260,7 @@ function checkTogether(options: NativeXdpOptions, at: string): void {
   }
   // For lack of a program, of frames that receive, of frames that send.
   const idle = {
-    tx: ['replace', 'program', 'fillSize', 'rxSize'],
+    tx: ['replace', 'program', 'filter', 'fillSize', 'rxSize'],
     rx: ['completionSize', 'txSize'],
     rxtx: [],
     prefill: [],
@@ -254,6 +269,9 @@ function checkTogether(options: NativeXdpOptions, at: string): void {
     if (options[name] !== undefined && options[name] !== false) {
       throw refusal(`${at}.${name} does not go with ${at}.mode '${mode}', which has no use for it`)
     }
+  }
+  if (options.filter !== undefined && options.program !== undefined) {
+    throw refusal(`${at}.filter does not go with ${at}.program: a program of your own decides what it redirects`)
   }
   if (options.replace && options.program !== undefined && options.program.fd === undefined) {
     throw refusal(`${at}.replace does not go with an ${at}.program that is attached already (xskMapFd without fd)`)

@@ -2,6 +2,8 @@
 import { addon, type NativeXdpSocket } from '../addon/binding.js'
 import { checkString, constructing } from '../check/arguments.js'
 import { native } from '../errors/native.js'
+import { checkXdpFilter } from '../filter/filter.js'
+import type { PacketFilter } from '../filter/packet-filter.js'
 import type { NetringError } from '../errors/netring-error.js'
 import { mixFrameSink } from '../sink/frame-sink.js'
 import type { PacketSink, Slot, TxStats } from '../sink/packet-sink.js'
@@ -98,7 +100,7 @@ export class XdpSocket extends BatchSource {
    * @throws NetringError ERR_NETRING_XDP_PROGRAM where there is an XDP program already (see `replace`) or none can be
    * loaded (CAP_NET_ADMIN and CAP_BPF), ERR_NETRING_PERMISSION without CAP_NET_RAW, ERR_NETRING_INTERFACE_NOT_FOUND,
    * ERR_NETRING_BIND where the queue is in use or is none, ERR_NETRING_MMAP, ERR_NETRING_UNSUPPORTED,
-   * ERR_NETRING_CONFIG for options that do not go together
+   * ERR_NETRING_FILTER, ERR_NETRING_CONFIG for options that do not go together
    * @throws TypeError, RangeError for an unknown, ill-typed or out-of-range option, before any system call
    */
   static open(interfaceName: string, options?: XdpOptions): XdpSocket {
@@ -115,6 +117,27 @@ export class XdpSocket extends BatchSource {
    */
   get attached(): 'native' | 'skb' | 'none' {
     return this.closed ? 'none' : native(() => this.#native.attached())
+  }
+
+  /**
+   * Replaces the filter: what it matches comes here, the rest goes on to the network stack. No packet that the new one refuses is
+   * handed out afterwards, those already in the rings included; batches that you have stay. Nothing is lost, either: the
+   * kernel judges every packet by one of the two. Takes some milliseconds.
+   * @throws NetringError ERR_NETRING_FILTER; the filter is then as it was. ERR_NETRING_CONFIG in mode 'tx', with `program`
+   * and in a pool's worker; ERR_NETRING_XDP_PROGRAM where somebody has detached the program; ERR_NETRING_CLOSED
+   */
+  setFilter(filter: PacketFilter | string): void {
+    const checked = checkXdpFilter('filter', filter)
+    native(() => {
+      this.#native.setFilter(checked)
+    })
+  }
+
+  /** Takes the filter away: everything comes here from now on. @throws NetringError as setFilter() */
+  detachFilter(): void {
+    native(() => {
+      this.#native.setFilter()
+    })
   }
 
   /** The kernel's counters since open. A system call a queue. Of a socket that is closed, as they were then. */
@@ -145,11 +168,17 @@ export class XdpSocket extends BatchSource {
   protected override end(): void {
     try {
       this.sink.end()
+    } finally {
+      this.#keepStats()
+      super.end()
+    }
+  }
+
+  #keepStats(): void {
+    try {
       this.#last = this.xdpStats()
     } catch {
       // There are no counters to keep, and closing goes on without them.
-    } finally {
-      super.end()
     }
   }
 }

@@ -84,6 +84,26 @@ impl JsArray<u8> {
 }
 
 impl<T: Element> JsArray<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// An element as it is now; `None` outside the array.
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Option<T> {
+        // SAFETY: R5. In bounds, and aligned as typed arrays are; volatile, as another thread may write it.
+        (index < self.len).then(|| unsafe { self.base.add(index).read_volatile() })
+    }
+
+    /// Writes an element; outside the array nothing.
+    #[inline]
+    pub(crate) fn set(&mut self, index: usize, value: T) {
+        if index < self.len {
+            // SAFETY: R5. As get().
+            unsafe { self.base.add(index).write_volatile(value) };
+        }
+    }
+
     /// A copy of the first elements, at most `most`.
     pub(crate) fn copy(&self, most: usize) -> Vec<T> {
         let len = self.len.min(most);

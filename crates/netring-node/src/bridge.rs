@@ -6,9 +6,11 @@ use napi_derive::napi;
 use netring::bridge::runner::RunnerEvent;
 use netring::bridge::xdp::XdpSideOptions;
 use netring::bridge::{Bridge, DirectionStats, PacketPort, Port, Runner, SideOptions};
+use netring::filter::Filter;
 
 use crate::callback::{JsCallback, Message};
 use crate::error::{closed, texts, to_js};
+use crate::filter::NativeExpression;
 use crate::options::{NativeCaptureOptions, NativeInjectorOptions, milliseconds};
 use crate::xdp::NativeXdpOptions;
 
@@ -68,6 +70,13 @@ impl From<DirectionStats> for NativeDirectionStats {
     }
 }
 
+/// The filter of each direction. Absent: no filter.
+#[napi(object)]
+pub struct NativeBridgeFilters {
+    pub a_to_b: Option<NativeExpression>,
+    pub b_to_a: Option<NativeExpression>,
+}
+
 /// A bridge over any backend.
 trait Forwarding {
     fn start(&mut self, notify: Box<dyn Fn(RunnerEvent) + Send>) -> netring::Result<()>;
@@ -121,10 +130,17 @@ pub struct NativeBridge {
 
 #[napi]
 impl NativeBridge {
+    /// The bridge drops and counts the frames that `filters` refuse.
     #[napi(factory)]
-    pub fn open(a: String, b: String, a_options: NativeSideOptions, b_options: NativeSideOptions) -> Result<Self> {
+    pub fn open(
+        a: String,
+        b: String,
+        a_options: NativeSideOptions,
+        b_options: NativeSideOptions,
+        filters: NativeBridgeFilters,
+    ) -> Result<Self> {
         let bridge = Bridge::<PacketPort>::open(&a, &b, a_options.into(), b_options.into()).map_err(to_js)?;
-        Self::running(bridge)
+        Self::running(bridge, filters)
     }
 
     #[napi(factory)]
@@ -133,14 +149,17 @@ impl NativeBridge {
         b: String,
         a_options: NativeXdpSideOptions,
         b_options: NativeXdpSideOptions,
+        filters: NativeBridgeFilters,
     ) -> Result<Self> {
-        Self::running(Bridge::open_xdp(&a, &b, &a_options.into(), &b_options.into()).map_err(to_js)?)
+        Self::running(Bridge::open_xdp(&a, &b, &a_options.into(), &b_options.into()).map_err(to_js)?, filters)
     }
 
-    fn running<P: Port + Send + 'static>(bridge: Bridge<P>) -> Result<Self>
+    fn running<P: Port + Send + 'static>(mut bridge: Bridge<P>, filters: NativeBridgeFilters) -> Result<Self>
     where
         Bridge<P>: Send,
     {
+        let filters = [filters.a_to_b, filters.b_to_a].map(|filter| filter.map(|one| Filter::Expression(one.into())));
+        bridge.set_filters([filters[0].as_ref(), filters[1].as_ref()]).map_err(to_js)?;
         Ok(Self { bridge: Some(Box::new(Runner::new(bridge).map_err(to_js)?)), signal: None })
     }
 
@@ -186,7 +205,7 @@ impl NativeBridge {
         Ok(self.bridge()?.stats().map_err(to_js)?.map(Into::into).into())
     }
 
-    /// Errors of frames that were refused since the last call, as texts for src/errors.ts; a to b first.
+    /// Errors of frames that were refused since the last call, as texts for src/errors/native.ts; a to b first.
     #[napi]
     pub fn take_rejections(&self) -> Result<Vec<Vec<String>>> {
         Ok(self.bridge()?.take_rejections().map(texts).into())

@@ -9,7 +9,7 @@ use netring::capture::{Capture, StartBarrier};
 
 use crate::erased::{HeldBatches, Shared, share};
 use crate::error::{closed, to_js};
-use crate::options::{NativeCaptureOptions, NativeProgram};
+use crate::options::{NativeCaptureOptions, NativeFilterOption, NativeProgram};
 use crate::source::NativeSource;
 
 /// Its name in errors.
@@ -120,7 +120,7 @@ impl NativeCapture {
     }
 
     #[napi]
-    pub fn set_filter(&self, filter: Option<NativeProgram>) -> Result<()> {
+    pub fn set_filter(&self, filter: Option<NativeFilterOption>) -> Result<()> {
         let (capture, filter) = (self.capture()?, filter.map(Into::into));
         let mut capture = capture.borrow_mut();
         match &self.barrier {

@@ -18,7 +18,7 @@ use crate::array::JsArray;
 use crate::callback::{JsCallback, Message};
 use crate::capture::NativeRing;
 use crate::error::{closed, to_js};
-use crate::options::{NativeCaptureOptions, NativeProgram};
+use crate::options::{NativeCaptureOptions, NativeFilterOption, NativeProgram};
 use crate::source::NativeStats;
 use crate::view::View;
 use crate::xdp::{NativeXdpLayout, NativeXdpOptions};
@@ -141,10 +141,10 @@ impl NativeChannel {
         View::create(env, position, || ()).map(|(_, value)| value)
     }
 
-    /// Takes packets out of the queue, for copy(). The first `passedOn` of them count as consumed at once.
+    /// Takes packets out of the queue, for copy(). The first `consumed` of them count as consumed at once.
     #[napi]
-    pub fn fetch(&mut self, passed_on: u32) -> Result<NativeFetched> {
-        let size = any!(self.queue_mut()?, channel => channel.fetch(passed_on)).map_err(to_js)?;
+    pub fn fetch(&mut self, consumed: u32) -> Result<NativeFetched> {
+        let size = any!(self.queue_mut()?, channel => channel.fetch(consumed)).map_err(to_js)?;
         Ok(NativeFetched { packets: size.packets, bytes: size.bytes })
     }
 
@@ -237,11 +237,10 @@ impl NativeChannel {
         Ok(any!(self.queue()?, channel => channel.overflowed()) as f64)
     }
 
-    /// AF_PACKET only.
     #[napi]
-    pub fn set_filter(&self, filter: Option<NativeProgram>) -> Result<()> {
+    pub fn set_filter(&self, filter: Option<NativeFilterOption>) -> Result<()> {
         let filter: Option<Filter> = filter.map(Into::into);
-        self.packet()?.call_and_clear(|capture| capture.set_filter(filter)).map_err(to_js)
+        any!(self.queue()?, channel => channel.call_and_clear(|source| source.set_filter(filter))).map_err(to_js)
     }
 
     /// AF_PACKET only.

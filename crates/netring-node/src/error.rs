@@ -1,4 +1,4 @@
-//! Errors on their way to JavaScript, where src/errors.ts makes a NetringError of them.
+//! Errors on their way to JavaScript, where src/errors/native.ts makes a NetringError of them.
 
 use netring::Error;
 use netring::error::Rights;
@@ -25,7 +25,7 @@ pub(crate) fn to_js(error: Error) -> napi::Error {
     napi::Error::from_reason(fields.join(&SEPARATOR.to_string()))
 }
 
-/// Errors as texts for src/errors.ts.
+/// Errors as texts for src/errors/native.ts.
 pub(crate) fn texts(errors: Vec<Error>) -> Vec<String> {
     errors.into_iter().map(|error| to_js(error).reason).collect()
 }

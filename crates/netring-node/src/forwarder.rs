@@ -11,13 +11,15 @@ use netring::bridge::xdp::{XdpSideOptions, open_side};
 use netring::bridge::{
     DirectionStats, Forwarder, FrameTx, PacketPort, Replacements, SideOptions, Step, Verdict, WaitSet, check_two,
 };
+use netring::filter::Place;
 use netring::ring::Memory;
 use netring::source::{Counters, LiveSource};
 
 use crate::array::JsArray;
-use crate::bridge::{NAME, NativeDirectionStats, NativeSideOptions, NativeXdpSideOptions};
+use crate::bridge::{NAME, NativeBridgeFilters, NativeDirectionStats, NativeSideOptions, NativeXdpSideOptions};
 use crate::erased::{HeldBatches, Shared, share};
 use crate::error::{closed, released, texts, to_js};
+use crate::filter::{NativeExpression, NativeFilter};
 use crate::options::milliseconds;
 use crate::source::NativeSource;
 use crate::views::Views;
@@ -131,10 +133,18 @@ pub struct NativeForwarder {
     views: Weak<RefCell<Views>>,
     /// `Some` until source() takes it.
     source: Option<NativeSource>,
+    /// `Some` until filter() takes it.
+    filter: Option<NativeFilter>,
 }
 
 impl NativeForwarder {
-    fn of<S: LiveSource + 'static, O: FrameTx + 'static>(from: Shared<S>, to: Shared<O>) -> Result<Self> {
+    fn of<S: LiveSource + 'static, O: FrameTx + 'static>(
+        from: Shared<S>,
+        to: Shared<O>,
+        filter: Option<NativeExpression>,
+    ) -> Result<Self> {
+        let place = Place::Memory(from.borrow().link_type());
+        let filter = filter.map(|expression| NativeFilter::of(expression, place)).transpose()?;
         let forwarder = share(Forwarder::default());
         let noting = Rc::clone(&forwarder);
         // Records the offset of each packet before JavaScript can write into headers.
@@ -143,7 +153,7 @@ impl NativeForwarder {
         let source = NativeSource::live(NAME, Rc::clone(&held));
         let views = Rc::downgrade(source.views()?);
         let direction = Box::new(Direction { forwarder, from: held, to: Some(to) });
-        Ok(Self { direction, views, source: Some(source) })
+        Ok(Self { direction, views, source: Some(source), filter })
     }
 }
 
@@ -154,13 +164,17 @@ pub fn native_open_forwarders(
     b: String,
     a_options: NativeSideOptions,
     b_options: NativeSideOptions,
+    filters: NativeBridgeFilters,
 ) -> Result<Vec<NativeForwarder>> {
     let (a_options, b_options) = (SideOptions::from(a_options), SideOptions::from(b_options));
     check_two(&a, a_options.capture.namespace.as_deref(), &b, b_options.capture.namespace.as_deref()).map_err(to_js)?;
     let a = PacketPort::open(&a, a_options).map_err(to_js)?;
     let b = PacketPort::open(&b, b_options).map_err(to_js)?;
     check_alike(&a.tx, &b.tx).map_err(to_js)?;
-    Ok(vec![NativeForwarder::of(share(a.capture), share(b.tx))?, NativeForwarder::of(share(b.capture), share(a.tx))?])
+    Ok(vec![
+        NativeForwarder::of(share(a.capture), share(b.tx), filters.a_to_b)?,
+        NativeForwarder::of(share(b.capture), share(a.tx), filters.b_to_a)?,
+    ])
 }
 
 /// The same over AF_XDP: a socket receives for one direction and sends for the other.
@@ -170,12 +184,13 @@ pub fn native_open_xdp_forwarders(
     b: String,
     a_options: NativeXdpSideOptions,
     b_options: NativeXdpSideOptions,
+    filters: NativeBridgeFilters,
 ) -> Result<Vec<NativeForwarder>> {
     let (a_options, b_options) = (XdpSideOptions::from(a_options), XdpSideOptions::from(b_options));
     check_two(&a, a_options.xdp.namespace.as_deref(), &b, b_options.xdp.namespace.as_deref()).map_err(to_js)?;
     let a = share(open_side(&a, &a_options).map_err(to_js)?);
     let b = share(open_side(&b, &b_options).map_err(to_js)?);
-    Ok(vec![NativeForwarder::of(a.clone(), b.clone())?, NativeForwarder::of(b, a)?])
+    Ok(vec![NativeForwarder::of(a.clone(), b.clone(), filters.a_to_b)?, NativeForwarder::of(b, a, filters.b_to_a)?])
 }
 
 #[napi]
@@ -184,6 +199,12 @@ impl NativeForwarder {
     #[napi]
     pub fn source(&mut self) -> Result<NativeSource> {
         self.source.take().ok_or_else(|| closed(NAME))
+    }
+
+    /// The filter that packets have to match before JavaScript decides about them, if there is one. Once.
+    #[napi]
+    pub fn filter(&mut self) -> Option<NativeFilter> {
+        self.filter.take()
     }
 
     /// Decides about a batch: a verdict per packet, and a frame of `replacements` for each 'replace'; packets without a
@@ -243,7 +264,7 @@ impl NativeForwarder {
         self.direction.stats().map(Into::into)
     }
 
-    /// Errors of frames that were refused since the last call, as texts for src/errors.ts.
+    /// Errors of frames that were refused since the last call, as texts for src/errors/native.ts.
     #[napi]
     pub fn take_rejections(&self) -> Vec<String> {
         texts(self.direction.take_rejections())

@@ -17,6 +17,7 @@ pub mod error;
 mod events;
 pub mod file;
 pub mod file_writer;
+pub mod filter;
 pub mod forwarder;
 pub mod interfaces;
 pub mod options;

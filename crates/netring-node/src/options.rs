@@ -8,6 +8,8 @@ use netring::fanout::{Fanout, FanoutMode, FanoutProgram};
 use netring::filter::{Filter, Instruction};
 use netring::injector::{InjectorOptions, OnMalformed};
 
+use crate::filter::NativeExpression;
+
 /// A duration from JavaScript: zero for an invalid one, at most thirty years.
 pub(crate) fn milliseconds(time: f64) -> Duration {
     Duration::try_from_secs_f64((time / 1000.0).min(1e9)).unwrap_or_default()
@@ -24,6 +26,14 @@ pub struct NativeInstruction {
 /// Exactly one of the two is set.
 #[napi(object)]
 pub struct NativeProgram {
+    pub instructions: Option<Vec<NativeInstruction>>,
+    pub fd: Option<i32>,
+}
+
+/// Exactly one of the three is there.
+#[napi(object)]
+pub struct NativeFilterOption {
+    pub expression: Option<NativeExpression>,
     pub instructions: Option<Vec<NativeInstruction>>,
     pub fd: Option<i32>,
 }
@@ -59,7 +69,7 @@ pub struct NativeCaptureOptions {
     pub reinsert_vlan: bool,
     pub netns: Option<String>,
     pub fanout: Option<NativeFanout>,
-    pub filter: Option<NativeProgram>,
+    pub filter: Option<NativeFilterOption>,
     /// Paused: outside its group, without packets, until joinGroup() and start(). Absent: no.
     pub paused: Option<bool>,
 }
@@ -73,23 +83,28 @@ pub struct NativeInjectorOptions {
     pub netns: Option<String>,
 }
 
+impl From<Instruction> for NativeInstruction {
+    fn from(from: Instruction) -> Self {
+        Self { code: from.code, jt: from.jt, jf: from.jf, k: from.k }
+    }
+}
+
 impl From<NativeInstruction> for Instruction {
     fn from(from: NativeInstruction) -> Self {
         Self { code: from.code, jt: from.jt, jf: from.jf, k: from.k }
     }
 }
 
-impl NativeProgram {
-    fn instructions(self) -> Vec<Instruction> {
-        self.instructions.unwrap_or_default().into_iter().map(Into::into).collect()
-    }
+fn instructions(from: Option<Vec<NativeInstruction>>) -> Vec<Instruction> {
+    from.unwrap_or_default().into_iter().map(Into::into).collect()
 }
 
-impl From<NativeProgram> for Filter {
-    fn from(from: NativeProgram) -> Self {
-        match from.fd {
-            Some(fd) => Self::Ebpf(fd),
-            None => Self::Classic(from.instructions()),
+impl From<NativeFilterOption> for Filter {
+    fn from(from: NativeFilterOption) -> Self {
+        match (from.expression, from.fd) {
+            (Some(expression), _) => Self::Expression(expression.into()),
+            (None, Some(fd)) => Self::Ebpf(fd),
+            (None, None) => Self::Classic(instructions(from.instructions)),
         }
     }
 }
@@ -98,7 +113,7 @@ impl From<NativeProgram> for FanoutProgram {
     fn from(from: NativeProgram) -> Self {
         match from.fd {
             Some(fd) => Self::Ebpf(fd),
-            None => Self::Classic(from.instructions()),
+            None => Self::Classic(instructions(from.instructions)),
         }
     }
 }

@@ -98,7 +98,7 @@ impl ParsedPool {
     }
 }
 
-fn outside() -> napi::Error {
+pub(crate) fn outside() -> napi::Error {
     to_js(CoreError::new(
         ErrorKind::Io,
         "a packet does not lie in its batch's bytes: were its offset or length columns overwritten?",

@@ -314,7 +314,7 @@ impl NativeSink {
         Ok(NativeFlush { taken, rejected: sink.unreported_rejections() as u32, end })
     }
 
-    /// Errors of the frames that were refused since the last call, as texts for src/errors.ts.
+    /// Errors of the frames that were refused since the last call, as texts for src/errors/native.ts.
     #[napi]
     pub fn take_rejections(&self) -> Result<Vec<String>> {
         Ok(texts(self.open()?.1.take_rejections()))

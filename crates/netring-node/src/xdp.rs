@@ -13,6 +13,7 @@ use netring::xdp::{
 
 use crate::erased::{HeldBatches, Shared, share};
 use crate::error::{closed, to_js};
+use crate::options::NativeFilterOption;
 use crate::sink::NativeSink;
 use crate::source::NativeSource;
 
@@ -56,6 +57,8 @@ pub struct NativeXdpOptions {
     pub coalesce_us: u32,
     pub replace: bool,
     pub program: Option<NativeXdpProgram>,
+    /// An expression or instructions.
+    pub filter: Option<NativeFilterOption>,
     pub netns: Option<String>,
     /// Out of the map until start(). Absent: no.
     pub paused: Option<bool>,
@@ -93,6 +96,7 @@ impl From<NativeXdpOptions> for XdpOptions {
             coalesce_us: from.coalesce_us,
             replace: from.replace,
             program: from.program.map(|own| OwnProgram { xsk_map: own.xsk_map_fd, program: own.fd }),
+            filter: from.filter.map(Into::into),
             namespace: from.netns,
             paused: from.paused.unwrap_or(false),
         }
@@ -228,6 +232,11 @@ impl NativeXdpSocket {
     #[napi]
     pub fn start(&self) -> Result<()> {
         self.socket()?.borrow_mut().start().map_err(to_js)
+    }
+
+    #[napi]
+    pub fn set_filter(&self, filter: Option<NativeFilterOption>) -> Result<()> {
+        self.socket()?.borrow_mut().set_filter(filter.map(Into::into)).map_err(to_js)
     }
 
     #[napi]

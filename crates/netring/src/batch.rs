@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ring::columns::Row;
 use crate::ring::{ColumnSet, Columns, Memory, VolatileSlice};
 use crate::source::{BatchHeader, Pollable, Source};
@@ -103,7 +103,11 @@ pub trait SourceExt: Source {
     /// ring is empty.
     fn next_batch(&mut self) -> Result<Option<HeldBatch<'_, Self>>> {
         let mut target = |packets| Some((Columns::for_packets(packets), ColumnSet::ALL));
-        let Some((batch, Some(columns))) = self.next(&mut target)? else { return Ok(None) };
+        let Some((batch, columns)) = self.next(&mut target)? else { return Ok(None) };
+        let Some(columns) = columns else {
+            self.release(batch);
+            return Err(Error::new(ErrorKind::Io, "the source filled no columns: its packets cannot be found"));
+        };
         let (header, bytes) = (Self::header(&batch), self.bytes(&batch));
         let bytes = bytes.unwrap_or_else(|| Memory::zeroed(0));
         Ok(Some(HeldBatch { source: self, batch: Some(batch), header, columns, bytes }))

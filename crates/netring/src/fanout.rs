@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Instruction;
+use crate::filter::{self, Instruction};
 use crate::sys::packet::PacketSocket;
 
 /// How the group picks a member for a packet.
@@ -99,10 +99,14 @@ pub fn set_program(socket: &PacketSocket, program: &FanoutProgram) -> Result<()>
         FanoutProgram::Ebpf(fd) => socket.fanout_ebpf(*fd),
     }
     .map_err(|error| {
-        let hint = match error.raw_os_error() {
-            Some(libc::EINVAL) => "; it must be valid, and of the kind that the group's mode (cbpf, ebpf) says",
-            Some(libc::EBADF) => "; the descriptor is not that of a loaded program",
-            _ => "",
+        let hint = match (program, error.raw_os_error()) {
+            (_, Some(libc::EBADF)) => "; the descriptor is not that of a loaded program".to_owned(),
+            (FanoutProgram::Classic(code), Some(libc::EINVAL)) => {
+                let rule = filter::broken_rule(code).map(|rule| format!(" ({rule})"));
+                format!("; it must be valid{}, and of the kind that the group's mode says", rule.unwrap_or_default())
+            }
+            (_, Some(libc::EINVAL)) => "; it must be of the kind that the group's mode (cbpf, ebpf) says".to_owned(),
+            _ => String::new(),
         };
         Error::sockopt("PACKET_FANOUT_DATA", &error, format_args!("the fanout program was refused{hint}"))
     })

@@ -1,15 +1,90 @@
-//! Filters: which packets enter the ring, and how much of each.
+//! Filters: which packets a source takes, and how much of each.
+
+mod expression;
+mod matcher;
 
 use std::os::fd::RawFd;
 
-pub use crate::sys::packet::Instruction;
+pub use netring_filter::{Filter as CompiledFilter, Instruction, Program};
+use netring_filter::{ProgramError, Rules};
 
-/// A filter program.
+pub use self::expression::{Expression, Place};
+pub use self::matcher::Matcher;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link_type::LinkType;
+
+/// A filter, in one of three forms.
 #[derive(Clone, Debug)]
 pub enum Filter {
     /// Classic BPF.
     Classic(Vec<Instruction>),
     /// The descriptor of a loaded eBPF program of type BPF_PROG_TYPE_SOCKET_FILTER.
+    Ebpf(RawFd),
+    /// An expression in tcpdump's filter language, compiled for the interface that it is used on.
+    Expression(Expression),
+}
+
+impl From<Expression> for Filter {
+    fn from(expression: Expression) -> Self {
+        Self::Expression(expression)
+    }
+}
+
+impl Filter {
+    /// The program for a packet socket on an interface of this link type.
+    pub(crate) fn for_socket(&self, link_type: LinkType) -> Result<SocketProgram> {
+        Ok(match self {
+            Self::Classic(code) => SocketProgram::Classic(code.clone()),
+            Self::Ebpf(fd) => SocketProgram::Ebpf(*fd),
+            Self::Expression(expression) => {
+                let filter = expression.compile(Place::Socket(link_type))?;
+                SocketProgram::Classic(filter.program().instructions().to_vec())
+            }
+        })
+    }
+
+    /// The filter for packets of this link type in memory.
+    pub fn for_memory(&self, link_type: LinkType) -> Result<Matcher> {
+        let program = match self {
+            Self::Classic(code) => Program::new(code.clone(), Rules::Kernel).map_err(|error| {
+                Error::new(ErrorKind::Filter, format!("the classic BPF program is not valid: {error}"))
+            })?,
+            Self::Ebpf(fd) => {
+                let message = format!(
+                    "fd {fd} is a program that only the kernel runs: give an expression or classic instructions"
+                );
+                return Err(Error::new(ErrorKind::Filter, message));
+            }
+            Self::Expression(expression) => expression.compile(Place::Memory(link_type))?.program().clone(),
+        };
+        Ok(Matcher::of(program))
+    }
+
+    /// The instructions for XDP on an interface of this link type.
+    #[cfg(feature = "xdp")]
+    pub(crate) fn for_xdp(&self, link_type: LinkType) -> Result<Vec<Instruction>> {
+        match self {
+            Self::Classic(code) => Ok(code.clone()),
+            Self::Ebpf(fd) => {
+                let message = format!(
+                    "fd {fd} is a program for sockets, which XDP cannot run: `filter` of an AF_XDP socket is an expression or \
+                     classic instructions; an XDP program of your own goes into `program`"
+                );
+                Err(Error::new(ErrorKind::Filter, message))
+            }
+            Self::Expression(expression) => {
+                Ok(expression.compile(Place::Xdp(link_type))?.program().instructions().to_vec())
+            }
+        }
+    }
+}
+
+/// An argument of SO_ATTACH_FILTER or SO_ATTACH_BPF.
+#[derive(Clone, Debug)]
+pub(crate) enum SocketProgram {
+    /// Classic BPF.
+    Classic(Vec<Instruction>),
+    /// The descriptor of a loaded eBPF program.
     Ebpf(RawFd),
 }
 
@@ -31,18 +106,18 @@ const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> Instruction {
 }
 
 /// A filter that drops every packet.
-pub fn nothing() -> Filter {
-    Filter::Classic(vec![instruction(code::RET, 0, 0, 0)])
+pub(crate) fn nothing() -> SocketProgram {
+    SocketProgram::Classic(vec![instruction(code::RET, 0, 0, 0)])
 }
 
 /// The program to attach for a filter and a snap length, or `None` where none is needed. The kernel cuts a packet to
 /// its filter's return value; frame size and block size do not cut.
-pub fn with_snaplen(filter: Option<&Filter>, snaplen: u32) -> Option<Filter> {
+pub(crate) fn with_snaplen(filter: Option<&SocketProgram>, snaplen: u32) -> Option<SocketProgram> {
     let cuts = snaplen < WHOLE_PACKET;
     match filter {
-        None if cuts => Some(Filter::Classic(vec![instruction(code::RET, 0, 0, snaplen)])),
+        None if cuts => Some(SocketProgram::Classic(vec![instruction(code::RET, 0, 0, snaplen)])),
         None => None,
-        Some(Filter::Classic(program)) if cuts => Some(Filter::Classic(cut(program, snaplen))),
+        Some(SocketProgram::Classic(program)) if cuts => Some(SocketProgram::Classic(cut(program, snaplen))),
         // An eBPF program's return value cannot be changed; the block walker cuts the packets instead.
         Some(filter) => Some(filter.clone()),
     }
@@ -89,6 +164,11 @@ fn is_closed(program: &[Instruction]) -> bool {
     jumps_stay && program.last().is_some_and(|step| step.code & code::CLASS == code::RET)
 }
 
+/// The kernel's rule that a classic program breaks.
+pub(crate) fn broken_rule(code: &[Instruction]) -> Option<ProgramError> {
+    Program::new(code.to_vec(), Rules::Kernel).err()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +194,10 @@ mod tests {
     fn a_constant_return_is_capped_but_a_refusal_stays_one() {
         let program =
             [instruction(code::JGT, 0, 1, 5), instruction(code::RET, 0, 0, 0), instruction(code::RET, 0, 0, u32::MAX)];
-        let Some(Filter::Classic(cut)) = with_snaplen(Some(&Filter::Classic(program.to_vec())), 96) else { panic!() };
+        let Some(SocketProgram::Classic(cut)) = with_snaplen(Some(&SocketProgram::Classic(program.to_vec())), 96)
+        else {
+            panic!()
+        };
         assert_eq!(run(&cut, 9), 0);
         assert_eq!(run(&cut, 1), 96);
     }
@@ -123,7 +206,9 @@ mod tests {
     fn a_computed_return_is_capped_in_an_epilogue() {
         for (value, expected) in [(0, 0), (95, 95), (96, 96), (97, 96), (u32::MAX, 96)] {
             let program = vec![instruction(0, 0, 0, value), instruction(code::RET_A, 0, 0, 0)];
-            let Some(Filter::Classic(cut)) = with_snaplen(Some(&Filter::Classic(program)), 96) else { panic!() };
+            let Some(SocketProgram::Classic(cut)) = with_snaplen(Some(&SocketProgram::Classic(program)), 96) else {
+                panic!()
+            };
             assert_eq!(run(&cut, 7), expected);
         }
     }
@@ -150,6 +235,6 @@ mod tests {
     #[test]
     fn without_a_cut_nothing_is_attached_or_changed() {
         assert!(with_snaplen(None, WHOLE_PACKET).is_none());
-        let Some(Filter::Ebpf(7)) = with_snaplen(Some(&Filter::Ebpf(7)), 64) else { panic!() };
+        let Some(SocketProgram::Ebpf(7)) = with_snaplen(Some(&SocketProgram::Ebpf(7)), 64) else { panic!() };
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::stats::DirectionStats;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Matcher;
 use crate::ring::{Column, ColumnSet, Columns, Memory, VolatileSlice, vnet};
 use crate::source::Source;
 use crate::tx::{
@@ -106,13 +107,14 @@ pub struct Forwarder<B> {
     /// Where the packets of a batch lie that the hook looks at, noted before it could write.
     noted: Option<Vec<FramePlace>>,
     columns: Columns,
-    spare: Vec<FramePlace>,
+    free_vec: Vec<FramePlace>,
     wait: Option<Wait>,
     /// Frames that the other side has taken need another kick.
     unsettled: bool,
     retry: RetryBudget,
     stats: DirectionStats,
     rejections: RejectionLog,
+    filter: Option<Matcher>,
 }
 
 impl<B> Default for Forwarder<B> {
@@ -121,12 +123,13 @@ impl<B> Default for Forwarder<B> {
             load: None,
             noted: None,
             columns: Columns::for_packets(crate::ring::batches::MAX_BATCH),
-            spare: Vec::new(),
+            free_vec: Vec::new(),
             wait: None,
             unsettled: false,
-            retry: RetryBudget::new(RetryBudget::BRIDGE),
+            retry: RetryBudget::bridge(),
             stats: DirectionStats::default(),
             rejections: RejectionLog::default(),
+            filter: None,
         }
     }
 }
@@ -140,6 +143,11 @@ fn room_for(columns: &mut Columns, packets: u32) -> Columns {
 }
 
 impl<B> Forwarder<B> {
+    /// Sets the filter. From the next batch on the forwarder drops and counts the frames that it refuses.
+    pub fn set_filter(&mut self, filter: Option<Matcher>) {
+        self.filter = filter;
+    }
+
     /// Whether frames wait to be taken by the other side.
     pub fn is_loaded(&self) -> bool {
         self.load.is_some()
@@ -201,8 +209,9 @@ impl<B> Forwarder<B> {
             return Ok(false);
         };
         let filled = filled.expect("columns were given");
-        let places = self.places(&filled, S::header(&batch).length);
+        let mut places = self.places(&filled, S::header(&batch).length);
         let memory = from.bytes(&batch).expect("the batch has just been handed out");
+        self.sift(&memory, &mut places);
         self.load(Some(batch), memory, places, Replacements::default());
         Ok(true)
     }
@@ -245,8 +254,19 @@ impl<B> Forwarder<B> {
         self.load(batch, memory, places, replacements);
     }
 
+    /// Drops the frames that the filter refuses.
+    fn sift(&mut self, memory: &Memory, places: &mut Vec<FramePlace>) {
+        let Some(filter) = &mut self.filter else { return };
+        let before = places.len();
+        places.retain(|place| {
+            let frame = memory.part(place.offset as usize, place.length as usize);
+            filter.matches(frame.expect("the walk has checked the frame"), place.original)
+        });
+        self.stats.dropped += (before - places.len()) as u64;
+    }
+
     fn places(&mut self, columns: &Columns, packets: u32) -> Vec<FramePlace> {
-        let mut places = std::mem::take(&mut self.spare);
+        let mut places = std::mem::take(&mut self.free_vec);
         places.clear();
         let row = |column: Column, index: u32| {
             let start = column.start() * columns.capacity() as usize;
@@ -287,7 +307,7 @@ impl<B> Forwarder<B> {
         };
         self.wait = if let Step::Waits(wait) = step { Some(wait) } else { None };
         if let Some(load) = self.load.take_if(|load| load.next == load.places.len()) {
-            self.spare = load.places;
+            self.free_vec = load.places;
             if let Some(batch) = load.batch {
                 from.release(batch);
             }

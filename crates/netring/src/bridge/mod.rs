@@ -22,6 +22,7 @@ pub use self::packet::{PacketPort, PacketTx, SideOptions};
 pub use self::runner::Runner;
 pub use self::stats::DirectionStats;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filter;
 use crate::interface;
 use crate::readiness::Readiness;
 use crate::source::{Counters, LiveSource, Source};
@@ -143,6 +144,19 @@ impl<P: Port> Bridge<P> {
     /// Between two sides.
     pub fn of(a: P, b: P) -> Self {
         Self { a, b, a_to_b: Forwarder::default(), b_to_a: Forwarder::default() }
+    }
+
+    /// Sets the filters of both directions, a to b first. The bridge drops and counts the frames that they refuse. Each filter is
+    /// compiled for its source side; a VLAN tag is in the bytes.
+    pub fn set_filters(&mut self, filters: [Option<&Filter>; 2]) -> Result<()> {
+        let [there, back] = filters;
+        let matcher =
+            |filter: Option<&Filter>, link_type| filter.map(|filter| filter.for_memory(link_type)).transpose();
+        let there = matcher(there, self.a.input().link_type())?;
+        let back = matcher(back, self.b.input().link_type())?;
+        self.a_to_b.set_filter(there);
+        self.b_to_a.set_filter(back);
+        Ok(())
     }
 
     /// One step of each direction; whether anything moved. Fails when a side is gone.

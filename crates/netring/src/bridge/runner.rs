@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys::poll::Notifier;
 
 /// What the thread and the [`Runner`] share.
-struct Shared<P: Port> {
+struct RunnerState<P: Port> {
     bridge: Mutex<Bridge<P>>,
     /// Threads that wait for the bridge. A mutex is not fair: without this count a busy thread would hardly
     /// ever let them in.
@@ -18,7 +18,7 @@ struct Shared<P: Port> {
     stop: AtomicBool,
 }
 
-impl<P: Port> Shared<P> {
+impl<P: Port> RunnerState<P> {
     fn lock(&self) -> MutexGuard<'_, Bridge<P>> {
         self.bridge.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -34,7 +34,7 @@ impl<P: Port> Shared<P> {
 
 /// A bridge, running or not.
 pub struct Runner<P: Port> {
-    shared: Arc<Shared<P>>,
+    shared: Arc<RunnerState<P>>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -68,8 +68,12 @@ where
     pub fn new(bridge: Bridge<P>) -> Result<Self> {
         let notifier =
             Notifier::new().map_err(|error| Error::os(ErrorKind::Io, "eventfd", &error, "cannot make an eventfd"))?;
-        let shared =
-            Shared { bridge: Mutex::new(bridge), guests: AtomicU32::new(0), notifier, stop: AtomicBool::new(false) };
+        let shared = RunnerState {
+            bridge: Mutex::new(bridge),
+            guests: AtomicU32::new(0),
+            notifier,
+            stop: AtomicBool::new(false),
+        };
         Ok(Self { shared: Arc::new(shared), thread: None })
     }
 
@@ -154,7 +158,7 @@ impl<P: Port> Drop for Runner<P> {
     }
 }
 
-fn run<P: Port>(shared: &Shared<P>, report: &impl Fn(RunnerEvent)) -> Result<()> {
+fn run<P: Port>(shared: &RunnerState<P>, report: &impl Fn(RunnerEvent)) -> Result<()> {
     while !shared.stop.load(Ordering::SeqCst) {
         let idle = {
             let mut bridge = shared.lock();

@@ -8,7 +8,7 @@ pub struct DirectionStats {
     pub received: u64,
     /// Taken by the kernel on the other side.
     pub forwarded: u64,
-    /// Dropped by the hook.
+    /// Dropped by the filter or the hook.
     pub dropped: u64,
     /// Longer than the other side's MTU without asking for segmentation, or cut by the ring.
     pub too_large: u64,

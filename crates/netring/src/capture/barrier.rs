@@ -10,13 +10,13 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use super::{Capture, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::Fanout;
-use crate::filter::{self, Filter};
+use crate::filter::{self, Filter, SocketProgram};
 use crate::sys::packet::PacketSocket;
 
 /// The socket of a capture, and its initial filter.
 struct Entry {
     socket: Weak<PacketSocket>,
-    program: Option<Filter>,
+    program: Option<SocketProgram>,
     /// Stopped for good.
     stopped: bool,
 }
@@ -45,7 +45,7 @@ pub struct StartBarrier {
 impl StartBarrier {
     pub(super) fn new(
         socket: &Arc<PacketSocket>,
-        program: Option<Filter>,
+        program: Option<SocketProgram>,
         group: Option<Fanout>,
         ignore_outgoing: bool,
     ) -> Self {

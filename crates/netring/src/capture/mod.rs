@@ -14,7 +14,7 @@ pub(crate) use self::options::Setup;
 pub use self::options::{CaptureOptions, TimestampSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, FanoutProgram};
-use crate::filter::{self, Filter};
+use crate::filter::{self, Filter, SocketProgram};
 use crate::link::LinkState;
 use crate::link_type::LinkType;
 use crate::readiness::Readiness;
@@ -41,7 +41,7 @@ pub struct Capture {
     link_type: LinkType,
     /// How a block is walked the first time.
     walk: WalkOptions,
-    filter: Option<Filter>,
+    filter: Option<SocketProgram>,
     stats: StatsAccumulator,
     unread: u32,
     /// Drops that a block's `losing` has reported.
@@ -93,7 +93,7 @@ impl Capture {
                 reinsert_vlan: options.reinsert_vlan,
                 vnet_header: setup.vnet_header,
             },
-            filter: options.filter,
+            filter: opened.filter,
             stats: StatsAccumulator::default(),
             unread: 0,
             drops_reported: 0,
@@ -129,7 +129,7 @@ impl Capture {
     }
 
     /// The program for the kernel: the filter with the snap length in it.
-    fn program(&self) -> Option<Filter> {
+    fn program(&self) -> Option<SocketProgram> {
         filter::with_snaplen(self.filter.as_ref(), self.walk.snaplen)
     }
 
@@ -228,6 +228,10 @@ impl Capture {
 
     /// `stopped`: the kernel gets a filter that drops every packet, whatever `filter` is.
     fn refilter(&mut self, filter: Option<Filter>, stopped: bool) -> Result<()> {
+        let filter = filter
+            .map(|filter| filter.for_socket(self.link_type))
+            .transpose()
+            .map_err(|error| error.on_interface(self.link.interface()))?;
         let before = if stopped { Some(filter::nothing()) } else { self.program() };
         let program =
             if stopped { Some(filter::nothing()) } else { filter::with_snaplen(filter.as_ref(), self.walk.snaplen) };

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use super::options::{CaptureOptions, Setup};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fanout::{self, Fanout};
-use crate::filter::{self, Filter};
+use crate::filter::{self, SocketProgram};
 use crate::interface::{entering, index_of};
 use crate::link_type::LinkType;
 use crate::readiness::Readiness;
@@ -27,6 +27,8 @@ pub(super) struct Opened {
     pub(super) readiness: std::sync::Arc<Readiness>,
     pub(super) index: u32,
     pub(super) fanout_id: Option<u16>,
+    /// As it was compiled for the interface.
+    pub(super) filter: Option<SocketProgram>,
     pub(super) link_type: LinkType,
     /// The interface is down.
     pub(super) down: bool,
@@ -43,7 +45,14 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
         .map_err(|failure| entering(namespace, failure, "cannot open a packet socket", "socket"))?;
     let index = index_of(&socket, interface, namespace)?;
     configure(&socket, options, setup)?;
-    let program = filter::with_snaplen(options.filter.as_ref(), options.snaplen);
+    // An expression depends on the interface's type, and the filter is attached before bind.
+    let link_type = LinkType::of_arphrd(
+        socket
+            .interface_hardware_type(index)
+            .map_err(|error| Error::os(ErrorKind::Io, "ioctl", &error, "cannot read the interface's type"))?,
+    );
+    let filter = options.filter.as_ref().map(|filter| filter.for_socket(link_type)).transpose()?;
+    let program = filter::with_snaplen(filter.as_ref(), options.snaplen);
     // The filter comes first, so that the kernel refuses an invalid one here.
     attach(&socket, program.as_ref())?;
     // Between bind and joining its group a socket receives everything its filter lets through,
@@ -60,11 +69,6 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
             if error.raw_os_error() == Some(libc::ENODEV) { ErrorKind::InterfaceRemoved } else { ErrorKind::Bind };
         Error::os(kind, "bind", &error, format_args!("cannot bind to interface {interface:?}"))
     })?;
-    let link_type = LinkType::of_arphrd(
-        socket
-            .bound_hardware_type()
-            .map_err(|error| Error::os(ErrorKind::Io, "getsockname", &error, "cannot read the interface's type"))?,
-    );
     let mut fanout_id = None;
     if let Some(group) = &options.fanout
         && !setup.paused
@@ -88,6 +92,7 @@ pub(super) fn open(interface: &str, options: &CaptureOptions, setup: Setup) -> R
         readiness: Readiness::new(epoll),
         index: index as u32,
         fanout_id,
+        filter,
         link_type,
         down,
     })
@@ -140,21 +145,21 @@ fn configure(socket: &PacketSocket, options: &CaptureOptions, setup: Setup) -> R
     Ok(())
 }
 
-pub(super) fn attach(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
+pub(super) fn attach(socket: &PacketSocket, program: Option<&SocketProgram>) -> Result<()> {
     match program {
         None => Ok(()),
-        Some(Filter::Classic(code)) => socket.attach_classic(code),
-        Some(Filter::Ebpf(fd)) => socket.attach_ebpf(*fd),
+        Some(SocketProgram::Classic(code)) => socket.attach_classic(code),
+        Some(SocketProgram::Ebpf(fd)) => socket.attach_ebpf(*fd),
     }
     .map_err(|error| {
         let what = match (program, error.raw_os_error()) {
-            (Some(Filter::Ebpf(fd)), Some(libc::EBADF)) => format!("fd {fd} is not open"),
-            (Some(Filter::Ebpf(fd)), Some(libc::EINVAL)) => {
+            (Some(SocketProgram::Ebpf(fd)), Some(libc::EBADF)) => format!("fd {fd} is not open"),
+            (Some(SocketProgram::Ebpf(fd)), Some(libc::EINVAL)) => {
                 format!("fd {fd} is not an eBPF program of type BPF_PROG_TYPE_SOCKET_FILTER")
             }
-            (_, Some(libc::EINVAL)) => {
-                "the classic BPF program is not valid: every jump must stay inside and the last instruction must return"
-                    .into()
+            (Some(SocketProgram::Classic(code)), Some(libc::EINVAL)) => {
+                let rule = filter::broken_rule(code).map(|rule| format!(": {rule}"));
+                format!("the classic BPF program is not valid{}", rule.unwrap_or_default())
             }
             _ => "the filter was refused".into(),
         };
@@ -169,7 +174,7 @@ pub(super) fn join(socket: &PacketSocket, group: &Fanout, ignore_outgoing: bool)
 }
 
 /// As [`attach`], for a socket that has a filter: `None` removes it.
-pub(super) fn replace(socket: &PacketSocket, program: Option<&Filter>) -> Result<()> {
+pub(super) fn replace(socket: &PacketSocket, program: Option<&SocketProgram>) -> Result<()> {
     if program.is_some() {
         return attach(socket, program);
     }
@@ -193,8 +198,8 @@ pub(super) fn shut(socket: &PacketSocket) -> Result<()> {
 pub(super) fn refilter(
     socket: &PacketSocket,
     ring: &mut RxRing,
-    program: Option<&Filter>,
-    before: Option<&Filter>,
+    program: Option<&SocketProgram>,
+    before: Option<&SocketProgram>,
 ) -> Result<()> {
     // Try the program on another socket first: a refused one must not interrupt this socket.
     let trial =
@@ -209,7 +214,7 @@ pub(super) fn refilter(
             Ok(()) => error,
             Err(second) => {
                 let message = format!(
-                    "{}; the filter before could not be put back either ({}): nothing is received until setFilter() succeeds",
+                    "{}; the filter before could not be put back either ({}): nothing is received until `set_filter` succeeds",
                     error.message, second.message
                 );
                 Error { message, ..error }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Stoppable;
 use super::arena::Arena;
 use super::chunk::{Chunk, length};
-use super::shared::{End, Shared};
+use super::shared::{ChannelState, End};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::{Readiness, TaskGuard};
 use crate::ring::{ColumnSet, Columns, Memory};
@@ -28,7 +28,7 @@ const CHECK_END_EVERY: Duration = Duration::from_millis(10);
 /// The state that the thread owns.
 pub(super) struct CaptureThread<S: Source> {
     pub(super) source: S,
-    shared: Arc<Shared<S>>,
+    shared: Arc<ChannelState<S>>,
     readiness: Arc<Readiness>,
     /// The batch whose packets are not all queued or dropped yet.
     batch: Option<Taken<S::Batch>>,
@@ -51,7 +51,7 @@ struct Taken<B> {
 }
 
 impl<S: Stoppable> CaptureThread<S> {
-    pub(super) fn new(source: S, shared: Arc<Shared<S>>) -> Self {
+    pub(super) fn new(source: S, shared: Arc<ChannelState<S>>) -> Self {
         Self {
             readiness: Arc::clone(source.readiness()),
             source,
@@ -195,8 +195,10 @@ impl<S: Stoppable> CaptureThread<S> {
 
     fn fail(&mut self, error: Error) {
         match error.kind {
-            ErrorKind::InterfaceRemoved => self.end(End::Failed(error)),
+            ErrorKind::InterfaceRemoved | ErrorKind::XdpProgram => self.end(End::Failed(error)),
             ErrorKind::LinkDown => self.shared.report(error),
+            // The reader wants what was queued before, and nothing else comes.
+            _ if self.shut => self.end(End::Failed(error)),
             _ => {
                 self.shared.report(error);
                 // The same error may follow at once.

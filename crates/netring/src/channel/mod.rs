@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use self::chunk::Chunk;
 use self::drain::CaptureThread;
 pub use self::options::{ChannelOptions, WhenFull};
-use self::shared::Shared;
+use self::shared::ChannelState;
 use crate::capture::Capture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ring::{Columns, Memory};
@@ -68,7 +68,7 @@ impl Stoppable for XdpSocket {
 
 /// The reader's end. Dropping it ends the thread and frees the source.
 pub struct Channel<S: Source> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<ChannelState<S>>,
     thread: Option<JoinHandle<S>>,
     position: Memory,
     /// Fetched packets that are not yet copied.
@@ -85,7 +85,7 @@ pub struct FetchedSize {
 }
 
 /// Marks the thread as ended when dropped, also after a panic.
-struct ExitGuard<S: Source>(Arc<Shared<S>>);
+struct ExitGuard<S: Source>(Arc<ChannelState<S>>);
 
 impl<S: Source> Drop for ExitGuard<S> {
     fn drop(&mut self) {
@@ -104,7 +104,7 @@ where
     /// [`Io`](ErrorKind::Io) where no thread or eventfd is to be had.
     pub fn spawn(source: S, options: ChannelOptions) -> Result<Self> {
         let position = Memory::zeroed(size_of::<u32>());
-        let shared = Arc::new(Shared::new(options, position.clone())?);
+        let shared = Arc::new(ChannelState::new(options, position.clone())?);
         let drain = CaptureThread::new(source, Arc::clone(&shared));
         let exit_guard = ExitGuard(Arc::clone(&shared));
         let thread = std::thread::Builder::new()

@@ -16,9 +16,9 @@ use crate::sys::poll::Notifier;
 /// A closure to run on the thread.
 pub(super) type Call<S> = Box<dyn FnOnce(&mut CaptureThread<S>) + Send>;
 /// Called on the thread when the reader has something to read.
-pub(super) type Waker = Arc<dyn Fn() + Send + Sync>;
+pub(super) type ReaderCallback = Arc<dyn Fn() + Send + Sync>;
 
-pub(super) struct Shared<S: Source> {
+pub(super) struct ChannelState<S: Source> {
     state: Mutex<State<S>>,
     /// Wakes the thread.
     pub(super) notifier: Arc<Notifier>,
@@ -33,7 +33,7 @@ struct State<S: Source> {
     blocked: bool,
     /// The reader is waiting and has not been woken.
     waiting: bool,
-    waker: Option<Waker>,
+    waker: Option<ReaderCallback>,
     /// Errors to report once, after all queued packets.
     errors: VecDeque<Error>,
     end: Option<End>,
@@ -60,7 +60,7 @@ pub(super) struct Commands<S: Source> {
 /// Unreported errors, at most.
 const MAX_ERRORS: usize = 16;
 
-impl<S: Source> Shared<S> {
+impl<S: Source> ChannelState<S> {
     pub(super) fn new(options: ChannelOptions, position: Memory) -> Result<Self> {
         let notifier = Notifier::new().map_err(|error| {
             Error::os(ErrorKind::Io, "eventfd", &error, "cannot make what wakes the channel's thread")
@@ -188,7 +188,7 @@ impl<S: Source> Shared<S> {
         self.notifier.notify();
     }
 
-    pub(super) fn set_waker(&self, waker: Waker) {
+    pub(super) fn set_waker(&self, waker: ReaderCallback) {
         self.state().waker = Some(waker);
     }
 

@@ -63,7 +63,7 @@ impl Injector {
             shortest: if ethernet { ETHERNET_HEADER } else { 1 },
             on_malformed: options.on_malformed,
             in_flight: InFlight::default(),
-            retry: RetryBudget::new(RetryBudget::INJECTOR),
+            retry: RetryBudget::injector(),
             rejections: RejectionLog::default(),
         })
     }

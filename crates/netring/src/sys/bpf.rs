@@ -1,12 +1,14 @@
 //! bpf(2): the map, the program and the link that redirect packets to AF_XDP sockets.
 //!
-//! No ELF object, no BTF and no bpffs: six instructions are written here. A link lives as long as a
+//! No ELF object, no BTF and no bpffs: six instructions are written here, after those of a filter. A link lives as long as a
 //! descriptor of it, so the program is detached when the process ends, however it ends.
 #![expect(unsafe_code, reason = "the bpf system call")]
 
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use netring_filter::EbpfInstruction;
 
 // enum bpf_cmd, include/uapi/linux/bpf.h.
 const MAP_CREATE: libc::c_int = 0;
@@ -17,6 +19,7 @@ const PROG_GET_FD_BY_ID: libc::c_int = 13;
 const MAP_GET_FD_BY_ID: libc::c_int = 14;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const LINK_CREATE: libc::c_int = 28;
+const LINK_UPDATE: libc::c_int = 29;
 const LINK_GET_FD_BY_ID: libc::c_int = 30;
 const LINK_GET_NEXT_ID: libc::c_int = 31;
 const LINK_DETACH: libc::c_int = 34;
@@ -105,6 +108,15 @@ struct LinkCreate {
     interface: u32,
     attach_type: u32,
     flags: u32,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct LinkUpdate {
+    link: u32,
+    program: u32,
+    flags: u32,
+    old_program: u32,
 }
 
 /// `start_id`, `prog_id` or `link_id`, which share a place, with `next_id` and flags.
@@ -247,19 +259,27 @@ fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Instruction {
-    code: u8,
-    registers: u8,
-    offset: i16,
-    immediate: i32,
+/// Redirects a packet to the socket that `map` has for its queue, or passes it to the network stack where the map has none:
+/// `return bpf_redirect_map(&map, ctx->rx_queue_index, XDP_PASS)`. The context is in r1.
+pub fn redirect(map: &XskMap) -> [EbpfInstruction; 6] {
+    let instruction = EbpfInstruction::new;
+    [
+        instruction(0x61, 2, 1, RX_QUEUE_INDEX, 0), // r2 = *(u32 *)(r1 + 16)
+        instruction(0x18, 1, PSEUDO_MAP_FD, 0, map.fd.as_raw_fd()), // r1 = map
+        instruction(0, 0, 0, 0, 0),                 //      its upper half
+        instruction(0xb7, 3, 0, 0, XDP_PASS),       // r3 = XDP_PASS
+        instruction(0x85, 0, 0, 0, FUNC_REDIRECT_MAP), // call
+        instruction(0x95, 0, 0, 0, 0),              // exit
+    ]
 }
 
-const fn instruction(code: u8, target: u8, source: u8, offset: i16, immediate: i32) -> Instruction {
-    // Bit fields go to the low bits first on little-endian machines, to the high ones elsewhere.
-    let registers = if cfg!(target_endian = "little") { target | source << 4 } else { target << 4 | source };
-    Instruction { code, registers, offset, immediate }
+/// The instruction in this machine's byte order: the register fields change places on a big-endian machine.
+fn native(step: EbpfInstruction) -> EbpfInstruction {
+    if cfg!(target_endian = "little") {
+        step
+    } else {
+        EbpfInstruction { registers: step.registers.rotate_left(4), ..step }
+    }
 }
 
 /// A loaded XDP program.
@@ -269,17 +289,9 @@ pub struct XdpProgram {
 }
 
 impl XdpProgram {
-    /// Redirects each packet to the socket that `map` has for its queue, and passes it on to the
-    /// network stack where there is none: `return bpf_redirect_map(&map, ctx->rx_queue_index, XDP_PASS)`.
-    pub fn redirect(map: &XskMap) -> io::Result<Self> {
-        let code = [
-            instruction(0x61, 2, 1, RX_QUEUE_INDEX, 0), // r2 = *(u32 *)(r1 + 16)
-            instruction(0x18, 1, PSEUDO_MAP_FD, 0, map.fd.as_raw_fd()), // r1 = map
-            instruction(0, 0, 0, 0, 0),                 //      its upper half
-            instruction(0xb7, 3, 0, 0, XDP_PASS),       // r3 = XDP_PASS
-            instruction(0x85, 0, 0, 0, FUNC_REDIRECT_MAP), // call
-            instruction(0x95, 0, 0, 0, 0),              // exit
-        ];
+    /// Loads a program.
+    pub fn load(code: &[EbpfInstruction]) -> io::Result<Self> {
+        let code: Vec<_> = code.iter().copied().map(native).collect();
         let license = c"Dual MIT/GPL";
         let mut attributes = ProgLoad {
             prog_type: PROG_TYPE_XDP,
@@ -297,6 +309,11 @@ impl XdpProgram {
                 outcome => return Ok(Self { fd: outcome? }),
             }
         }
+    }
+
+    /// Loads a program that redirects every packet.
+    pub fn redirect(map: &XskMap) -> io::Result<Self> {
+        Self::load(&redirect(map))
     }
 
     /// Its descriptor, owned by this.
@@ -342,6 +359,14 @@ impl XdpLink {
     /// of the kernel (`bpf_link_put`, kernel/bpf/syscall.c). ENOLINK where the interface is gone.
     pub fn detach(&self) -> io::Result<()> {
         bpf(LINK_DETACH, &mut ById { id: self.fd.as_raw_fd() as u32, ..zero() }).map(drop)
+    }
+
+    /// Replaces the program (`bpf_xdp_link_update`, net/core/dev.c). One of the two programs runs for each packet. ENOLINK: the link
+    /// was detached.
+    pub fn update(&self, program: &XdpProgram) -> io::Result<()> {
+        let mut attributes =
+            LinkUpdate { link: self.fd.as_raw_fd() as u32, program: program.fd.as_raw_fd() as u32, ..zero() };
+        bpf(LINK_UPDATE, &mut attributes).map(drop)
     }
 
     /// The interface it is attached to, 0 where that is none any more, and its program's number.

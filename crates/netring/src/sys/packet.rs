@@ -5,19 +5,10 @@ use std::io;
 use std::mem::{size_of, size_of_val, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use netring_filter::Instruction;
+
 use super::{check, netns};
 use crate::ring::Geometry;
-
-/// One instruction of classic BPF, `struct sock_filter`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-#[expect(missing_docs, reason = "the fields of struct sock_filter")]
-pub struct Instruction {
-    pub code: u16,
-    pub jt: u8,
-    pub jf: u8,
-    pub k: u32,
-}
 
 /// `struct tpacket_stats_v3` as read: the counters since they were read last.
 #[derive(Clone, Copy, Debug, Default)]

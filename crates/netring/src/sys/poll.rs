@@ -69,7 +69,7 @@ mod tests {
     use crate::sys::deadline_after;
 
     #[test]
-    fn a_bell_ends_a_wait_until_it_is_cleared() {
+    fn a_notifier_ends_a_wait_until_it_is_cleared() {
         let notifier = Notifier::new().unwrap();
         notifier.notify();
         notifier.notify();

@@ -13,17 +13,18 @@ const RECOVERY: Duration = Duration::from_secs(1);
 /// that a filter or a shaper drops each time. While frames of ours wait below, the cause is a full
 /// queue, and the frame is retried without limit. Otherwise the cause is unknown: the queue may be
 /// full of other senders' frames. The frame is then retried for a limited time. Each time the limit
-/// expires it is halved for the frames that follow, because a filter that drops many frames must not
-/// hold up all others; below a millisecond it is zero. A second after the last expiry the full limit
-/// holds again.
+/// expires it is halved for the frames that follow, down to a floor, because a filter that drops many
+/// frames must not hold up all others; below a millisecond it is zero. A second after the last expiry
+/// the full limit holds again.
 ///
-/// The full limit depends on the frames that wait meanwhile. An injector retries for 100 ms: its caller asked for this
-/// very frame to be sent, and only the caller's own frames are behind it. A bridge retries for
-/// 10 ms: the traffic of two networks is behind the frame, its ring fills meanwhile, and hosts send
-/// again what a network drops.
+/// Limit and floor depend on the frames that wait meanwhile. An injector retries every frame for
+/// 100 ms: its caller asked for this very frame to be sent, and only the caller's own frames are behind
+/// it. A bridge retries for 10 ms and less: the traffic of two networks is behind the frame, its ring
+/// fills meanwhile, and hosts send again what a network drops.
 #[derive(Debug)]
 pub struct RetryBudget {
     full: Duration,
+    floor: Duration,
     limit: Duration,
     /// Since when the next frame has been refused while nothing of ours waited below.
     since: Option<Instant>,
@@ -31,14 +32,18 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// For an injector.
-    pub const INJECTOR: Duration = Duration::from_millis(100);
-    /// For a bridge.
-    pub const BRIDGE: Duration = Duration::from_millis(10);
+    /// For an injector: 100 ms for each frame.
+    pub fn injector() -> Self {
+        Self::new(Duration::from_millis(100), Duration::from_millis(100))
+    }
 
-    /// With this full limit.
-    pub fn new(full: Duration) -> Self {
-        Self { full, limit: full, since: None, expired_at: None }
+    /// For a bridge: 10 ms, and down to none.
+    pub fn bridge() -> Self {
+        Self::new(Duration::from_millis(10), Duration::ZERO)
+    }
+
+    fn new(full: Duration, floor: Duration) -> Self {
+        Self { full, floor, limit: full, since: None, expired_at: None }
     }
 
     /// The next frame was refused with ENOBUFS. Returns whether to give it up; the frame after it
@@ -56,7 +61,7 @@ impl RetryBudget {
             return false;
         }
         let half = self.limit / 2;
-        self.limit = if half < LEAST { Duration::ZERO } else { half };
+        self.limit = self.floor.max(if half < LEAST { Duration::ZERO } else { half });
         (self.since, self.expired_at) = (None, Some(now));
         true
     }
@@ -73,7 +78,7 @@ mod tests {
 
     #[test]
     fn while_frames_of_ours_wait_there_is_no_limit() {
-        let mut retry = RetryBudget::new(RetryBudget::BRIDGE);
+        let mut retry = RetryBudget::bridge();
         let start = Instant::now();
         for second in 0..100 {
             assert!(!retry.expired(true, start + Duration::from_secs(second)));
@@ -84,7 +89,7 @@ mod tests {
     fn each_expiry_halves_the_limit_until_it_recovers() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
-        let mut retry = RetryBudget::new(RetryBudget::BRIDGE);
+        let mut retry = RetryBudget::bridge();
         assert!(!retry.expired(false, after(0)));
         assert!(!retry.expired(false, after(9)));
         assert!(retry.expired(false, after(10)));
@@ -104,7 +109,7 @@ mod tests {
     fn a_frame_is_given_up_only_when_nothing_else_has_waited_for_long() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
-        let mut retry = RetryBudget::new(RetryBudget::INJECTOR);
+        let mut retry = RetryBudget::injector();
         assert!(!retry.expired(false, start));
         assert!(!retry.expired(false, after(99)));
         assert!(!retry.expired(true, after(150)), "a full queue");
@@ -112,5 +117,17 @@ mod tests {
         assert!(retry.expired(false, after(261)));
         retry.reset();
         assert!(!retry.expired(false, after(300)), "another frame");
+    }
+
+    #[test]
+    fn an_injector_gives_every_frame_the_same_time() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut retry = RetryBudget::injector();
+        for frame in 0..10 {
+            assert!(!retry.expired(false, after(frame * 110)), "{frame}");
+            assert!(!retry.expired(false, after(frame * 110 + 99)), "{frame}");
+            assert!(retry.expired(false, after(frame * 110 + 100)), "{frame}");
+        }
     }
 }

@@ -39,12 +39,14 @@ use self::receive::RxQueue;
 use self::transmit::Transmitter;
 use self::xsk::{Frames, XskQueue};
 use crate::error::{Error, Result};
+use crate::filter::Filter;
 use crate::link_type::LinkType;
 use crate::readiness::Readiness;
 use crate::ring::{Memory, SlotRing};
 use crate::stats::SinceLast;
 pub use crate::sys::bpf::XdpMode;
 use crate::sys::bpf::XskMap;
+use crate::sys::membarrier;
 pub use crate::sys::xdp::XdpStats;
 
 /// Packets of a batch at most, as in a capture: what a batch costs is little beside them, and what was asked for when
@@ -74,12 +76,12 @@ pub fn is_permitted() -> Result<()> {
 #[derive(Debug)]
 pub struct SharedProgram {
     interface: String,
-    state: Shared,
+    state: ProgramState,
     queues: Vec<u32>,
 }
 
 #[derive(Debug)]
-enum Shared {
+enum ProgramState {
     Prepared(PreparedProgram),
     Attached(AttachedProgram),
 }
@@ -93,7 +95,7 @@ impl SharedProgram {
     /// As [`XdpSocket::open`] about the program.
     pub fn prepare(interface: &str, options: &XdpOptions) -> Result<Self> {
         let (ready, queues) = open::prepare(interface, options).map_err(|error| error.on_interface(interface))?;
-        Ok(Self { interface: interface.to_owned(), state: Shared::Prepared(ready), queues })
+        Ok(Self { interface: interface.to_owned(), state: ProgramState::Prepared(ready), queues })
     }
 
     /// Attaches the program, replacing another one if asked to. Packets pass to the network stack until sockets start.
@@ -103,9 +105,9 @@ impl SharedProgram {
     ///
     /// [`XdpProgram`](crate::ErrorKind::XdpProgram) where the kernel refuses it.
     pub fn attach(&mut self) -> Result<()> {
-        if let Shared::Prepared(ready) = &self.state {
+        if let ProgramState::Prepared(ready) = &self.state {
             let attachment = open::attach(ready).map_err(|error| error.on_interface(&self.interface))?;
-            self.state = Shared::Attached(attachment);
+            self.state = ProgramState::Attached(attachment);
         }
         Ok(())
     }
@@ -117,15 +119,15 @@ impl SharedProgram {
     ///
     /// [`XdpProgram`](crate::ErrorKind::XdpProgram) where a socket cannot be taken out of the map.
     pub fn shut(&self) -> Result<()> {
-        let Shared::Attached(attachment) = &self.state else { return Ok(()) };
+        let ProgramState::Attached(attachment) = &self.state else { return Ok(()) };
         program::leave(&attachment.map, &self.queues).map_err(|error| error.on_interface(&self.interface))
     }
 
     /// The descriptor of the XSKMAP, owned by this.
     pub fn map_fd(&self) -> RawFd {
         match &self.state {
-            Shared::Prepared(ready) => ready.map.fd(),
-            Shared::Attached(attachment) => attachment.map.fd(),
+            ProgramState::Prepared(ready) => ready.map.fd(),
+            ProgramState::Attached(attachment) => attachment.map.fd(),
         }
     }
 
@@ -170,6 +172,9 @@ pub struct XdpSocket {
     /// Drops of each queue that a batch's `losing` flag has reported.
     drops_reported: Vec<u64>,
     since_last: SinceLast,
+    /// What a filter can be put into.
+    mode: Mode,
+    own_program: bool,
 }
 
 impl XdpSocket {
@@ -225,6 +230,8 @@ impl XdpSocket {
             sequence: 0,
             free_vecs: Vec::new(),
             since_last: SinceLast::default(),
+            mode: options.mode,
+            own_program: options.program.is_some(),
         })
     }
 
@@ -246,10 +253,42 @@ impl XdpSocket {
         Ok(())
     }
 
+    /// Replaces the filter (`None`: every packet comes). After this returns the socket hands out no packet that the new filter
+    /// refuses, not even one that was in a ring already; batches that were taken stay. No packet is lost: one of the two programs
+    /// judges each of them, and this call judges the packets in the rings again. Takes some milliseconds.
+    pub fn set_filter(&mut self, filter: Option<Filter>) -> Result<()> {
+        self.replace_filter(filter.as_ref()).map_err(|error| error.on_interface(&self.interface))
+    }
+
+    fn replace_filter(&mut self, filter: Option<&Filter>) -> Result<()> {
+        options::check_filter(self.mode, self.own_program)?;
+        let code = filter.map(|filter| filter.for_xdp(self.link_type)).transpose()?;
+        if let Some(attachment) = &self.attachment {
+            attachment.set_filter(code.as_deref())?;
+        } else if let Some(prepared) = &mut self.barrier {
+            prepared.set_filter(code.as_deref())?;
+        }
+        // Receive paths that started with the old program have filled the rings when this returns.
+        membarrier::receive_paths();
+        let Some(code) = code else { return Ok(()) };
+        let mut matcher = Filter::Classic(code).for_memory(self.link_type)?;
+        let Self { queues, memory, .. } = self;
+        for queue in queues {
+            queue.retain(|packet| {
+                let bytes = memory.part(packet.offset() as usize, packet.length() as usize);
+                matcher.matches(bytes.expect("accepted frames lie inside the UMEM"), packet.length())
+            });
+        }
+        Ok(())
+    }
+
     /// Stops receiving: packets pass to the network stack. Packets that have arrived can still be read.
     pub(crate) fn leave_map(&mut self) -> Result<()> {
         let Some(attachment) = &self.attachment else { return Ok(()) };
-        program::leave(&attachment.map, &self.numbers).map_err(|error| error.on_interface(&self.interface))
+        program::leave(&attachment.map, &self.numbers).map_err(|error| error.on_interface(&self.interface))?;
+        // A poll that redirected packets before delivers them when it ends (`xdp_do_flush`, net/core/filter.c).
+        crate::sys::membarrier::receive_paths();
+        Ok(())
     }
 
     /// The descriptor of the first queue's socket, owned by this.

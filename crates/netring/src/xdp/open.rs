@@ -12,6 +12,7 @@ use super::program::{self, Attached, AttachedProgram, PreparedProgram};
 use super::receive::RxQueue;
 use super::xsk::{Binding, Frames, XskQueue};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Instruction;
 use crate::interface::{entering, index_of, info};
 use crate::link_type::LinkType;
 use crate::sys::bpf::{XdpMode, XskMap};
@@ -68,7 +69,8 @@ pub(super) fn prepare(interface: &str, options: &XdpOptions) -> Result<(Prepared
         let index = index_of(&control, interface, namespace)? as u32;
         let numbers = queue_numbers(interface, &control, &options.queues)?;
         let most = numbers.iter().max().expect("there is a queue") + 1;
-        Ok((program::prepare(interface, index, most, options)?, numbers))
+        let filter = filter(&control, index, options)?.1;
+        Ok((program::prepare(interface, index, most, options, filter.as_deref())?, numbers))
     };
     within(path.as_deref(), || Ok(prepare()))
         .map_err(|failure| entering(namespace, failure, "cannot prepare an XDP program", "socket"))?
@@ -92,16 +94,27 @@ fn control() -> Result<PacketSocket> {
     })
 }
 
+/// The interface's link type, and the filter compiled for it.
+fn filter(control: &PacketSocket, index: u32, options: &XdpOptions) -> Result<(LinkType, Option<Vec<Instruction>>)> {
+    let hardware = control
+        .interface_hardware_type(index as i32)
+        .map_err(|error| Error::os(ErrorKind::Io, "ioctl", &error, "cannot read the interface's type"))?;
+    let link_type = LinkType::of_arphrd(hardware);
+    let filter = options.filter.as_ref().map(|filter| filter.for_xdp(link_type)).transpose()?;
+    Ok((link_type, filter))
+}
+
 fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
     let control = control()?;
     let index = index_of(&control, interface, options.namespace.as_deref())? as u32;
     let numbers = queue_numbers(interface, &control, &options.queues)?;
     let layout = UmemLayout::of(options, numbers.len() as u32)?;
+    let (link_type, filter) = filter(&control, index, options)?;
     let program = match options.mode {
         Mode::Tx => None,
         _ => {
             let most = numbers.iter().max().expect("there is a queue") + 1;
-            Some(program::prepare(interface, index, most, options)?)
+            Some(program::prepare(interface, index, most, options, filter.as_deref())?)
         }
     };
     let binding = Binding { zero_copy: zero_copy(options), need_wakeup: options.need_wakeup };
@@ -144,10 +157,6 @@ fn set_up(interface: &str, options: &XdpOptions) -> Result<OpenSocket> {
         }
         None => None,
     };
-    let hardware = control
-        .interface_hardware_type(index as i32)
-        .map_err(|error| Error::os(ErrorKind::Io, "ioctl", &error, "cannot read the interface's type"))?;
-    let link_type = LinkType::of_arphrd(hardware);
     Ok(OpenSocket { attachment, barrier, queues, frames, epoll, control, index, numbers, layout, zero_copy, link_type })
 }
 

@@ -3,6 +3,7 @@
 use std::os::fd::RawFd;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filter;
 use crate::sys::bpf::XdpMode;
 
 /// Which queues of the interface.
@@ -102,6 +103,8 @@ pub struct XdpOptions {
     pub replace: bool,
     /// A program of the caller's own.
     pub program: Option<OwnProgram>,
+    /// The program redirects the packets that it matches, and passes the others to the network stack.
+    pub filter: Option<Filter>,
     /// Network namespace, a name or a path.
     pub namespace: Option<String>,
     /// Stay out of the map until `XdpSocket::start`.
@@ -127,6 +130,7 @@ impl Default for XdpOptions {
             coalesce_us: 500,
             replace: false,
             program: None,
+            filter: None,
             namespace: None,
             paused: false,
         }
@@ -166,6 +170,8 @@ crate::setters!(XdpOptions {
     replace: bool,
     /// A program of the caller's own.
     program: Option<OwnProgram>,
+    /// The program redirects the packets that it matches, and passes the others to the network stack.
+    filter: Option<Filter>,
     /// Network namespace, a name or a path.
     namespace: Option<String>,
     /// Stay out of the map until `XdpSocket::start`.
@@ -268,6 +274,17 @@ impl UmemLayout {
     }
 }
 
+/// Refuses a filter where this crate has no program to put it into.
+pub(super) fn check_filter(mode: Mode, own_program: bool) -> Result<()> {
+    if mode == Mode::Tx {
+        return refuse("`filter` does not go with mode 'tx', which has no program".into());
+    }
+    if own_program {
+        return refuse("`filter` does not go with `program`: your own program decides what it redirects".into());
+    }
+    Ok(())
+}
+
 /// Refuses options that contradict each other, by name.
 pub(super) fn check(options: &XdpOptions) -> Result<()> {
     if let Queues::List(list) = &options.queues {
@@ -284,6 +301,9 @@ pub(super) fn check(options: &XdpOptions) -> Result<()> {
     if options.mode == Mode::Tx && (options.program.is_some() || options.replace) {
         let name = if options.replace { "replace" } else { "program" };
         return refuse(format!("{name} does not go with mode 'tx', which has no program"));
+    }
+    if options.filter.is_some() {
+        check_filter(options.mode, options.program.is_some())?;
     }
     if options.replace && options.program.is_some_and(|own| own.program.is_none()) {
         return refuse("replace does not go with a program that is already attached (`xsk_map` without fd)".into());
@@ -352,6 +372,18 @@ mod tests {
             (
                 XdpOptions { mode: Mode::Tx, program: Some(OwnProgram { xsk_map: 3, program: None }), ..good() },
                 "program does not",
+            ),
+            (
+                XdpOptions { mode: Mode::Tx, filter: Some(Filter::Classic(vec![])), ..good() },
+                "`filter` does not go with mode",
+            ),
+            (
+                XdpOptions {
+                    program: Some(OwnProgram { xsk_map: 3, program: None }),
+                    filter: Some(Filter::Classic(vec![])),
+                    ..good()
+                },
+                "`filter` does not go with `program`",
             ),
             (XdpOptions { busy_poll: Some(BusyPoll { us: 0, budget: None, prefer: false }), ..good() }, "busyPoll"),
         ];

@@ -8,6 +8,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttache
 use super::options::{Attach, XdpOptions};
 use super::program_link::ProgramLink;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Instruction;
 use crate::sys::bpf::{self, XdpLink, XdpMode, XdpProgram, XskMap};
 use crate::sys::netlink::{LinkChange, LinkSocket};
 
@@ -40,6 +41,14 @@ pub(super) struct AttachedProgram {
 }
 
 impl AttachedProgram {
+    /// Replaces the filter in front of the redirect; `None` removes it.
+    pub(super) fn set_filter(&self, filter: Option<&[Instruction]>) -> Result<()> {
+        let program = load(&self.map, filter)?;
+        self.link
+            .update(&program)
+            .map_err(|error| failed("bpf", &error, "cannot replace the XDP program by one with this filter"))
+    }
+
     /// The link that holds the program.
     pub(super) fn link(&self) -> &Arc<ProgramLink> {
         &self.link
@@ -90,8 +99,27 @@ pub(super) struct PreparedProgram {
     program: Option<XdpProgram>,
 }
 
+/// Loads the program that redirects the packets that `filter` matches, and passes the others to the network stack.
+fn load(map: &XskMap, filter: Option<&[Instruction]>) -> Result<XdpProgram> {
+    let loaded = match filter {
+        None => XdpProgram::redirect(map),
+        Some(filter) => {
+            let code = netring_filter::translate(filter, &bpf::redirect(map))
+                .map_err(|error| Error::new(ErrorKind::Filter, format!("XDP cannot run the filter: {error}")))?;
+            XdpProgram::load(&code)
+        }
+    };
+    loaded.map_err(|error| failed("bpf", &error, "cannot load the XDP program"))
+}
+
 /// Makes the map and the program for an interface of this thread's network namespace. The interface stays as it is.
-pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOptions) -> Result<PreparedProgram> {
+pub(super) fn prepare(
+    interface: &str,
+    index: u32,
+    queues: u32,
+    options: &XdpOptions,
+    filter: Option<&[Instruction]>,
+) -> Result<PreparedProgram> {
     let ready = |map: XskMap, program| PreparedProgram {
         interface: interface.to_owned(),
         index,
@@ -105,8 +133,7 @@ pub(super) fn prepare(interface: &str, index: u32, queues: u32, options: &XdpOpt
     let Some(own) = options.program else {
         not_in_the_way(present.as_ref(), interface, options.replace)?;
         let map = XskMap::new(queues).map_err(|error| failed("bpf", &error, "cannot make an XSKMAP"))?;
-        let program =
-            XdpProgram::redirect(&map).map_err(|error| failed("bpf", &error, "cannot load the XDP program"))?;
+        let program = load(&map, filter)?;
         return Ok(ready(map, Some(program)));
     };
     let bad = |name: &str, fd: i32, what: &str, error: &io::Error| {
@@ -176,6 +203,12 @@ fn none_attached(interface: &str) -> Error {
 }
 
 impl PreparedProgram {
+    /// Replaces the filter in front of the redirect; `None` removes it.
+    pub(super) fn set_filter(&mut self, filter: Option<&[Instruction]>) -> Result<()> {
+        self.program = Some(load(&self.map, filter)?);
+        Ok(())
+    }
+
     /// Attaches the program, in the place of one that is to be replaced; packets go on to the network stack
     /// until the map has sockets.
     pub(super) fn attach(&self) -> Result<AttachedProgram> {

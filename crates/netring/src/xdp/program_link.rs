@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::program::{may_redirect, programs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readiness::{Readiness, TaskGuard, runtime};
-use crate::sys::bpf::XdpLink;
+use crate::sys::bpf::{XdpLink, XdpProgram};
 use crate::sys::epoll;
 use crate::sys::netlink::LinkSocket;
 use crate::sys::timer::Timer;
@@ -25,7 +25,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum ProgramLink {
     /// Attached by this process. Any owner of the link, or of its id, can detach it or replace its program.
-    Link { link: XdpLink, program: u32 },
+    Link { link: XdpLink, program: Mutex<u32> },
     /// Attached by the caller, over this map. `socket` belongs to the interface's namespace.
     Present { socket: Mutex<LinkSocket>, index: u32, map: u32 },
 }
@@ -33,7 +33,21 @@ pub(super) enum ProgramLink {
 impl ProgramLink {
     pub(super) fn link(link: XdpLink) -> io::Result<Self> {
         let (_, program) = link.target()?;
-        Ok(Self::Link { link, program })
+        Ok(Self::Link { link, program: Mutex::new(program) })
+    }
+
+    /// Replaces the link's program. The interface is never without one.
+    pub(super) fn update(&self, to: &XdpProgram) -> io::Result<()> {
+        match self {
+            Self::Link { link, program } => {
+                // The lock keeps `is_attached` from seeing the new program before its number is known.
+                let mut program = program.lock().unwrap_or_else(PoisonError::into_inner);
+                link.update(to)?;
+                *program = link.target()?.1;
+                Ok(())
+            }
+            Self::Present { .. } => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        }
     }
 
     /// Whether the program is still attached; true where the kernel cannot be asked.
@@ -41,6 +55,7 @@ impl ProgramLink {
         match self {
             // A detached link has interface 0 (`bpf_xdp_link_fill_link_info`).
             Self::Link { link, program } => {
+                let program = program.lock().unwrap_or_else(PoisonError::into_inner);
                 link.target().map_or(true, |(interface, now)| interface != 0 && now == *program)
             }
             // The caller may have replaced it with another program over the same map.

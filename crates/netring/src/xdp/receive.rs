@@ -135,7 +135,30 @@ impl<R: RxRings> RxQueue<R> {
     /// Where a batch of all that is there ends before the end.
     fn cut(&self) -> Option<usize> {
         let neighbours = |at: usize| self.incoming[at].frame() == self.incoming[at - 1].frame() + 1;
-        (CUT_AFTER..self.incoming.len()).find(|at| !neighbours(*at))
+        let (there, most) = (self.incoming.len(), self.most as usize);
+        (CUT_AFTER..there.min(most)).find(|at| !neighbours(*at)).or((there > most).then_some(most))
+    }
+
+    /// Takes all packets out of the receive ring, and returns the frames of those that `keep` refuses to the kernel. Batches that
+    /// were handed out stay.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Received) -> bool) {
+        let waiting = self.rings.waiting();
+        let Self { rings, frames, incoming, bad_descriptors, .. } = self;
+        let before = incoming.len();
+        rings.receive(waiting, |descriptor| match frames.accept(descriptor) {
+            Ok(packet) => incoming.push(packet),
+            Err(_) => *bad_descriptors += 1,
+        });
+        self.packets += (self.incoming.len() - before) as u64;
+        self.rest = 0;
+        for packet in std::mem::take(&mut self.incoming) {
+            if keep(&packet) {
+                self.incoming.push(packet);
+            } else {
+                self.frames.release(packet);
+            }
+        }
+        self.refill();
     }
 
     /// Whether packets are left of the burst from which the last batch was taken.

@@ -99,10 +99,13 @@ impl Network {
         open_capture(interface, self.capture_options()).unwrap()
     }
 
+    pub(crate) fn side(&self) -> SideOptions {
+        SideOptions { capture: self.capture_options(), injector: self.injector_options() }
+    }
+
     /// A bridge in the middle, running.
     pub(crate) fn bridge(&self) -> Runner<PacketPort> {
-        let side = || SideOptions { capture: self.capture_options(), injector: self.injector_options() };
-        let mut runner = Runner::new(Bridge::open("vb", "wa", side(), side()).unwrap()).unwrap();
+        let mut runner = Runner::new(Bridge::open("vb", "wa", self.side(), self.side()).unwrap()).unwrap();
         runner.start(|_| ()).unwrap();
         runner
     }

@@ -53,6 +53,31 @@ fn a_portion_comes_in_batches_and_has_an_end() {
 }
 
 #[test]
+fn packets_that_wait_are_judged_again() {
+    let mut queue = queue(64, 64, 16);
+    let deliver = |queue: &mut RxQueue<FakeQueue>, lengths: std::ops::Range<u32>| {
+        lengths.for_each(|length| assert!(queue.rings_mut().deliver(length).is_some()));
+    };
+    deliver(&mut queue, 1..41);
+    let mut first = queue.take(Vec::new()).unwrap();
+    assert_eq!(first.len(), 16);
+    queue.retain(|packet| packet.length() != 20);
+    let mut rest = Vec::new();
+    while let Some(mut batch) = queue.take(Vec::new()) {
+        assert!(batch.len() <= 16, "a batch is no larger for that");
+        rest.extend(lengths(&batch));
+        queue.release(&mut batch);
+    }
+    assert_eq!(rest, (17..41).filter(|length| *length != 20).collect::<Vec<_>>());
+    queue.release(&mut first);
+    assert_eq!((queue.rings().filled(), queue.frames().free(), queue.counts()), (64, 0, (40, 0)), "no frame is lost");
+    deliver(&mut queue, 1..3);
+    queue.retain(|_| false);
+    assert!(queue.take(Vec::new()).is_none());
+    assert_eq!(queue.rings().filled(), 64);
+}
+
+#[test]
 fn a_loss_is_suspected_only_where_there_can_be_one() {
     let mut queue = queue(8, 8, 8);
     (0..7).for_each(|_| assert!(queue.rings_mut().deliver(60).is_some()));

@@ -4,6 +4,7 @@
 //! make a BPF map each of them is reported as ignored, which `#[ignore]` cannot do at run time:
 //! hence a harness that can.
 
+mod filtering;
 mod lifetime;
 mod receiving;
 mod sending;
@@ -41,6 +42,12 @@ fn main() -> ExitCode {
             columns_say_what_is_known,
             huge_pages_hold_frames_or_say_how_they_would,
             busy_polling_receives_as_well,
+        }
+        filtering {
+            it_divides_packets_in_native_mode,
+            it_divides_packets_in_skb_mode,
+            a_new_one_lets_no_stray_packet_through_and_loses_none,
+            what_xdp_cannot_run_is_refused_and_changes_nothing,
         }
         sending {
             a_burst_leaves_whole_and_in_order,
