@@ -4,7 +4,7 @@ import { read, stop } from '../run.mjs'
 
 /** The platforms that have packages, and the one that is tried: what is linked may differ. As in deny.toml. */
 const targets = ['x86_64-unknown-linux-gnu', 'aarch64-unknown-linux-gnu', 'x86_64-unknown-linux-musl']
-const ours = new Set(['netring', 'netring-node', 'netring-pcap'])
+const ours = new Set(['netring', 'netring-filter', 'netring-node', 'netring-pcap'])
 
 /** Sorted by name: name, version, licence expression, authors, and the folder of the sources. */
 export function linkedCrates() {
