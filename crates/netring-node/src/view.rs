@@ -8,7 +8,7 @@
 //! environment ends before that, the memory stays mapped for good (V3).
 #![expect(unsafe_code, reason = "external ArrayBuffers, references, finalizers")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
@@ -21,7 +21,14 @@ use netring::ring::Memory;
 pub(crate) struct View {
     env: sys::napi_env,
     reference: sys::napi_ref,
-    state: Rc<Cell<State>>,
+    shown: Rc<Shown>,
+}
+
+/// What is known of an ArrayBuffer's bytes, and what keeps them mapped.
+struct Shown {
+    state: Cell<State>,
+    /// Until nothing refers to the bytes (R4).
+    memory: RefCell<Option<Memory>>,
 }
 
 /// The state of an ArrayBuffer's bytes.
@@ -44,7 +51,7 @@ pub(crate) enum DetachOutcome {
 }
 
 /// Reports when no code can reach a view's bytes any more.
-pub(crate) struct Quarantined(Option<Rc<Cell<State>>>);
+pub(crate) struct Quarantined(Option<Rc<Shown>>);
 
 impl Quarantined {
     /// Bytes that count as reachable for ever.
@@ -54,27 +61,27 @@ impl Quarantined {
 
     /// Whether the bytes are unreachable now.
     pub(crate) fn is_unreachable(&self) -> bool {
-        self.0.as_ref().is_some_and(|state| state.get() == State::Finalized)
+        self.0.as_ref().is_some_and(|shown| shown.state.get() == State::Finalized)
     }
 }
 
 /// The data that the finalizer owns.
 struct Finalizer {
-    memory: Memory,
-    state: Rc<Cell<State>>,
+    shown: Rc<Shown>,
     then: Box<dyn FnOnce()>,
 }
 
 unsafe extern "C" fn finalize(env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: V2. `hint` is the Box that create() leaked; Node-API runs a finalizer once.
-    let Finalizer { memory, state, then } = *unsafe { Box::from_raw(hint.cast::<Finalizer>()) };
-    if state.get() == State::Live && !is_running(env) {
+    let Finalizer { shown, then } = *unsafe { Box::from_raw(hint.cast::<Finalizer>()) };
+    if shown.state.get() == State::Live && !is_running(env) {
         // The environment ends, and Node-API finalizes everything, even in use: bytes that
         // transfer() moved may have been posted to another thread. They stay mapped for good (V3).
-        std::mem::forget(memory);
+        std::mem::forget(shown);
         return;
     }
-    state.set(State::Finalized);
+    shown.memory.take();
+    shown.state.set(State::Finalized);
     then();
 }
 
@@ -98,9 +105,9 @@ impl View {
         then: impl FnOnce() + 'static,
     ) -> Result<(Self, Unknown<'env>)> {
         let raw = env.raw();
-        let state = Rc::new(Cell::new(State::Live));
         let (data, len) = (memory.as_ptr(), memory.len());
-        let finalizer = Finalizer { memory, state: Rc::clone(&state), then: Box::new(then) };
+        let shown = Rc::new(Shown { state: Cell::new(State::Live), memory: RefCell::new(Some(memory)) });
+        let finalizer = Finalizer { shown: Rc::clone(&shown), then: Box::new(then) };
         let hint = Box::into_raw(Box::new(finalizer));
         let mut value = ptr::null_mut();
         // SAFETY: V2. `data` stays valid for `len` bytes until finalize() drops its owner; no Rust
@@ -126,12 +133,12 @@ impl View {
         check_status!(unsafe { sys::napi_create_reference(raw, value, 0, &raw mut reference) })?;
         // SAFETY: as above.
         let unknown = unsafe { Unknown::from_raw_unchecked(raw, value) };
-        Ok((Self { env: raw, reference, state }, unknown))
+        Ok((Self { env: raw, reference, shown }, unknown))
     }
 
     /// Detaches the ArrayBuffer if it can still be found.
     pub(crate) fn end(self) -> Result<DetachOutcome> {
-        if self.state.get() == State::Finalized {
+        if self.shown.state.get() == State::Finalized {
             return Ok(DetachOutcome::Now);
         }
         let mut value = ptr::null_mut();
@@ -144,11 +151,13 @@ impl View {
         }
         if detached {
             // Collected, or moved elsewhere by transfer(): only the finalizer knows.
-            return Ok(DetachOutcome::Later(Quarantined(Some(Rc::clone(&self.state)))));
+            return Ok(DetachOutcome::Later(Quarantined(Some(Rc::clone(&self.shown)))));
         }
         // SAFETY: V1. `value` is an ArrayBuffer that is not detached.
         check_status!(unsafe { sys::napi_detach_arraybuffer(self.env, value) })?;
-        self.state.set(State::Detached);
+        self.shown.state.set(State::Detached);
+        // Nothing refers to the bytes, so their memory need not wait for the finalizer, which runs on a later tick.
+        self.shown.memory.take();
         Ok(DetachOutcome::Now)
     }
 }

@@ -84,15 +84,14 @@ impl Buffers {
     /// Where `least` bytes or more can be put: the memory, and a range of it. What is unread moves to the front, in this
     /// buffer or in another one.
     pub(super) fn room(&mut self, least: usize) -> (Memory, usize, usize) {
-        let Buffer { memory, start, end, held } = self.current();
-        let unread = end - start;
-        if *held == 0 && memory.len() - unread >= least {
-            let buffer = self.current_mut();
+        let buffer = self.current_mut();
+        let unread = buffer.end - buffer.start;
+        if buffer.memory.len() - unread >= least && buffer.is_free() {
             if buffer.start > 0 {
                 buffer.memory.copy_within(buffer.start, 0, unread);
                 (buffer.start, buffer.end) = (0, unread);
             }
-        } else if memory.len() - end < least {
+        } else if buffer.memory.len() - buffer.end < least {
             self.change(unread, unread + least);
         }
         let buffer = self.current();
@@ -101,10 +100,11 @@ impl Buffers {
 
     /// Goes on in a buffer of `size` bytes or more.
     fn change(&mut self, unread: usize, size: usize) {
-        let fits =
-            |buffer: &Option<Buffer>| buffer.as_ref().is_some_and(|one| one.held == 0 && one.memory.len() >= size);
         let old = self.current;
-        let free = self.buffers.iter().enumerate().position(|(at, buffer)| at != old && fits(buffer));
+        let mut fits = |(at, buffer): (usize, &mut Option<Buffer>)| {
+            at != old && buffer.as_mut().is_some_and(|one| one.memory.len() >= size && one.is_free())
+        };
+        let free = self.buffers.iter_mut().enumerate().position(&mut fits);
         let number = free.unwrap_or_else(|| self.add(size.max(SIZE)));
         let (from, start) = (self.current().memory.clone(), self.current().start);
         self.current = number;
@@ -140,6 +140,11 @@ impl Buffer {
     fn new(size: usize) -> Self {
         Self { memory: Memory::zeroed(size), start: 0, end: 0, held: 0 }
     }
+
+    /// Whether its bytes may be written anew: every batch is back, and nobody has kept the memory of one.
+    fn is_free(&mut self) -> bool {
+        self.held == 0 && self.memory.is_sole()
+    }
 }
 
 #[cfg(test)]
@@ -165,6 +170,7 @@ mod tests {
         assert_eq!(buffers.unread(), [&[1; 4][..], &[2; 16]].concat());
         assert!(first.read(0, SIZE - 8).unwrap().iter().all(|byte| *byte == 1));
         assert_eq!(used(&buffers), 2);
+        drop(first);
         buffers.release(number);
         put(&mut buffers, &vec![3; SIZE - 30]);
         assert_eq!(used(&buffers), 2, "the rest of the buffer is used first");
@@ -200,5 +206,21 @@ mod tests {
         }
         assert!(used(&buffers) <= SPARE + 1, "{}", used(&buffers));
         assert!(buffers.buffers.iter().flatten().all(|buffer| buffer.memory.len() == SIZE));
+    }
+
+    #[test]
+    fn memory_that_somebody_kept_is_not_written_anew() {
+        let mut buffers = Buffers::new();
+        put(&mut buffers, &vec![1; SIZE]);
+        let (number, kept) = buffers.take(SIZE);
+        buffers.release(number);
+        put(&mut buffers, &vec![2; SIZE]);
+        assert!(kept.read(0, SIZE).unwrap().iter().all(|byte| *byte == 1));
+        assert_eq!(used(&buffers), 2);
+        let (second, _) = buffers.take(SIZE);
+        buffers.release(second);
+        drop(kept);
+        put(&mut buffers, &vec![3; SIZE]);
+        assert_eq!(used(&buffers), 2, "the first one is free again");
     }
 }
