@@ -202,6 +202,8 @@ pub struct UmemLayout {
     pub tx_size: u32,
 }
 
+/// Bytes of the largest frame of a UMEM, a page of 4 KiB (`xdp_umem_reg`, net/xdp/xdp_umem.c).
+pub(super) const LARGEST_FRAME: u32 = 4096;
 /// Bytes that the kernel leaves free before a packet (`XDP_PACKET_HEADROOM`).
 pub(super) const HEADROOM: u32 = 256;
 /// Places in a ring at most: far more than is of use, far less than the kernel cannot allocate.
@@ -219,7 +221,7 @@ impl UmemLayout {
     /// [`Config`](ErrorKind::Config), naming the value that does not fit.
     pub fn of(options: &XdpOptions, queues: u32) -> Result<Self> {
         let XdpOptions { frame_size, frame_count, .. } = *options;
-        if frame_size != 2048 && frame_size != 4096 {
+        if frame_size != 2048 && frame_size != LARGEST_FRAME {
             return refuse(format!("`frame_size` {frame_size} must be 2048 or 4096 bytes, as AF_XDP wants it"));
         }
         if frame_count == 0 || u64::from(frame_size) * u64::from(frame_count) > u64::from(u32::MAX) {

@@ -72,10 +72,14 @@ impl Sink for XdpSocket {
 
     #[cold]
     fn too_long(&self, length: usize) -> Error {
+        let (capacity, headroom) = (self.frame_capacity(), options::HEADROOM);
+        let advice = if length <= (options::LARGEST_FRAME - headroom) as usize {
+            format!("open with `frame_size` {}", options::LARGEST_FRAME)
+        } else {
+            format!("no frame of a UMEM is larger than {}", options::LARGEST_FRAME)
+        };
         let message = format!(
-            "a frame of {length} bytes does not fit {}, `frame_size` less {} of headroom; open with `frame_size` 4096",
-            self.frame_capacity(),
-            options::HEADROOM
+            "a frame of {length} bytes does not fit {capacity}, `frame_size` less {headroom} of headroom; {advice}"
         );
         Error::new(ErrorKind::Frame, message).on_interface(&self.interface)
     }
