@@ -108,7 +108,7 @@ test.serial('columns moved by transfer() show the old packets, whatever later ba
     const next = await take(capture, injector, number, number, number, number)
     t.deepEqual(
       columnsOf(next).map((column) => column.length),
-      new Array(11).fill(4),
+      new Array(12).fill(4),
     )
     t.deepEqual(numbersOf(next), [number, number, number, number])
     next.release()
