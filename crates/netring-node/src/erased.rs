@@ -5,13 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use netring::Result;
 use netring::link_type::LinkType;
 use netring::readiness::{Readiness, TaskGuard};
 use netring::ring::columns::CopyFailure;
 use netring::ring::{ColumnSet, Columns, Malformed, Memory};
 use netring::source::{BatchHeader, Counters, LinkCallback, LiveSource, PollState, Source, Target};
 use netring::stats::CaptureStats;
-use netring::{Error, ErrorKind, Result};
+
+use crate::error::core_closed;
 
 /// Shared by the parts of one object, all on JavaScript's thread. Borrowed for the length of one call, never while
 /// JavaScript may run.
@@ -75,8 +77,7 @@ impl<S: Source> HeldBatches<S> {
     }
 
     fn source(&self) -> Result<&Shared<S>> {
-        let name = self.name;
-        self.source.as_ref().ok_or_else(|| Error::new(ErrorKind::Closed, format!("the {name} is closed; open another")))
+        self.source.as_ref().ok_or_else(|| core_closed(self.name))
     }
 
     /// Calls the source itself.

@@ -32,7 +32,12 @@ pub(crate) fn texts(errors: Vec<Error>) -> Vec<String> {
 
 /// The error for an object that was closed meanwhile.
 pub(crate) fn closed(what: &str) -> napi::Error {
-    to_js(Error::new(netring::ErrorKind::Closed, format!("the {what} is closed; open another")))
+    to_js(core_closed(what))
+}
+
+/// The same, for code that returns the core's errors.
+pub(crate) fn core_closed(what: &str) -> Error {
+    Error::new(netring::ErrorKind::Closed, format!("the {what} is closed; open another"))
 }
 
 /// The error for a batch or slot that was released.

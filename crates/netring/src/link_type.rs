@@ -11,21 +11,21 @@ pub struct LinkType(pub u32);
 
 impl LinkType {
     /// BSD loopback: a 4-byte address family in the host's byte order.
-    pub const NULL: Self = Self(0);
+    pub const NULL: Self = Self(netring_pcap::LinkType::NULL.number() as u32);
     /// Ethernet.
-    pub const ETHERNET: Self = Self(1);
+    pub const ETHERNET: Self = Self(netring_pcap::LinkType::ETHERNET.number() as u32);
     /// An IPv4 or IPv6 packet; the first four bits say which.
-    pub const RAW: Self = Self(101);
+    pub const RAW: Self = Self(netring_pcap::LinkType::RAW.number() as u32);
     /// OpenBSD loopback: a 4-byte address family in network byte order.
-    pub const LOOP: Self = Self(108);
+    pub const LOOP: Self = Self(netring_pcap::LinkType::LOOP.number() as u32);
     /// Linux "cooked" capture.
-    pub const LINUX_SLL: Self = Self(113);
+    pub const LINUX_SLL: Self = Self(netring_pcap::LinkType::LINUX_SLL.number() as u32);
     /// An IPv4 packet.
-    pub const IPV4: Self = Self(228);
+    pub const IPV4: Self = Self(netring_pcap::LinkType::IPV4.number() as u32);
     /// An IPv6 packet.
-    pub const IPV6: Self = Self(229);
+    pub const IPV6: Self = Self(netring_pcap::LinkType::IPV6.number() as u32);
     /// Linux "cooked" capture, version 2.
-    pub const LINUX_SLL2: Self = Self(276);
+    pub const LINUX_SLL2: Self = Self(netring_pcap::LinkType::LINUX_SLL2.number() as u32);
     /// The registry has no number for what this interface gives a packet socket.
     pub const UNKNOWN: Self = Self(u32::MAX);
 
@@ -48,18 +48,9 @@ impl LinkType {
 
 impl fmt::Display for LinkType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match *self {
-            Self::NULL => "null",
-            Self::ETHERNET => "ethernet",
-            Self::RAW => "raw",
-            Self::LOOP => "loop",
-            Self::LINUX_SLL => "linuxSll",
-            Self::IPV4 => "ipv4",
-            Self::IPV6 => "ipv6",
-            Self::LINUX_SLL2 => "linuxSll2",
-            Self::UNKNOWN => "unknown",
-            Self(number) => return number.fmt(f),
-        };
-        f.write_str(name)
+        match u16::try_from(self.0) {
+            Ok(number) => netring_pcap::LinkType::from_number(number).fmt(f),
+            Err(_) => f.write_str("unknown"),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use netring::bridge::packet::{open_capture, open_tx};
 use netring::bridge::{Bridge, DirectionStats, PacketPort, PacketTx, Runner, SideOptions};
-use netring::capture::{Capture, CaptureOptions, TimestampSource};
+use netring::capture::{Capture, CaptureOptions};
 use netring::injector::{InjectorOptions, OnMalformed};
 use netring::ring::{Column, ColumnSet, Columns, vnet};
 use netring::source::{Pollable, Source};
@@ -63,21 +63,12 @@ impl Network {
         CaptureOptions {
             block_size: 1 << 18,
             block_count: 16,
-            frame_size: 2048,
             block_timeout_ms: 1,
             fill_rxhash: false,
-            snaplen: 262_144,
             promiscuous: true,
             ignore_outgoing: true,
-            busy_poll_us: 0,
-            reuse_port: false,
-            receive_buffer_bytes: 0,
-            receive_buffer_force: false,
-            timestamp_source: TimestampSource::Software,
-            reinsert_vlan: true,
             namespace: Some(self.name.clone()),
-            fanout: None,
-            filter: None,
+            ..CaptureOptions::default()
         }
     }
 
